@@ -1,0 +1,48 @@
+{#- Plain DDL: `valuescope ingest` runs the same statements, read from this file. -#}
+{%- macro raw_table_statements() %}
+create schema if not exists raw;
+
+create table if not exists raw.survey_loads (
+    load_id varchar primary key,
+    survey_id varchar not null,
+    wave_selection varchar not null,
+    weighting varchar not null,
+    subgroup_id varchar not null,
+    file_name varchar not null,
+    file_sha256 varchar not null,
+    file_bytes bigint not null,
+    format_id varchar not null,
+    options varchar not null,
+    has_counts boolean not null,
+    has_missing_codes boolean not null,
+    rows_read bigint not null,
+    rows_loaded bigint not null,
+    loaded_at timestamp with time zone not null,
+    valuescope_version varchar not null,
+);
+
+create table if not exists raw.human_marginals (
+    survey_id varchar not null,
+    wave integer not null,
+    country_id varchar not null,
+    question_id varchar not null,
+    code integer not null,
+    respondents bigint,
+    sum_of_weights double not null,
+    sum_of_squared_weights double,
+    load_id varchar not null,
+);
+
+create table if not exists raw.survey_fieldwork (
+    load_id varchar not null,
+    wave integer not null,
+    country_id varchar not null,
+    question_id varchar not null,
+    first_year integer,
+    last_year integer,
+);
+{% endmacro -%}
+
+{%- macro create_raw_tables() %}
+    {%- do run_query(raw_table_statements()) %}
+{%- endmacro %}

@@ -1,0 +1,177 @@
+"""The DuckDB file: raw tables, one writer at a time, readers that are never blocked.
+
+A writer works on a copy and renames it over the database, so that a reader keeps the file it
+opened and a stop at any moment leaves the old data whole.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import ValuescopeError
+from warehouse.home import DBT_PROJECT, Home
+
+# DuckDB 2.0 files are unreadable to 1.5 tools unless this is set.
+STORAGE_VERSION = "v1.5.0"
+_RAW_TABLES = DBT_PROJECT / "macros" / "create_raw_tables.sql"
+
+
+def raw_table_statements() -> str:
+    """The DDL of the `raw` schema, read from the dbt macro that holds it."""
+    body = re.search(
+        r"macro raw_table_statements\(\) %}(.*?){%-? endmacro", _RAW_TABLES.read_text(), re.DOTALL
+    )
+    if body is None:
+        raise ValuescopeError(
+            f"{_RAW_TABLES} has no macro raw_table_statements; restore the file from the clone."
+        )
+    return body.group(1)
+
+
+def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the empty `raw` tables where they do not exist yet."""
+    connection.execute(raw_table_statements())
+
+
+def open_for_writing(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open or create the database file at `path` with sole access.
+
+    Raises ValuescopeError, naming the other process, when one holds the file.
+    """
+    connection = duckdb.connect(":memory:")
+    try:
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"attach '{quoted}' as db (storage_version '{STORAGE_VERSION}')")
+    except duckdb.Error as error:
+        connection.close()
+        raise _open_error(path, error) from error
+    connection.execute("use db")
+    return connection
+
+
+def open_for_reading(home: Home) -> duckdb.DuckDBPyConnection:
+    """Open the database read-only.
+
+    Raises ValuescopeError when there is none yet, or when a plain `dbt build` holds it.
+    """
+    if not home.database.exists():
+        raise ValuescopeError(
+            f"No warehouse at {home.database}. Load a survey with `valuescope ingest FILE`, score "
+            "a model with `valuescope score`, then run `valuescope build`."
+        )
+    try:
+        return duckdb.connect(str(home.database), read_only=True)
+    except duckdb.Error as error:
+        raise _open_error(home.database, error) from error
+
+
+def _open_error(path: Path, error: duckdb.Error) -> ValuescopeError:
+    text = str(error)
+    holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
+    if holder:
+        return ValuescopeError(
+            f"The database {path} is locked by process {holder.group(2)} ({holder.group(1)}). "
+            "Close that program or wait for it to end, then repeat the command."
+        )
+    return ValuescopeError(
+        f"Cannot open the database {path}: {text.splitlines()[0]} Move the file away and load "
+        "the surveys again if it is damaged; the landing zone is not affected."
+    )
+
+
+@contextmanager
+def writer_lock(home: Home) -> Iterator[None]:
+    """Hold the one lock that ingest and build share.
+
+    Raises ValuescopeError, naming the process, when another command holds it.
+    """
+    try:
+        home.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot write to {home.path}: {error.strerror}. Set VALUESCOPE_HOME to a folder "
+            "that you may write to."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise ValuescopeError(
+                f"Another valuescope command (process {holder}) is writing to {home.path}. "
+                "Wait for it to end, then repeat the command."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacement_copy(home: Home) -> Iterator[Path]:
+    """Give a copy of the database to work on; rename it over the database on success.
+
+    Whatever goes wrong inside, the database stays as it was. The caller must have closed the
+    copy when the block ends. Raises ValuescopeError when the lock or the database is held.
+    """
+    with writer_lock(home):
+        # The same file name, because DuckDB names the catalog after it and views keep that name.
+        working = home.path / ".next" / home.database.name
+        try:
+            shutil.rmtree(working.parent, ignore_errors=True)
+            working.parent.mkdir()
+            _copy_database(home.database, working)
+            copied = _fingerprint(home.database)
+            yield working
+            with working.open("rb") as file:
+                os.fsync(file.fileno())
+            if _fingerprint(home.database) != copied:
+                raise ValuescopeError(
+                    f"Another program changed {home.database} during this command, so it was "
+                    "left as that program wrote it. Repeat the command."
+                )
+            working.replace(home.database)
+        except OSError as error:
+            raise ValuescopeError(
+                f"Cannot write {working}: {error.strerror or error}. The database "
+                f"{home.database} is unchanged; make room or fix the permissions and repeat."
+            ) from error
+        finally:
+            shutil.rmtree(working.parent, ignore_errors=True)
+
+
+def _fingerprint(path: Path) -> tuple[int, int] | None:
+    """Size and modification time, None where there is no file."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Copy the file once nobody writes to it and its write-ahead log is folded in."""
+    if not source.exists():
+        return
+    log = source.with_name(source.name + ".wal")
+    if log.exists():
+        # Left behind by a killed writer; a read-write open replays it.
+        open_for_writing(source).close()
+    else:
+        # Fails, naming the process, while somebody writes.
+        _open_read_only(source).close()
+    shutil.copyfile(source, target)
+
+
+def _open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise _open_error(path, error) from error

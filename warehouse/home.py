@@ -1,0 +1,40 @@
+"""The places of one study: VALUESCOPE_HOME with its database, landing zone and models."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parent.parent
+DBT_PROJECT = CLONE / "dbt_project"
+SEEDS = DBT_PROJECT / "seeds"
+
+
+@dataclass(frozen=True)
+class Home:
+    """One VALUESCOPE_HOME. Several stand side by side without touching each other."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "valuescope.duckdb"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "valuescope.lock"
+
+    @property
+    def landing(self) -> Path:
+        """The landing zone of the current shard schema."""
+        return self.path / "landing" / "schema=1"
+
+    @property
+    def models(self) -> Path:
+        """Downloaded and assembled GGUF files."""
+        return self.path / "models"
+
+
+def current_home() -> Home:
+    """The home named by VALUESCOPE_HOME, else the clone's `warehouse/` folder."""
+    named = os.environ.get("VALUESCOPE_HOME")
+    return Home(Path(named).expanduser().resolve() if named else CLONE / "warehouse")

@@ -1,0 +1,182 @@
+"""The landing zone: Parquet shards that the scorer appends and dbt reads.
+
+Every shard is written under a temporary name, flushed to disk and renamed, so that a reader
+sees whole files only. A zero-row file in each folder keeps the schema readable when nothing
+has landed yet.
+"""
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+
+CHOICE_LOG_LIKELIHOODS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("model_id", pa.string(), nullable=False),
+        pa.field("prompt_id", pa.string(), nullable=False),
+        pa.field("numerics_id", pa.string(), nullable=False),
+        pa.field("coding_id", pa.string(), nullable=False),
+        pa.field("question_id", pa.string(), nullable=False),
+        pa.field("country_id", pa.string(), nullable=False),
+        # The instrument's 1-based index; position and label are those shown in the prompt.
+        pa.field("choice_index", pa.int32(), nullable=False),
+        pa.field("choice_position", pa.int32(), nullable=False),
+        pa.field("choice_label", pa.string(), nullable=False),
+        pa.field("choice_text", pa.string(), nullable=False),
+        pa.field("prompt_text", pa.string(), nullable=False),
+        pa.field("answer_text", pa.string(), nullable=False),
+        pa.field("text_sha256", pa.string(), nullable=False),
+        pa.field("log_likelihood", pa.float64(), nullable=False),
+        pa.field("label_log_likelihood", pa.float64()),
+        pa.field("token_log_likelihoods", pa.list_(pa.float64()), nullable=False),
+        pa.field("label_token_count", pa.int32()),
+        pa.field("token_count", pa.int32(), nullable=False),
+        pa.field("byte_count", pa.int32(), nullable=False),
+        # Probability, at the answer's first token, of all tokens that begin no choice.
+        pa.field("off_choice_mass", pa.float64(), nullable=False),
+        # The tokenizer merged the prompt's end with the answer's beginning.
+        pa.field("boundary_merged", pa.bool_(), nullable=False),
+        pa.field("scored_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+
+PROMPTS = pa.schema(
+    [
+        pa.field("prompt_id", pa.string(), nullable=False),
+        pa.field("template_id", pa.string(), nullable=False),
+        pa.field("template_text", pa.string(), nullable=False),
+        pa.field("coding_id", pa.string(), nullable=False),
+        pa.field("wording_set", pa.string(), nullable=False),
+        pa.field("language", pa.string(), nullable=False),
+        pa.field("answer_style", pa.string(), nullable=False),
+        pa.field("choice_order", pa.string(), nullable=False),
+        pa.field("chat_mode", pa.string(), nullable=False),
+    ]
+)
+
+MODELS = pa.schema(
+    [
+        pa.field("model_id", pa.string(), nullable=False),
+        pa.field("model_name", pa.string(), nullable=False),
+        pa.field("is_in_registry", pa.bool_(), nullable=False),
+        pa.field("file_name", pa.string(), nullable=False),
+        pa.field("file_bytes", pa.int64(), nullable=False),
+        pa.field("architecture", pa.string()),
+        pa.field("parameter_count", pa.int64()),
+        pa.field("quantization", pa.string()),
+        pa.field("context_length", pa.int64()),
+        pa.field("vocabulary_size", pa.int64()),
+        pa.field("is_chat", pa.bool_(), nullable=False),
+        pa.field("chat_template_sha256", pa.string()),
+        pa.field("described_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+
+RUNS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("model_id", pa.string(), nullable=False),
+        pa.field("prompt_id", pa.string(), nullable=False),
+        pa.field("numerics_id", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("scoring_path", pa.string(), nullable=False),
+        pa.field("compute_type", pa.string(), nullable=False),
+        pa.field("kv_cache_type", pa.string(), nullable=False),
+        pa.field("flash_attention", pa.bool_(), nullable=False),
+        pa.field("batch_size", pa.int32(), nullable=False),
+        pa.field("context_size", pa.int32(), nullable=False),
+        pa.field("gpu_layers", pa.int32(), nullable=False),
+        pa.field("threads", pa.int32(), nullable=False),
+        pa.field("engine_version", pa.string(), nullable=False),
+        pa.field("valuescope_version", pa.string(), nullable=False),
+        pa.field("cells_planned", pa.int64(), nullable=False),
+        pa.field("cells_already_done", pa.int64(), nullable=False),
+        pa.field("cells_scored", pa.int64(), nullable=False),
+        pa.field("tokens_decoded", pa.int64(), nullable=False),
+        pa.field("started_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("finished_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "choice_log_likelihoods": CHOICE_LOG_LIKELIHOODS,
+    "prompts": PROMPTS,
+    "models": MODELS,
+    "runs": RUNS,
+}
+EMPTY_SHARD = "_schema.parquet"
+
+
+def ensure_landing_zone(home: Home) -> None:
+    """Create the landing zone's folders with their zero-row files; harmless when they exist."""
+    for name, schema in SCHEMAS.items():
+        empty = home.landing / name / EMPTY_SHARD
+        if not empty.exists():
+            write_shard(home, name, [], EMPTY_SHARD)
+            assert pq.read_schema(empty).equals(schema)
+
+
+def write_shard(
+    home: Home, table: str, rows: Sequence[Mapping[str, Any]], file_name: str | None = None
+) -> Path:
+    """Write `rows` as one Parquet shard of `table`, whole or not at all.
+
+    Returns the path of the shard. A named shard replaces the one of that name.
+    Raises ValuescopeError when the disk is full or the landing zone cannot be written.
+    """
+    folder = home.landing / table
+    target = folder / (file_name or f"{uuid.uuid4().hex}.parquet")
+    content = pa.Table.from_pylist(list(rows), schema=SCHEMAS[table])
+    return _write_table(content, target)
+
+
+def compact_shards(home: Home, table: str, shards: Sequence[Path], file_name: str) -> Path:
+    """Merge `shards` into one file, then delete them.
+
+    A stop between the rename and the deletes leaves rows twice, never lost: staging keeps one
+    row for each key.
+    """
+    merged = pa.concat_tables([pq.read_table(shard, schema=SCHEMAS[table]) for shard in shards])
+    target = _write_table(merged, home.landing / table / file_name)
+    for shard in shards:
+        if shard != target:
+            shard.unlink()
+    return target
+
+
+def _write_table(content: pa.Table, target: Path) -> Path:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            pq.write_table(content, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ValuescopeError(
+            f"Cannot write the shard {target}: {error.strerror or error}. What landed before is "
+            "whole; make room or fix the permissions, then repeat the command to score the rest."
+        ) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
