@@ -14,7 +14,7 @@ create table if not exists raw.survey_loads (
     format_id varchar not null,
     options varchar not null,
     has_counts boolean not null,
-    has_missing_codes boolean not null,
+    has_dont_know_codes boolean not null,
     rows_read bigint not null,
     rows_loaded bigint not null,
     loaded_at timestamp with time zone not null,
