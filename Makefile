@@ -1,0 +1,77 @@
+# Everything a clone needs, from setting up to checking. Works with GNU make 3.81 and newer.
+#   make PYTHON=/path/to/python3.12 setup       use that Python
+#   CMAKE_ARGS="-DGGML_CUDA=on" make setup      compile the engine for a GPU
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/stamps
+PIP := $(BIN)/pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
+
+.PHONY: help setup dev demo test lint unit bench docs lock clean FORCE
+.DEFAULT_GOAL := help
+
+help: ## List what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)/package ## Install valuescope into .venv; the first time this compiles for minutes
+	@echo "Ready: $(BIN)/valuescope --help"
+
+demo: setup $(STAMP)/demo ## Install a small model and open survey data, and try valuescope on them
+	$(BIN)/valuescope demo
+
+test: lint unit ## Run everything that CI checks
+
+lint: dev ## Check style and types of Python, and style of SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+
+unit: dev $(STAMP)/demo $(STAMP)/test-models
+	$(BIN)/pytest
+
+bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
+	$(BIN)/pytest tests/benchmarks -m benchmark
+
+docs: setup ## Write the warehouse's documentation to dbt_project/target/static_index.html
+	cd dbt_project && ../$(BIN)/dbt docs generate --static
+
+dev: setup $(STAMP)/dev ## Install what checking needs too
+
+lock: ## Write requirements/*.lock anew from pyproject.toml; needs uv
+	scripts/lock.sh
+
+clean: ## Remove .venv, caches and dbt's output; databases, answers and compiled wheels stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info \
+		dbt_project/target dbt_project/logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- How it is done: one stamp a step, so that a second call is instant. ---
+
+$(STAMP)/venv:
+	@scripts/create_venv.sh $(VENV) $(PYTHON)
+	@mkdir -p $(STAMP) && touch $@
+
+# CMAKE_ARGS is remembered: a later call without it keeps the engine as it is.
+ifneq ($(origin CMAKE_ARGS),undefined)
+export CMAKE_ARGS
+$(STAMP)/cmake-args: $(STAMP)/venv FORCE
+	@printf '%s\n' "$$CMAKE_ARGS" | cmp -s - $@ || printf '%s\n' "$$CMAKE_ARGS" > $@
+else
+$(STAMP)/cmake-args: | $(STAMP)/venv
+	@printf '\n' > $@
+endif
+
+$(STAMP)/engine: $(STAMP)/cmake-args requirements/engine.lock requirements/engine-build.lock
+	wheel=$$(CMAKE_ARGS="$$(cat $(STAMP)/cmake-args)" scripts/engine_wheel.sh $(BIN)/python) \
+		&& $(PIP) install --quiet --no-deps --force-reinstall "$$wheel"
+	@touch $@
+
+$(STAMP)/%: requirements/%.lock | $(STAMP)/venv
+	$(INSTALL) $<
+	@touch $@
+
+$(STAMP)/package: pyproject.toml $(STAMP)/engine $(STAMP)/run
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
