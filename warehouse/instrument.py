@@ -49,12 +49,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Country:
-    """One country: ISO3 code, the survey's numeric code and the name that prompts use."""
+    """One country: ISO3 code, the numeric codes that surveys use and its name in prompts."""
 
     country_id: str
-    numeric_code: int
+    numeric_codes: tuple[int, ...]
     name: str
     other_names: tuple[str, ...]
+    in_wvs7: bool
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,14 @@ def load_instrument(seeds: Path = SEEDS) -> Instrument:
     countries = {
         row["country_id"]: Country(
             country_id=row["country_id"],
-            numeric_code=int(row["iso_numeric"]),
+            numeric_codes=tuple(
+                int(code)
+                for code in (row["iso_numeric"], *row["other_numeric_codes"].split("|"))
+                if code
+            ),
             name=row["country_name"],
             other_names=tuple(name for name in row["survey_names"].split("|") if name),
+            in_wvs7=_is_true(row["in_wvs7"]),
         )
         for row in _rows(seeds / "countries.csv")
     }
