@@ -1,0 +1,104 @@
+import csv
+import hashlib
+import re
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+MODELS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds" / "models.csv"
+
+Rows = list[dict[str, str]]
+
+BILLION = 10**9
+TRILLION = 10**12
+
+# Training tokens and sizes as the paper's models were published with.
+PAPER = {
+    "phi-1.5": (1.3 * BILLION, 0.15 * TRILLION),
+    "phi-2": (2.7 * BILLION, 1.4 * TRILLION),
+    "phi-3-mini-instruct": (3.8 * BILLION, 3.3 * TRILLION),
+    "llama-2-7b": (7 * BILLION, 2 * TRILLION),
+    "llama-2-7b-chat": (7 * BILLION, 2 * TRILLION),
+    "llama-2-13b": (13 * BILLION, 2 * TRILLION),
+    "llama-2-13b-chat": (13 * BILLION, 2 * TRILLION),
+    "llama-2-70b": (70 * BILLION, 2 * TRILLION),
+    "llama-2-70b-chat": (70 * BILLION, 2 * TRILLION),
+    "llama-3-8b": (8 * BILLION, 15 * TRILLION),
+    "llama-3-8b-instruct": (8 * BILLION, 15 * TRILLION),
+    "llama-3-70b": (70 * BILLION, 15 * TRILLION),
+    "llama-3-70b-instruct": (70 * BILLION, 15 * TRILLION),
+    "yi-6b": (6 * BILLION, 3 * TRILLION),
+    "yi-6b-chat": (6 * BILLION, 3 * TRILLION),
+    "yi-34b": (34 * BILLION, 3 * TRILLION),
+    "yi-34b-chat": (34 * BILLION, 3 * TRILLION),
+}
+
+
+@pytest.fixture(scope="module")
+def models() -> Rows:
+    with MODELS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_names_are_unique_and_easy_to_type(models: Rows) -> None:
+    names = [row["model_name"] for row in models]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name) for name in names)
+
+
+def test_the_papers_17_models_have_their_sizes_and_training_tokens(models: Rows) -> None:
+    found = {
+        row["model_name"]: (int(row["parameter_count"]), int(row["training_tokens"]))
+        for row in models
+        if row["in_paper"] == "true"
+    }
+    assert found == PAPER
+
+
+def test_base_and_chat_models_name_each_other(models: Rows) -> None:
+    by_name = {row["model_name"]: row for row in models}
+    for row in models:
+        if row["partner_model_name"]:
+            partner = by_name[row["partner_model_name"]]
+            assert partner["partner_model_name"] == row["model_name"]
+            assert partner["is_chat"] != row["is_chat"]
+            for shared in ("family", "parameter_count", "training_tokens", "in_paper"):
+                assert partner[shared] == row[shared], (row["model_name"], shared)
+
+
+def test_size_groups_follow_the_parameter_count(models: Rows) -> None:
+    for row in models:
+        size = int(row["parameter_count"])
+        expected = "small" if size < 5 * BILLION else "medium" if size < 20 * BILLION else "large"
+        assert row["size_group"] == expected, row["model_name"]
+
+
+def test_a_hub_file_has_a_repository_and_the_other_way_round(models: Rows) -> None:
+    for row in models:
+        assert bool(row["hub_repository"]) == bool(row["hub_file"]), row["model_name"]
+        if row["hub_file"]:
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+", row["hub_repository"])
+            assert row["hub_file"].lower().endswith(".gguf")
+
+
+def test_a_checksum_is_given_exactly_for_the_files_that_packages_carry(models: Rows) -> None:
+    for row in models:
+        assert bool(row["file_sha256"]) == bool(row["package_name"]), row["model_name"]
+        assert re.fullmatch(r"([0-9a-f]{64})?", row["file_sha256"])
+
+
+def test_packaged_files_have_the_listed_checksum(models: Rows) -> None:
+    packaged = [row for row in models if row["package_name"]]
+    assert {row["model_name"] for row in packaged} == {"smollm2-135m-instruct", "gemma-3-270m"}
+    for row in packaged:
+        packages, files = row["package_name"].split("|"), row["package_file"].split("|")
+        digest = hashlib.sha256()
+        for package, file in zip(packages, files, strict=True):
+            path = metadata.distribution(package).locate_file(file)
+            digest.update(Path(str(path)).read_bytes())
+        assert digest.hexdigest() == row["file_sha256"], row["model_name"]
+
+
+def test_every_model_has_a_licence(models: Rows) -> None:
+    assert all(row["licence"] for row in models)
