@@ -6,10 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/stamps
 PIP := $(BIN)/pip --disable-pip-version-check
+# The templater compiles models; that needs a connection, but no warehouse.
+SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
 
 .PHONY: help setup dev demo test lint unit bench docs lock clean FORCE
 .DEFAULT_GOAL := help
+# pip installs into one .venv, one call at a time.
+.NOTPARALLEL:
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,7 +30,7 @@ lint: dev ## Check style and types of Python, and style of SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	$(SQLFLUFF)
 
 unit: dev $(STAMP)/demo $(STAMP)/test-models
 	$(BIN)/pytest
@@ -35,6 +39,8 @@ bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
 	$(BIN)/pytest tests/benchmarks -m benchmark
 
 docs: setup ## Write the warehouse's documentation to dbt_project/target/static_index.html
+	@test -f "$${VALUESCOPE_HOME:-warehouse}/valuescope.duckdb" || { \
+		echo "error: no warehouse to document yet; make demo, then make docs" >&2; exit 1; }
 	cd dbt_project && ../$(BIN)/dbt docs generate --static
 
 dev: setup $(STAMP)/dev ## Install what checking needs too
