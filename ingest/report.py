@@ -6,7 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class CodeOutsideInstrument:
-    """A non-negative answer code that the question's choices do not know; kept in raw."""
+    """An answer code that neither the question's choices nor the missing codes know.
+
+    `respondents` is None where the file has shares only.
+    """
 
     question_id: str
     code: int
@@ -18,18 +21,20 @@ class CodeOutsideInstrument:
 class LoadReport:
     """The outcome of one load, for the command line to print.
 
-    `already_loaded` is true where the same file with the same options was there before; the
-    database is then untouched and the other fields describe what is loaded.
+    `rows_read` counts the rows of the file, `rows_loaded` those of `raw.human_marginals`.
+    Questions and codes outside the instrument are kept in raw. Years are None where the file
+    tells none. `already_loaded` is true where the same file with the same options was there
+    before: the database is then untouched, and `columns_ignored` and `warnings` are empty.
     """
 
     load_id: str
+    population_id: str
     survey_id: str
     format_id: str
     file_name: str
     file_sha256: str
     wave_selection: str
     weighting: str
-    population_id: str
     waves: tuple[int, ...]
     countries: tuple[str, ...]
     questions: tuple[str, ...]

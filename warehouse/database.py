@@ -52,6 +52,8 @@ def open_for_writing(path: Path) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise _open_error(path, error) from error
     connection.execute("use db")
+    # What does not fit into memory goes beside the database, not into the current folder.
+    connection.execute(f"set temp_directory = '{quoted}.spill'")
     return connection
 
 
@@ -139,10 +141,11 @@ def replacement_copy(home: Home) -> Iterator[Path]:
                     "left as that program wrote it. Repeat the command."
                 )
             working.replace(home.database)
-        except OSError as error:
+        except (OSError, duckdb.IOException) as error:
+            problem = str(getattr(error, "strerror", None) or error).splitlines()[0]
             raise ValuescopeError(
-                f"Cannot write {working}: {error.strerror or error}. The database "
-                f"{home.database} is unchanged; make room or fix the permissions and repeat."
+                f"Cannot write {working}: {problem}. The database {home.database} is unchanged; "
+                "make room or fix the permissions and repeat."
             ) from error
         finally:
             shutil.rmtree(working.parent, ignore_errors=True)
