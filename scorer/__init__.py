@@ -1,0 +1,11 @@
+"""Prompts x GGUF model -> choice log-likelihoods in the landing zone.
+
+The scorer needs no survey and never opens the warehouse. Its entry points:
+
+- `scorer.templates.load_templates()` and `named_template(name)`: the prompt templates;
+- `scorer.design.PromptDesign`: how questions are put;
+- `scorer.models.resolve_model(name_or_path, home, instrument)`: a name or path -> `ModelFile`;
+  `scorer.models.locate_model(registered, home)`: where a registered model's file would be;
+- `scorer.run.score(...)`: score what is missing -> `RunSummary`;
+- `scorer.describe.describe_prompt(...)`: exactly what a model is asked -> `PromptDescription`.
+"""
