@@ -1,0 +1,50 @@
+{#-
+  Measures of agreement over a group of rows. The two columns must be null in the same rows.
+  Standard deviations below 1e-12 are floating-point dust: corr() would give a finite wrong r there.
+-#}
+
+{#- Pearson's r, held inside [-1, 1]; null below `minimum` rows and without variance. -#}
+{% macro pearson_r(x, y, minimum) -%}
+    case
+        when count({{ x }}) < {{ minimum }} then null
+        when stddev_pop({{ x }}) < 1e-12 or stddev_pop({{ y }}) < 1e-12 then null
+        else greatest(-1.0, least(1.0, corr({{ x }}, {{ y }})))
+    end
+{%- endmacro %}
+
+{#- Why `pearson_r` is null; null where it is not. `too_few` names what there is too little of. -#}
+{% macro pearson_r_null_reason(model, human, minimum, too_few) -%}
+    case
+        when count({{ model }}) < {{ minimum }} then '{{ too_few }}'
+        when stddev_pop({{ model }}) < 1e-12 then 'no_variance_in_model'
+        when stddev_pop({{ human }}) < 1e-12 then 'no_variance_in_survey'
+    end
+{%- endmacro %}
+
+{#-
+  The congruence sum(xy) / sqrt(sum(x^2) sum(y^2)): r about zero instead of the means. Reversing the
+  coding of an item changes the sign of x and y together and leaves it as it is.
+-#}
+{% macro rho0(x, y, minimum_count, minimum) -%}
+    case
+        when {{ minimum_count }} < {{ minimum }} then null
+        when sqrt(avg({{ x }} * {{ x }})) < 1e-12 or sqrt(avg({{ y }} * {{ y }})) < 1e-12 then null
+        else greatest(-1.0, least(1.0,
+            sum({{ x }} * {{ y }}) / sqrt(sum({{ x }} * {{ x }}) * sum({{ y }} * {{ y }}))
+        ))
+    end
+{%- endmacro %}
+
+{#- The 1-based rank of `value` within a partition; ties share their mean rank, as Spearman has it. -#}
+{% macro mean_rank(value, partition) -%}
+    rank() over (partition by {{ partition }} order by {{ value }})
+    + (count(*) over (partition by {{ partition }}, {{ value }}) - 1) / 2.0
+{%- endmacro %}
+
+{#- The one reason that all rows of a group share, null where they differ or some row has none. -#}
+{% macro shared_reason(reason) -%}
+    case
+        when count({{ reason }}) = count(*) and min({{ reason }}) = max({{ reason }})
+            then min({{ reason }})
+    end
+{%- endmacro %}

@@ -1,0 +1,51 @@
+{#- Measures of probability distributions over a cell's rows, one row a choice. -#}
+
+{#- One term of the softmax exp(l_k) / sum_j exp(l_j), given the cell's largest l: see `softmax`. -#}
+{% macro softmax(log_likelihood, largest, partition) -%}
+    exp({{ log_likelihood }} - {{ largest }})
+    / sum(exp({{ log_likelihood }} - {{ largest }})) over (partition by {{ partition }})
+{%- endmacro %}
+
+{#- Shannon entropy in bits. -#}
+{% macro entropy(p) -%}
+    -sum(case when {{ p }} > 0 then {{ p }} * log2({{ p }}) when {{ p }} = 0 then 0 end)
+{%- endmacro %}
+
+{#- One choice's share of the divergence of p from the mean of p and q; null where either is. -#}
+{% macro divergence_term(p, q) -%}
+    case when {{ p }} > 0 then {{ p }} * log2(2 * {{ p }} / ({{ p }} + {{ q }})) when {{ p }} = 0 then 0 end
+{%- endmacro %}
+
+{#- Half the summed absolute differences, 0 to 1. -#}
+{% macro total_variation(p, q) -%}
+    sum(abs({{ p }} - {{ q }})) / 2
+{%- endmacro %}
+
+{#- Jensen-Shannon distance: the square root of the divergence in bits, 0 to 1. -#}
+{% macro jensen_shannon_distance(p, q) -%}
+    sqrt(greatest(0.0, sum(
+        {{ divergence_term(p, q) }} + {{ divergence_term(q, p) }}
+    ) / 2))
+{%- endmacro %}
+
+{#- The index of the likeliest choice, the first of several. -#}
+{% macro modal_choice(choice_index, p) -%}
+    arg_max({{ choice_index }}, {'p': {{ p }}, 'first': -{{ choice_index }}})
+{%- endmacro %}
+
+{#-
+  Sampling error of a weighted mean score, linearised: SE^2 = n/(n-1) sum_k W2_k (s_k - h)^2 / W^2,
+  times the variable `deff`. W and W2 are a choice's sums of weights and of squared weights. A lower
+  bound, because the sample's strata and clusters are unknown. Null without counts and for n < 2.
+-#}
+{% macro standard_error(score, mean, respondents, weight, squared_weight) -%}
+    case
+        when sum({{ respondents }}) > 1 and count({{ squared_weight }}) = count(*)
+            then sqrt(
+                {{ var('deff') }}
+                * sum({{ respondents }}) / (sum({{ respondents }}) - 1)
+                * sum({{ squared_weight }} * power({{ score }} - {{ mean }}, 2))
+                / power(sum({{ weight }}), 2)
+            )
+    end
+{%- endmacro %}

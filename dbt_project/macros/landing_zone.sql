@@ -1,0 +1,22 @@
+{#- The folder of Parquet shards that the scorer writes, for the current shard schema. -#}
+{% macro landing_zone() -%}
+    {{ env_var('VALUESCOPE_HOME', '../warehouse') }}/landing/schema=1
+{%- endmacro %}
+
+{#- Stop before any model runs when the landing zone is not where it is expected. -#}
+{% macro check_landing_zone() %}
+    {%- if execute %}
+        {%- set tables = ['choice_log_likelihoods', 'prompts', 'models', 'runs'] %}
+        {%- for table in tables %}
+            {%- set shard = landing_zone() ~ '/' ~ table ~ '/_schema.parquet' %}
+            {%- set found = run_query("select file from glob('" ~ shard | replace("'", "''") ~ "')") %}
+            {%- if found | length == 0 %}
+                {%- do exceptions.raise_compiler_error(
+                    "No landing zone at " ~ landing_zone() ~ ": " ~ table ~ "/_schema.parquet is "
+                    ~ "missing. Set VALUESCOPE_HOME to the folder of your study, or create the landing "
+                    ~ "zone by scoring a model (`valuescope score --help`) or with `valuescope build`."
+                ) %}
+            {%- endif %}
+        {%- endfor %}
+    {%- endif %}
+{% endmacro %}

@@ -1,0 +1,96 @@
+with
+
+shares as (
+
+    select * from {{ ref('int_human_choice_shares') }}
+
+),
+
+questions as (
+
+    select * from {{ ref('stg_questions') }}
+
+),
+
+fieldwork as (
+
+    select * from {{ ref('stg_survey_fieldwork') }}
+
+),
+
+scored as (
+
+    select
+        shares.*,
+        questions.category_id,
+        questions.question_selection,
+        coalesce(questions.unscaled_reason, shares.null_reason) as score_null_reason,
+        case
+            when questions.unscaled_reason is null
+                then sum(shares.human_share * shares.choice_score) over (
+                        partition by
+                            shares.population_id,
+                            shares.coding_id,
+                            shares.question_id,
+                            shares.country_id
+                    )
+        end as human_mean_score
+    from shares
+    inner join questions on shares.question_id = questions.question_id
+
+),
+
+cells as (
+
+    select
+        population_id,
+        survey_id,
+        coding_id,
+        question_id,
+        country_id,
+        category_id,
+        question_selection,
+        load_id,
+        wave,
+        choice_count,
+        human_mean_score,
+        outside_scale_share,
+        score_null_reason as null_reason,
+        {{ entropy('human_share') }} as human_entropy,
+        case
+            when count(human_share) > 0 then {{ modal_choice('choice_index', 'human_share') }}
+        end as human_modal_choice,
+        case when count(human_share) > 0 then sum(respondents) end as respondents,
+        case
+            when count(human_share) > 0
+                then power(sum(sum_of_weights), 2) / sum(sum_of_squared_weights)
+        end as effective_sample_size,
+        {{ standard_error(
+            'choice_score',
+            'human_mean_score',
+            'respondents',
+            'sum_of_weights',
+            'sum_of_squared_weights',
+        ) }} as human_standard_error
+    from scored
+    group by all
+
+),
+
+final as (
+
+    select
+        cells.*,
+        fieldwork.first_year,
+        fieldwork.last_year
+    from cells
+    left outer join fieldwork
+        on
+            cells.load_id = fieldwork.load_id
+            and cells.wave = fieldwork.wave
+            and cells.country_id = fieldwork.country_id
+            and cells.question_id = fieldwork.question_id
+
+)
+
+select * from final

@@ -1,0 +1,94 @@
+with
+
+loads as (
+
+    select * from {{ ref('stg_survey_loads') }}
+
+),
+
+marginals as (
+
+    select * from {{ ref('stg_human_marginals') }}
+
+),
+
+surveys as (
+
+    select * from {{ ref('surveys') }}
+
+),
+
+named as (
+
+    {% for survey_id, population_id in var('reference_populations').items() %}
+    select
+        '{{ survey_id }}' as survey_id,
+        '{{ population_id }}' as population_id,
+    union all
+    {% endfor %}
+    select
+        cast(null as varchar) as survey_id,
+        cast(null as varchar) as population_id
+    where false
+
+),
+
+populations as (
+
+    select
+        loads.survey_id,
+        loads.population_id,
+        loads.wave_selection,
+        loads.weighting,
+        loads.subgroup_id,
+        max(marginals.wave) as newest_wave,
+        count(distinct marginals.country_id) as country_count
+    from loads
+    inner join marginals on loads.load_id = marginals.load_id
+    group by all
+
+),
+
+ranked as (
+
+    select
+        populations.survey_id,
+        populations.population_id,
+        named.population_id is not null as is_named,
+        row_number() over (
+            partition by populations.survey_id
+            order by
+                named.population_id is not null desc,
+                populations.subgroup_id = 'all' desc,
+                populations.wave_selection = cast(surveys.default_wave as varchar) desc,
+                populations.wave_selection = 'latest' desc,
+                populations.newest_wave desc,
+                case populations.weighting
+                    when 'within_country' then 1
+                    when 'unstated' then 2
+                    else 3
+                end asc,
+                populations.country_count desc,
+                populations.population_id asc
+        ) as preference
+    from populations
+    left outer join surveys on populations.survey_id = surveys.survey_id
+    left outer join named
+        on
+            populations.survey_id = named.survey_id
+            and populations.population_id = named.population_id
+
+),
+
+final as (
+
+    select
+        survey_id,
+        population_id,
+        is_named
+    from ranked
+    where preference = 1
+
+)
+
+select * from final

@@ -1,0 +1,88 @@
+with
+
+country_correlations as (
+
+    select * from {{ ref('agg_country_correlations') }}
+
+),
+
+countries as (
+
+    select * from {{ ref('dim_countries') }}
+
+),
+
+intervals as (
+
+    select * from {{ ref('int_correlation_intervals') }}
+
+),
+
+continents as (
+
+    select
+        country_correlations.model_id,
+        country_correlations.prompt_id,
+        country_correlations.survey_id,
+        countries.continent,
+        country_correlations.population_id,
+        country_correlations.coding_id,
+        country_correlations.question_selection,
+        country_correlations.question_set,
+        country_correlations.is_order_controlled,
+        count(*) as scored_country_count,
+        count(country_correlations.pearson_r) as country_count,
+        avg(country_correlations.pearson_r) as pearson_r,
+        min(country_correlations.pearson_r) as lowest_pearson_r,
+        max(country_correlations.pearson_r) as highest_pearson_r,
+        avg(country_correlations.blind_baseline_r) filter (
+            where country_correlations.pearson_r is not null
+        ) as blind_baseline_r,
+        count(country_correlations.blind_baseline_r) filter (
+            where country_correlations.pearson_r is not null
+        ) as blind_country_count,
+        avg(country_correlations.demeaned_pearson_r) as demeaned_pearson_r
+    from country_correlations
+    inner join countries on country_correlations.country_id = countries.country_id
+    group by all
+
+),
+
+final as (
+
+    select
+        continents.model_id,
+        continents.prompt_id,
+        continents.survey_id,
+        continents.continent,
+        continents.population_id,
+        continents.coding_id,
+        continents.question_selection,
+        continents.question_set,
+        continents.is_order_controlled,
+        continents.scored_country_count,
+        continents.country_count,
+        continents.pearson_r,
+        intervals.ci_low,
+        intervals.ci_high,
+        case when continents.country_count = 0 then 'no_country_with_r' end as null_reason,
+        continents.lowest_pearson_r,
+        continents.highest_pearson_r,
+        -- Over the same countries as r or not at all.
+        case
+            when continents.blind_country_count = continents.country_count
+                then continents.blind_baseline_r
+        end as blind_baseline_r,
+        continents.demeaned_pearson_r
+    from continents
+    left outer join intervals
+        on
+            continents.model_id = intervals.model_id
+            and continents.prompt_id = intervals.prompt_id
+            and continents.survey_id = intervals.survey_id
+            and continents.continent = intervals.area_id
+            and intervals.area_kind = 'continent'
+
+)
+
+select * from final

@@ -1,0 +1,21 @@
+with
+
+categories as (
+
+    select * from {{ ref('categories') }}
+
+),
+
+final as (
+
+    select
+        category_id,
+        category_name,
+        category_order,
+        in_paper,
+        question_range
+    from categories
+
+)
+
+select * from final

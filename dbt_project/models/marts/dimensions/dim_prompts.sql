@@ -1,0 +1,26 @@
+with
+
+prompts as (
+
+    select * from {{ ref('stg_prompts') }}
+
+),
+
+final as (
+
+    select
+        prompt_id,
+        template_id,
+        template_text,
+        coding_id,
+        wording_set,
+        language,
+        answer_style,
+        choice_order,
+        choice_order = 'averaged' as is_order_controlled,
+        chat_mode
+    from prompts
+
+)
+
+select * from final

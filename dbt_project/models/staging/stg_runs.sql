@@ -1,0 +1,38 @@
+with
+
+shards as (
+
+    select * from {{ source('landing', 'runs') }}
+
+),
+
+final as (
+
+    select distinct on (run_id)
+        run_id,
+        model_id,
+        prompt_id,
+        numerics_id,
+        status,
+        scoring_path,
+        compute_type,
+        kv_cache_type,
+        flash_attention,
+        batch_size,
+        context_size,
+        gpu_layers,
+        threads,
+        engine_version,
+        valuescope_version,
+        cells_planned,
+        cells_already_done,
+        cells_scored,
+        tokens_decoded,
+        started_at,
+        finished_at
+    from shards
+    order by run_id asc, finished_at desc nulls last, cells_scored desc
+
+)
+
+select * from final

@@ -1,0 +1,22 @@
+with
+
+fieldwork as (
+
+    select * from {{ source('raw', 'survey_fieldwork') }}
+
+),
+
+final as (
+
+    select
+        load_id,
+        wave,
+        country_id,
+        question_id,
+        first_year,
+        last_year
+    from fieldwork
+
+)
+
+select * from final
