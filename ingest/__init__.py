@@ -5,7 +5,7 @@ package carries. Both return a `LoadReport` and print nothing.
 """
 
 from ingest.files import load_file
-from ingest.report import LoadReport
+from ingest.report import CodeOutsideInstrument, LoadReport
 from ingest.sample import load_sample
 
-__all__ = ["LoadReport", "load_file", "load_sample"]
+__all__ = ["CodeOutsideInstrument", "LoadReport", "load_file", "load_sample"]

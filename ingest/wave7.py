@@ -14,6 +14,7 @@ WAVE = 7
 COUNTRY, WAVE_COLUMN, YEAR, WEIGHT = "B_COUNTRY_ALPHA", "A_WAVE", "A_YEAR", "W_WEIGHT"
 # Q260 and later are about the respondent, not about values.
 LAST_QUESTION = 259
+_ROWS = "count(*) || if(count(*) = 1, ' row', ' rows')"
 _MARKERS = (COUNTRY, "B_COUNTRY", WAVE_COLUMN, "D_INTERVIEW", WEIGHT)
 
 
@@ -163,7 +164,7 @@ def _check_respondents(
 ) -> None:
     refuse(
         connection,
-        "select wave_text, count(*) || ' rows' from respondents "
+        f"select wave_text, {_ROWS} from respondents "
         f"where wave_text is distinct from '{WAVE}' group by wave_text order by all",
         source,
         f"has rows whose {WAVE_COLUMN} is not {WAVE}",
@@ -171,14 +172,14 @@ def _check_respondents(
     )
     refuse(
         connection,
-        "select count(*) || ' rows' from respondents where country is null having count(*) > 0",
+        f"select {_ROWS} from respondents where country is null having count(*) > 0",
         source,
         f"has rows with a blank {COUNTRY}",
         "The file may have been cut off; download it again.",
     )
     refuse(
         connection,
-        "select year_text, count(*) || ' rows' from respondents "
+        f"select year_text, {_ROWS} from respondents "
         "where fieldwork_year is null or not fieldwork_year between 1980 and 2100 "
         "group by year_text order by all",
         source,
@@ -189,7 +190,7 @@ def _check_respondents(
         return
     refuse(
         connection,
-        """
+        f"""
         select
             case
                 when weight_text is null then 'missing'
@@ -197,7 +198,7 @@ def _check_respondents(
                 when weight < 0 then 'negative'
                 else 'zero'
             end as problem,
-            count(*) || ' rows'
+            {_ROWS}
         from respondents
         where weight is null or not isfinite(weight) or weight <= 0
         group by problem

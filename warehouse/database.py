@@ -141,7 +141,7 @@ def replacement_copy(home: Home) -> Iterator[Path]:
                     "left as that program wrote it. Repeat the command."
                 )
             working.replace(home.database)
-        except (OSError, duckdb.IOException) as error:
+        except (OSError, duckdb.OperationalError) as error:
             problem = str(getattr(error, "strerror", None) or error).splitlines()[0]
             raise ValuescopeError(
                 f"Cannot write {working}: {problem}. The database {home.database} is unchanged; "

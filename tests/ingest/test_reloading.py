@@ -1,0 +1,247 @@
+"""Loads beside, after and during one another: what stays, what gives way, who waits."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ingest import load_file
+from tests.ingest.conftest import Query
+from warehouse.database import open_for_reading
+from warehouse.errors import ValuescopeError
+from warehouse.home import CLONE, Home
+from warehouse.instrument import Instrument
+
+SHARES = "iso3,variable,code,share\nJPN,Q57,1,{trusting}\nJPN,Q57,2,{careful}\n"
+TRUSTING = "select sum_of_weights from raw.human_marginals where code = 1 order by all"
+
+
+def write_shares(path: Path, trusting: float) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(SHARES.format(trusting=trusting, careful=round(1 - trusting, 4)))
+    return path
+
+
+@contextmanager
+def other_process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run Python code that prints a line when it is ready and then waits for its input."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    with subprocess.Popen(
+        command,
+        cwd=CLONE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+PAUSED_LOAD = """
+    import sys
+    from pathlib import Path
+    import ingest.files
+    from ingest import load_file
+    from warehouse.home import Home
+    from warehouse.instrument import load_instrument
+
+    read_tidy = ingest.files.read_tidy
+
+    def read_and_pause(*arguments):
+        findings = read_tidy(*arguments)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        return findings
+
+    ingest.files.read_tidy = read_and_pause
+    load_file(Path(sys.argv[1]), Home(Path(sys.argv[2])), load_instrument())
+"""
+
+
+def test_the_same_file_again_changes_nothing(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    file = write_shares(tmp_path / "shares.csv", 0.25)
+    first = load_file(file, home, instrument)
+    before = home.database.read_bytes()
+
+    again = load_file(file, home, instrument)
+
+    assert again.already_loaded
+    assert not first.already_loaded
+    assert (again.load_id, again.loaded_at, again.countries, again.rows_loaded) == (
+        first.load_id,
+        first.loaded_at,
+        first.countries,
+        first.rows_loaded,
+    )
+    assert home.database.read_bytes() == before
+
+
+def test_a_renamed_copy_of_a_loaded_file_changes_nothing(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
+
+    again = load_file(write_shares(tmp_path / "copy.csv", 0.25), home, instrument)
+
+    assert again.already_loaded
+    assert again.file_name == "shares.csv"
+    assert query("select count(*) from raw.survey_loads") == [(1,)]
+
+
+def test_a_corrected_file_replaces_its_own_rows_only(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    load_file(write_shares(tmp_path / "other.csv", 0.5), home, instrument)
+    load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
+
+    report = load_file(write_shares(tmp_path / "shares.csv", 0.3), home, instrument)
+
+    assert report.replaced_earlier_version
+    assert query(TRUSTING) == [(0.3,), (0.5,)]
+    assert query("select count(*) from raw.survey_loads") == [(2,)]
+
+
+def test_the_same_file_with_other_options_is_a_load_of_its_own(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    file = write_shares(tmp_path / "shares.csv", 0.25)
+    load_file(file, home, instrument)
+
+    report = load_file(file, home, instrument, weighting="unweighted")
+
+    assert not report.already_loaded
+    assert not report.replaced_earlier_version
+    assert query(TRUSTING) == [(0.25,), (0.25,)]
+
+
+def test_a_reader_is_not_blocked_and_keeps_what_it_opened(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
+    corrected = write_shares(tmp_path / "corrected" / "shares.csv", 0.3)
+
+    with open_for_reading(home) as earlier_reader:
+        with other_process(PAUSED_LOAD, corrected, home.path) as load:
+            assert query(TRUSTING) == [(0.25,)]
+            load.communicate("go on\n")
+            assert load.returncode == 0
+        assert earlier_reader.execute(TRUSTING).fetchall() == [(0.25,)]
+    assert query(TRUSTING) == [(0.3,)]
+
+
+def test_a_load_killed_in_the_middle_leaves_the_database_as_it_was(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
+    before = home.database.read_bytes()
+    corrected = write_shares(tmp_path / "corrected" / "shares.csv", 0.3)
+
+    with other_process(PAUSED_LOAD, corrected, home.path) as load:
+        load.send_signal(signal.SIGKILL)
+        load.wait()
+
+    assert home.database.read_bytes() == before
+    # The lock went with the process, and the next load clears what it left behind.
+    load_file(corrected, home, instrument)
+    assert query(TRUSTING) == [(0.3,)]
+    assert sorted(path.name for path in home.path.iterdir()) == [
+        "valuescope.duckdb",
+        "valuescope.lock",
+    ]
+
+
+def test_an_interrupted_load_leaves_the_database_as_it_was(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
+    before = home.database.read_bytes()
+    corrected = write_shares(tmp_path / "corrected" / "shares.csv", 0.3)
+
+    with other_process(PAUSED_LOAD, corrected, home.path) as load:
+        load.send_signal(signal.SIGINT)
+        load.wait()
+
+    assert load.returncode != 0
+    assert home.database.read_bytes() == before
+    assert not (home.path / ".next").exists()
+
+
+def test_two_loads_at_once_are_refused_with_the_other_process(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    first = write_shares(tmp_path / "first.csv", 0.25)
+
+    with (
+        other_process(PAUSED_LOAD, first, home.path) as load,
+        pytest.raises(ValuescopeError, match=rf"process {load.pid}\) is writing .* Wait"),
+    ):
+        load_file(write_shares(tmp_path / "second.csv", 0.3), home, instrument)
+
+
+def test_a_database_held_by_another_program_is_named_with_its_process(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
+    before = home.database.read_bytes()
+    holder = """
+        import sys, duckdb
+        connection = duckdb.connect(sys.argv[1])
+        print("ready", flush=True)
+        sys.stdin.readline()
+    """
+
+    with (
+        other_process(holder, home.database) as process,
+        pytest.raises(ValuescopeError, match=rf"locked by process {process.pid} .* repeat"),
+    ):
+        load_file(write_shares(tmp_path / "second.csv", 0.3), home, instrument)
+
+    assert home.database.read_bytes() == before
+
+
+def test_a_disk_that_is_full_leaves_the_database_as_it_was(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
+    before = home.database.read_bytes()
+    corrected = write_shares(tmp_path / "corrected" / "shares.csv", 0.3)
+    limited = """
+        import resource, sys
+        from pathlib import Path
+        from ingest import load_file
+        from warehouse.errors import ValuescopeError
+        from warehouse.home import Home
+        from warehouse.instrument import load_instrument
+
+        # No file may grow beyond the database: writing fails as on a full disk.
+        size = Path(sys.argv[2], "valuescope.duckdb").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+        try:
+            load_file(Path(sys.argv[1]), Home(Path(sys.argv[2])), load_instrument())
+        except ValuescopeError as error:
+            print(error)
+    """
+
+    finished = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(limited), str(corrected), str(home.path)],
+        cwd=CLONE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Cannot write" in finished.stdout, finished.stderr
+    assert "is unchanged; make room" in finished.stdout
+    assert home.database.read_bytes() == before
+    assert not (home.path / ".next").exists()

@@ -1,0 +1,201 @@
+"""The official wave 7 file: respondents in, weighted marginals out."""
+
+import csv
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest import CodeOutsideInstrument, load_file
+from tests.ingest.conftest import Query
+from warehouse.database import open_for_reading
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+from warehouse.instrument import Instrument, load_instrument
+
+FOLDER = Path(__file__).parent
+RESPONDENTS = FOLDER / "respondents.csv"
+MARGINALS = """
+select
+    country_id, question_id, code, respondents, sum_of_weights, sum_of_squared_weights
+from raw.human_marginals
+where wave = 7
+order by country_id, question_id, code
+"""
+
+
+def test_marginals_of_a_small_file_are_those_counted_by_hand(
+    home: Home, instrument: Instrument, query: Query
+) -> None:
+    with (FOLDER / "respondents_marginals.csv").open(newline="") as file:
+        by_hand = [
+            (
+                row["country_id"],
+                row["question_id"],
+                int(row["code"]),
+                int(row["respondents"]),
+                float(row["sum_of_weights"]),
+                float(row["sum_of_squared_weights"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+    load_file(RESPONDENTS, home, instrument)
+
+    assert query(MARGINALS) == by_hand
+
+
+def test_the_report_says_what_the_file_holds(home: Home, instrument: Instrument) -> None:
+    report = load_file(RESPONDENTS, home, instrument)
+
+    assert report.format_id == "wvs7_csv"
+    assert report.population_id == "wvs:7:within_country:all"
+    assert report.countries == ("JPN", "USA")
+    assert report.questions == ("Q1", "Q57", "Q178", "Q223")
+    assert report.questions_outside_instrument == ("Q223",)
+    assert report.codes_outside_instrument == (CodeOutsideInstrument("Q1", 7, ("USA",), 1),)
+    assert report.columns_ignored == ("Q94R", "Q33_3", "Q260")
+    assert report.rows_read == 6
+    assert (report.first_year, report.last_year) == (2017, 2020)
+    assert report.has_counts
+    assert report.has_dont_know_codes
+    assert report.warnings[0].startswith("The file has no columns for Q2, Q3, Q4")
+
+
+def test_fieldwork_years_are_kept_where_the_question_was_asked(
+    home: Home, instrument: Instrument, query: Query
+) -> None:
+    load_file(RESPONDENTS, home, instrument)
+
+    years = query(
+        "select country_id, question_id, first_year, last_year from raw.survey_fieldwork "
+        "where question_id in ('Q57', 'Q178') order by all"
+    )
+    assert years == [
+        ("JPN", "Q178", 2019, 2020),
+        ("JPN", "Q57", 2019, 2020),
+        ("USA", "Q57", 2017, 2017),
+    ]
+
+
+def test_unweighted_counts_every_respondent_once(
+    home: Home, instrument: Instrument, query: Query
+) -> None:
+    report = load_file(RESPONDENTS, home, instrument, weighting="unweighted")
+
+    assert report.population_id == "wvs:7:unweighted:all"
+    assert all(
+        respondents == weights == squares for *_, respondents, weights, squares in query(MARGINALS)
+    )
+
+
+def test_weighted_and_unweighted_stand_side_by_side(
+    home: Home, instrument: Instrument, query: Query
+) -> None:
+    load_file(RESPONDENTS, home, instrument)
+    load_file(RESPONDENTS, home, instrument, weighting="unweighted")
+
+    assert query("select weighting from raw.survey_loads order by all") == [
+        ("unweighted",),
+        ("within_country",),
+    ]
+
+
+def test_without_weights_only_unweighted_is_possible(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    file = tmp_path / "respondents.csv"
+    pd.read_csv(RESPONDENTS).drop(columns="W_WEIGHT").to_csv(file, index=False)
+
+    with pytest.raises(ValuescopeError, match="lacks the columns W_WEIGHT"):
+        load_file(file, home, instrument)
+    assert load_file(file, home, instrument, weighting="unweighted").rows_read == 6
+
+
+def test_blank_answers_are_missing_and_this_is_said(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    frame = pd.read_csv(RESPONDENTS, dtype=str)
+    frame.loc[0, "Q1"] = None
+    frame.loc[1, "Q1"] = " "
+    frame.to_csv(tmp_path / "blank.csv", index=False)
+
+    report = load_file(tmp_path / "blank.csv", home, instrument)
+
+    assert "2 blank answers (Q1) were stored as missing (code -5)." in report.warnings
+    assert query(
+        "select code, respondents from raw.human_marginals "
+        "where country_id = 'JPN' and question_id = 'Q1' order by all"
+    ) == [(-5, 2), (1, 1), (2, 1)]
+
+
+def test_whole_numbers_written_as_decimals_are_the_same_codes(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    load_file(RESPONDENTS, home, instrument)
+    as_integers = query(MARGINALS)
+    frame = pd.read_csv(RESPONDENTS)
+    questions = [column for column in frame.columns if column.startswith("Q")]
+    frame[questions] = frame[questions].astype(float)
+    frame.to_csv(tmp_path / "decimals.csv", index=False)
+
+    decimals_home = Home(tmp_path / "decimals")
+    load_file(tmp_path / "decimals.csv", decimals_home, instrument)
+
+    with open_for_reading(decimals_home) as connection:
+        assert connection.execute(MARGINALS).fetchall() == as_integers
+
+
+CODES = st.sampled_from([-5, -4, -2, -1, 0, 1, 2, 3, 4, 10, 77])
+RESPONDENT = st.fixed_dictionaries(
+    {
+        "B_COUNTRY_ALPHA": st.sampled_from(["JPN", "USA", "NIR", "TUR"]),
+        "A_WAVE": st.just(7),
+        "A_YEAR": st.integers(2017, 2023),
+        "W_WEIGHT": st.floats(1e-4, 20, allow_nan=False),
+        "Q1": CODES,
+        "Q119": CODES,
+        "Q259": CODES,
+    }
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    people=st.lists(RESPONDENT, min_size=1, max_size=40),
+    delimiter=st.sampled_from([",", ";"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_random_respondents_give_what_pandas_gives(
+    people: list[dict[str, object]], delimiter: str, quoting: int
+) -> None:
+    frame = pd.DataFrame(people)
+    long = frame.melt(
+        id_vars=["B_COUNTRY_ALPHA", "A_YEAR", "W_WEIGHT"],
+        value_vars=["Q1", "Q119", "Q259"],
+        var_name="question_id",
+        value_name="code",
+    ).rename(columns={"B_COUNTRY_ALPHA": "country_id"})
+    long["squared"] = long["W_WEIGHT"] ** 2
+    expected = (
+        long.groupby(["country_id", "question_id", "code"])
+        .agg(
+            respondents=("W_WEIGHT", "size"),
+            sum_of_weights=("W_WEIGHT", "sum"),
+            sum_of_squared_weights=("squared", "sum"),
+        )
+        .reset_index()
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "respondents.csv"
+        frame.to_csv(file, index=False, sep=delimiter, quoting=quoting)  # type: ignore[call-overload]
+        home = Home(Path(folder) / "home")
+
+        load_file(file, home, load_instrument())
+
+        with open_for_reading(home) as connection:
+            loaded = connection.execute(MARGINALS).df()
+    pd.testing.assert_frame_equal(loaded, expected, check_dtype=False, rtol=1e-12, atol=1e-12)
