@@ -1,29 +1,18 @@
-"""Render one question, its choices and one country as the text that a model is asked."""
+"""From a question, a country and a design to the text a model sees and the answers it weighs."""
 
 import string
 from dataclasses import dataclass
 
-from scorer.chat import ChatTemplate
-from scorer.design import PromptDesign, canonical_hash
+from scorer.design import PromptDesign
 from warehouse.errors import ValuescopeError
 from warehouse.instrument import COUNTRY_FREE, Choice, Country, Question
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A stretch of prompt text. Only template text may stand for control tokens."""
-
-    text: str
-    is_template: bool
-
-
-@dataclass(frozen=True)
 class Answer:
-    """One choice as shown and as answered.
+    """One choice as it is shown: `choice_index` is the instrument's, `position` the shown one.
 
-    `choice_index` is the instrument's, `position` and `label` those shown in the prompt.
-    `text` is what is scored and `label_text` the label alone, both with their leading space;
-    `label_text` is None where the answer style shows no label.
+    `text` follows the prompt without the space or the lack of it that the model's kind asks for.
     """
 
     choice_index: int
@@ -31,98 +20,75 @@ class Answer:
     label: str
     choice_text: str
     text: str
-    label_text: str | None
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One cell as text: a question asked of one country, or of none (`ZZZ`)."""
+    """One question put to one country, before any chat template."""
 
     question_id: str
     country_id: str
-    segments: tuple[Segment, ...]
+    text: str
     answers: tuple[Answer, ...]
 
-    @property
-    def text(self) -> str:
-        """The whole prompt with its chat template, without a BOS that the tokeniser adds."""
-        return "".join(segment.text for segment in self.segments)
 
-    def text_sha256(self, *, adds_bos: bool) -> str:
-        """Identity of everything that decides the tokens: prompt, answers, template and BOS."""
-        return canonical_hash(
-            {
-                "segments": [[segment.text, segment.is_template] for segment in self.segments],
-                "answers": [answer.text for answer in self.answers],
-                "adds_bos": adds_bos,
-            }
-        )
+def render_prompt(question: Question, country: Country | None, design: PromptDesign) -> Prompt:
+    """Render one cell; `country` None gives the country-free prompt.
 
-
-def render_prompt(
-    design: PromptDesign,
-    question: Question,
-    country: Country | None,
-    chat_template: ChatTemplate | None,
-) -> Prompt:
-    """The prompt of one cell; `chat_template` None asks raw, `country` None names no country.
-
-    A raw answer begins with one space, an answer at the start of a chat turn with none.
-    Raises ValuescopeError when the choices cannot be told apart or the chat template fails.
+    Raises ValuescopeError when the question has no choices in the design's coding, or when
+    choices are empty or read the same.
     """
-    shown = shown_choices(question, design.coding_id, design.choice_order)
-    content = design.template.fill(
-        question.wording,
-        [f"{label}) {choice.text}" for label, choice in shown],
-        None if country is None else country.name,
-    )
-    if chat_template is None:
-        segments = (Segment(content, is_template=False),)
-        space = " "
-    else:
-        before, after = chat_template.around(content)
-        segments = (
-            Segment(before, is_template=True),
-            Segment(content, is_template=False),
-            Segment(after, is_template=True),
+    choices = _shown_choices(question, design)
+    answers = tuple(
+        Answer(
+            choice_index=choice.index,
+            position=position,
+            label=label,
+            choice_text=choice.text,
+            text=_answer_text(label, choice.text, design.answer_style),
         )
-        space = ""
-    return Prompt(
-        question_id=question.question_id,
-        country_id=COUNTRY_FREE if country is None else country.country_id,
-        segments=tuple(segment for segment in segments if segment.text),
-        answers=tuple(
-            Answer(
-                choice_index=choice.index,
-                position=position,
-                label=label,
-                choice_text=choice.text,
-                text=space + _answer(design.answer_style, label, choice.text),
-                label_text=None if design.answer_style == "text" else space + label,
-            )
-            for position, (label, choice) in enumerate(shown, start=1)
-        ),
+        for position, (label, choice) in enumerate(
+            zip(string.ascii_uppercase, choices, strict=False), start=1
+        )
     )
+    shown = design.template.separator.join(
+        f"{answer.label}) {answer.choice_text}" for answer in answers
+    )
+    text = design.template.render(question.wording, shown, country.name if country else None)
+    country_id = country.country_id if country else COUNTRY_FREE
+    return Prompt(question.question_id, country_id, text, answers)
 
 
-def shown_choices(
-    question: Question, coding_id: str, choice_order: str
-) -> tuple[tuple[str, Choice], ...]:
-    """The choices in the order shown, each with its label A, B, C ..
-
-    Raises ValuescopeError for empty or duplicate texts and for more choices than letters.
-    """
-    choices = question.choices[coding_id]
-    texts = [choice.text.strip() for choice in choices]
-    if not all(texts) or len(set(texts)) < len(texts) or len(texts) > len(string.ascii_uppercase):
+def _shown_choices(question: Question, design: PromptDesign) -> tuple[Choice, ...]:
+    choices = question.choices.get(design.coding_id, ())
+    if not 2 <= len(choices) <= len(string.ascii_uppercase):
         raise ValuescopeError(
-            f"The choices of {question.question_id} in the coding '{coding_id}' must be at most "
-            f"{len(string.ascii_uppercase)} different, non-empty texts, but are {texts}. Correct "
-            "them in the instrument and repeat."
+            f"{question.question_id} has {len(choices)} choices in the coding "
+            f"'{design.coding_id}'; a question needs 2 to 26. Correct choices.csv or leave the "
+            "question out with --questions."
         )
-    ordered = choices if choice_order == "forward" else choices[::-1]
-    return tuple(zip(string.ascii_uppercase, ordered, strict=False))
+    texts = [choice.text.strip() for choice in choices]
+    if "" in texts or len(set(texts)) < len(texts):
+        raise ValuescopeError(
+            f"{question.question_id} has empty or repeated choices in the coding "
+            f"'{design.coding_id}': {texts}. Correct choices.csv."
+        )
+    if design.choice_order == "forward":
+        return choices
+    if design.choice_order == "reverse":
+        return choices[::-1]
+    raise ValuescopeError(
+        f"Unknown choice order '{design.choice_order}'; orders are forward and reverse."
+    )
 
 
-def _answer(style: str, label: str, text: str) -> str:
-    return {"label": label, "label_text": f"{label}) {text}", "text": text}[style]
+def _answer_text(label: str, choice_text: str, answer_style: str) -> str:
+    if answer_style == "label":
+        return label
+    if answer_style == "label_text":
+        return f"{label}) {choice_text}"
+    if answer_style == "text":
+        return choice_text
+    raise ValuescopeError(
+        f"Unknown answer style '{answer_style}'; styles are label, label_text and text."
+    )

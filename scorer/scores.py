@@ -22,6 +22,11 @@ class AnswerScore:
     token_log_likelihoods: tuple[float, ...]
     label_log_likelihood: float | None
 
+    @property
+    def log_likelihood(self) -> float:
+        """log P of the whole answer, in nats (l_k in docs/method.md)."""
+        return math.fsum(self.token_log_likelihoods)
+
 
 @dataclass(frozen=True)
 class CellScore:
