@@ -1,41 +1,59 @@
-"""Exactly what a model is asked, for a person to check a number by hand."""
+"""Show exactly what a model is asked, token by token, so that a number can be checked by hand."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from scorer.design import PromptDesign
+from scorer.engine import Model
 from scorer.models import ModelFile
+from scorer.prompts import render_prompt
+from scorer.tokens import tokenise_cell
 from warehouse.instrument import Country, Question
 
 
 @dataclass(frozen=True)
 class DescribedAnswer:
-    """One answer: `token_ids` is the whole joint sequence of prompt and answer with BOS.
+    """One choice: `token_ids` of prompt and answer together, the answer from `answer_start` on.
 
-    The answer's own tokens are `token_ids[answer_start:]`.
+    `answer_tokens` are the texts of the answer's tokens.
     """
 
     choice_index: int
     text: str
     token_ids: tuple[int, ...]
     answer_start: int
+    answer_tokens: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class PromptDescription:
-    """The rendered prompt of one cell with the tokens of each of its answers."""
+    """One cell as the model sees it."""
 
-    model_path: Path
+    model_path: str
+    prompt_id: str
     text: str
     answers: tuple[DescribedAnswer, ...]
 
 
 def describe_prompt(
-    model: ModelFile, design: PromptDesign, question: Question, country: Country | None
+    model_file: ModelFile, question: Question, country: Country | None, design: PromptDesign
 ) -> PromptDescription:
-    """Render and tokenise one cell as `score` does; `country` None is the country-free prompt.
+    """Render and tokenise one cell; only the model's vocabulary is loaded.
 
-    Only the vocabulary is loaded. Raises ValuescopeError when the question has no choices in
-    the design's coding or the chat template fails.
+    Raises ValuescopeError as scoring would.
     """
-    raise NotImplementedError
+    registered = model_file.registered
+    is_chat = registered.is_chat if registered else None
+    prompt = render_prompt(question, country, design)
+    with Model(model_file.path, model_file.name, is_chat, vocabulary_only=True) as model:
+        cell = tokenise_cell(model, prompt, design.chat_mode, with_label=False)
+        answers = tuple(
+            DescribedAnswer(
+                choice_index=answer.answer.choice_index,
+                text=answer.text,
+                token_ids=answer.token_ids,
+                answer_start=answer.start,
+                answer_tokens=tuple(map(model.piece, answer.token_ids[answer.start :])),
+            )
+            for answer in cell.answers
+        )
+    return PromptDescription(str(model_file.path), design.prompt_id, cell.text, answers)

