@@ -97,6 +97,9 @@ RUNS = pa.schema(
         pa.field("threads", pa.int32(), nullable=False),
         pa.field("engine_version", pa.string(), nullable=False),
         pa.field("valuescope_version", pa.string(), nullable=False),
+        # Largest difference, in nats an answer, between the run's path and the sequence path on
+        # a probe; null where the run took the sequence path itself.
+        pa.field("path_difference", pa.float64()),
         pa.field("cells_planned", pa.int64(), nullable=False),
         pa.field("cells_already_done", pa.int64(), nullable=False),
         pa.field("cells_scored", pa.int64(), nullable=False),
@@ -136,6 +139,28 @@ def write_shard(
     target = folder / (file_name or f"{uuid.uuid4().hex}.parquet")
     content = pa.Table.from_pylist(list(rows), schema=SCHEMAS[table])
     return _write_table(content, target)
+
+
+def done_cells(
+    home: Home, model_id: str, prompt_id: str, numerics_id: str
+) -> set[tuple[str, str, str]]:
+    """The (question, country, text) cells landed whole for a model, design and numerics."""
+    columns = ["question_id", "country_id", "text_sha256"]
+    wanted = [
+        ("model_id", "=", model_id),
+        ("prompt_id", "=", prompt_id),
+        ("numerics_id", "=", numerics_id),
+    ]
+    cells: set[tuple[str, str, str]] = set()
+    for shard in (home.landing / "choice_log_likelihoods").glob("*.parquet"):
+        try:
+            landed = pq.read_table(shard, columns=columns, filters=wanted, partitioning=None)
+        except FileNotFoundError:
+            # Another run has merged this shard into a larger one meanwhile; at worst its cells
+            # are scored again.
+            continue
+        cells.update(zip(*(landed[column].to_pylist() for column in columns), strict=True))
+    return cells
 
 
 def compact_shards(home: Home, table: str, shards: Sequence[Path], file_name: str) -> Path:

@@ -1,0 +1,205 @@
+"""The main results of a warehouse, read from the marts as values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from warehouse.errors import ValuescopeError
+
+
+@dataclass(frozen=True)
+class Design:
+    """One model under one prompt design, with its mean r over countries and questions' r.
+
+    `mean_pearson_r` is the unweighted mean over the countries that have an r, and
+    `mean_blind_baseline_r` that of the predictor that knows nothing about the country, over
+    the same countries; `compared_country_count` counts them.
+    """
+
+    model_id: str
+    model_name: str
+    prompt_id: str
+    prompt_description: str
+    choice_order: str
+    population_id: str
+    country_count: int
+    compared_country_count: int
+    mean_pearson_r: float | None
+    mean_blind_baseline_r: float | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The agreement of one unit (country, category, continent or question).
+
+    `r` and `blind_r` are Pearson's r or, for categories, rho0; `count` is the number of cells
+    behind them; `reason` says why r is None.
+    """
+
+    name: str
+    r: float | None
+    blind_r: float | None
+    count: int
+    reason: str | None
+    low: float | None = None
+    high: float | None = None
+
+
+def designs(
+    connection: duckdb.DuckDBPyConnection, model: str | None = None, prompt_id: str | None = None
+) -> list[Design]:
+    """Every scored model and prompt that stands beside human answers.
+
+    `model` (name or id) and `prompt_id` (or their beginnings) select. Raises ValuescopeError
+    when nothing is built or nothing fits.
+    """
+    rows = _rows(
+        connection,
+        """
+        select
+            agg.model_id,
+            dim_models.model_name,
+            agg.prompt_id,
+            dim_prompts.template_id || ' template, ' || dim_prompts.answer_style || ' answers, '
+                || dim_prompts.coding_id || ' coding, chat ' || dim_prompts.chat_mode,
+            dim_prompts.choice_order,
+            agg.population_id,
+            count(*),
+            count(*) filter (
+                where agg.pearson_r is not null and agg.blind_baseline_r is not null
+            ),
+            avg(agg.pearson_r) filter (where agg.blind_baseline_r is not null),
+            avg(agg.blind_baseline_r) filter (where agg.pearson_r is not null),
+        from marts.agg_country_correlations as agg
+        inner join marts.dim_models on agg.model_id = dim_models.model_id
+        inner join marts.dim_prompts on agg.prompt_id = dim_prompts.prompt_id
+        group by all
+        order by dim_models.model_name, agg.prompt_id
+        """,
+    )
+    found = [Design(*row) for row in rows]
+    if not found:
+        raise ValuescopeError(
+            "Nothing to report: no model has been scored on questions that a loaded survey "
+            "answers. See `valuescope status`."
+        )
+    chosen = [
+        design
+        for design in found
+        if (model is None or design.model_name == model or design.model_id.startswith(model))
+        and (prompt_id is None or design.prompt_id.startswith(prompt_id))
+    ]
+    if not chosen:
+        known = ", ".join(f"{design.model_name} ({design.prompt_id})" for design in found)
+        raise ValuescopeError(
+            f"No result for model {model or 'any'} and prompt {prompt_id or 'any'}. Built: {known}."
+        )
+    return chosen
+
+
+def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
+    """r over the questions of each country, best first, those without r last."""
+    return _agreement(
+        connection,
+        """
+        select
+            dim_countries.country_name,
+            agg.pearson_r,
+            agg.blind_baseline_r,
+            agg.question_count,
+            agg.null_reason,
+            agg.ci_low,
+            agg.ci_high,
+        from marts.agg_country_correlations as agg
+        inner join marts.dim_countries on agg.country_id = dim_countries.country_id
+        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
+        order by agg.pearson_r desc nulls last, dim_countries.country_name
+        """,
+        design,
+    )
+
+
+def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
+    """The mean of the countries' r for each continent, best first."""
+    return _agreement(
+        connection,
+        """
+        select
+            agg.continent,
+            agg.mean_pearson_r,
+            agg.mean_blind_baseline_r,
+            agg.country_count,
+            agg.null_reason,
+            agg.ci_low,
+            agg.ci_high,
+        from marts.agg_continent_correlations as agg
+        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
+        order by agg.mean_pearson_r desc nulls last, agg.continent
+        """,
+        design,
+    )
+
+
+def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
+    """rho0 of each category beside the blind rho0, ranked by their difference."""
+    return _agreement(
+        connection,
+        """
+        select
+            categories.category_name,
+            agg.rho0,
+            agg.blind_rho0,
+            agg.question_count,
+            agg.null_reason,
+            null,
+            null,
+        from marts.agg_category_correlations as agg
+        inner join marts.dim_categories as categories
+            on agg.category_id = categories.category_id
+        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
+        order by agg.rho0 - agg.blind_rho0 desc nulls last, categories.category_name
+        """,
+        design,
+    )
+
+
+def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
+    """r across the countries of each question, best first."""
+    return _agreement(
+        connection,
+        """
+        select
+            dim_questions.question_id || ' ' || dim_questions.short_label,
+            agg.pearson_r,
+            null,
+            agg.country_count,
+            agg.null_reason,
+            null,
+            null,
+        from marts.agg_question_correlations as agg
+        inner join marts.dim_questions on agg.question_id = dim_questions.question_id
+        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
+        order by agg.pearson_r desc nulls last, dim_questions.question_order
+        """,
+        design,
+    )
+
+
+def _agreement(
+    connection: duckdb.DuckDBPyConnection, statement: str, design: Design
+) -> list[Agreement]:
+    parameters = {"model_id": design.model_id, "prompt_id": design.prompt_id}
+    return [Agreement(*row) for row in _rows(connection, statement, parameters)]
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
+    try:
+        return connection.execute(statement, parameters or {}).fetchall()
+    except duckdb.CatalogException as error:
+        raise ValuescopeError(
+            "The tables are not built yet (or by another version of valuescope); run "
+            "`valuescope build`."
+        ) from error

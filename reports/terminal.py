@@ -1,0 +1,82 @@
+"""The main results as terminal tables."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.summary import Agreement, Design
+
+CAVEATS = (
+    "Measured is the match to survey marginals (wave 7: 2017-2022), in English wordings of our own, "
+    "not a model's values; the published tables are probably in the training data. The paper's 209 "
+    "questions and the paper coding are reconstructions."
+)
+
+
+def design_heading(design: Design) -> Text:
+    """The model, what it was asked and its mean r beside that of the blind baseline."""
+    heading = Text(design.model_name, style="bold")
+    heading.append(f"  prompt {design.prompt_id}\n", style="dim")
+    heading.append(f"{design.prompt_description}; against {design.population_id}\n")
+    if design.choice_order != "averaged":
+        heading.append(f"choice order {design.choice_order} only: order not controlled\n")
+    if design.mean_pearson_r is None:
+        heading.append("no country has both an r and a blind baseline")
+    else:
+        heading.append(
+            f"mean r {_number(design.mean_pearson_r)} over {design.compared_country_count} of "
+            f"{design.country_count} countries; knowing nothing about a country (blind) gives "
+            f"{_number(design.mean_blind_baseline_r)} on the same cells"
+        )
+    return heading
+
+
+def best_and_worst(title: str, rows: Sequence[Agreement], shown: int) -> RenderableType:
+    """A table of the `shown` best and worst rows; those without r are counted, with reasons."""
+    ranked = [row for row in rows if row.r is not None]
+    if len(ranked) > 2 * shown:
+        skipped = len(ranked) - 2 * shown
+        table = agreement_table(title, [*ranked[:shown], *ranked[-shown:]], gap_after=shown)
+        note = f"{skipped} between them are not shown (--all shows them)"
+    else:
+        table, note = agreement_table(title, ranked), ""
+    reasons: dict[str, int] = {}
+    for row in rows:
+        if row.r is None:
+            reasons[row.reason or "unknown"] = reasons.get(row.reason or "unknown", 0) + 1
+    missing = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    notes = [note, f"without r: {missing}" if missing else ""]
+    return Group(table, *(Text(f"  {note}", style="dim") for note in notes if note))
+
+
+def agreement_table(
+    title: str, rows: Sequence[Agreement], gap_after: int | None = None, statistic: str = "r"
+) -> Table:
+    """One row a unit: r, the blind baseline where it exists, the interval and the cell count."""
+    has_blind = any(row.blind_r is not None for row in rows)
+    has_interval = any(row.low is not None for row in rows)
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table.add_column("")
+    table.add_column(statistic, justify="right")
+    if has_interval:
+        table.add_column("95% interval", justify="right")
+    if has_blind:
+        table.add_column("blind", justify="right")
+    table.add_column("n", justify="right")
+    for position, row in enumerate(rows, start=1):
+        cells = [row.name, _number(row.r) if row.r is not None else f"null: {row.reason}"]
+        if has_interval:
+            cells.append(
+                f"{_number(row.low)} to {_number(row.high)}" if row.low is not None else ""
+            )
+        if has_blind:
+            cells.append(_number(row.blind_r))
+        table.add_row(*cells, str(row.count), end_section=position == gap_after)
+    return table
+
+
+def _number(value: float | None) -> str:
+    """Two decimals, as correlations are printed: .83, -.12."""
+    return "" if value is None else f"{value:.2f}"

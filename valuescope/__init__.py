@@ -1,0 +1,1 @@
+"""The command line of valuescope: thin, and the only place that prints."""

@@ -1,0 +1,96 @@
+"""Run dbt on a copy of the database and swap the copy in."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse.database import replacement_copy
+from warehouse.errors import ValuescopeError
+from warehouse.home import DBT_PROJECT, Home
+from warehouse.landing import ensure_landing_zone
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """What one `dbt build` did; `warnings` are messages of tests with severity warn."""
+
+    models: int
+    tests: int
+    warnings: tuple[str, ...]
+
+
+def build_warehouse(home: Home, arguments: tuple[str, ...] = (), verbose: bool = False) -> BuildSummary:
+    """Run `dbt build` with extra `arguments` for `home`; readers keep the old file meanwhile.
+
+    Raises ValuescopeError with the failing nodes when dbt fails; the database stays as it was.
+    """
+    ensure_landing_zone(home)
+    target = home.path / "dbt"
+    with replacement_copy(home) as working:
+        finished = _run_dbt(home, working, target, arguments, verbose)
+        results = target / "target" / "run_results.json"
+        if finished.returncode != 0:
+            raise ValuescopeError(_failure(finished, results, target))
+    return _summary(results)
+
+
+def _run_dbt(
+    home: Home, database: Path, target: Path, arguments: tuple[str, ...], verbose: bool
+) -> subprocess.CompletedProcess[str]:
+    (target / "target" / "run_results.json").unlink(missing_ok=True)
+    environment = os.environ | {
+        "VALUESCOPE_HOME": str(home.path),
+        "VALUESCOPE_DATABASE": str(database),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    command = [
+        *(sys.executable, "-m", "dbt.cli.main", "build"),
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(target / "target"), "--log-path", str(target / "logs")),
+        "--no-use-colors",
+        "--no-version-check",
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        env=environment,
+        stdout=sys.stderr if verbose else subprocess.PIPE,
+        stderr=subprocess.STDOUT if not verbose else None,
+        text=True,
+        check=False,
+    )
+
+
+def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: Path) -> str:
+    log = f"The whole log is in {target / 'logs' / 'dbt.log'}."
+    if results.exists():
+        failed = [
+            f"{result['unique_id']}: {result['message']}"
+            for result in json.loads(results.read_text())["results"]
+            if result["status"] in ("error", "fail")
+        ]
+        if failed:
+            return "dbt build failed; the warehouse is unchanged.\n  " + "\n  ".join(
+                [*failed, log]
+            )
+    lines = (finished.stdout or "").strip().splitlines()
+    return "dbt build could not start; the warehouse is unchanged.\n  " + "\n  ".join(
+        [*lines[-12:], log]
+    )
+
+
+def _summary(results: Path) -> BuildSummary:
+    outcomes = json.loads(results.read_text())["results"]
+    kinds = [outcome["unique_id"].split(".")[0] for outcome in outcomes]
+    return BuildSummary(
+        models=kinds.count("model"),
+        tests=kinds.count("test") + kinds.count("unit_test"),
+        warnings=tuple(
+            f"{outcome['unique_id']}: {outcome['message']}"
+            for outcome in outcomes
+            if outcome["status"] == "warn"
+        ),
+    )

@@ -1,0 +1,82 @@
+"""The entry point: the group of commands and the way errors are told."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from valuescope.console import say
+from warehouse.errors import ValuescopeError
+from warehouse.version import project_version
+
+_COMMANDS = (
+    "demo",
+    "ingest",
+    "score",
+    "build",
+    "report",
+    "sql",
+    "status",
+    "prompt",
+    "models",
+)
+
+
+class _Commands(click.Group):
+    """Commands in the order of a study, each imported only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"valuescope.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            error.message += f" Commands: {', '.join(_COMMANDS)}."
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(project_version(), prog_name="valuescope")
+def cli() -> None:
+    """Measure how closely a language model's picture of a country matches its survey answers.
+
+    A study is three steps: `ingest` loads what people said, `score` asks a model the same
+    questions, and `build` turns both into tables. Then `report` shows the main results and
+    `sql` answers everything else.
+
+    Database, landing zone and downloaded models lie in the folder that the environment
+    variable VALUESCOPE_HOME names (default: the `warehouse` folder of the clone). Data goes to
+    stdout, messages go to stderr. Exit codes: 0 done, 1 a problem (it is named), 2 wrong usage,
+    130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        cli.main(standalone_mode=False)
+    except ValuescopeError as error:
+        say(f"Error: {error}")
+        sys.exit(1)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted. What had landed or was loaded is kept; repeat the command to go on.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of the pipe has gone (`| head`); nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,66 @@
+"""`valuescope build`."""
+
+import json
+
+import click
+
+from valuescope.build import build_warehouse
+from valuescope.console import say, step_progress
+from valuescope.state import landed_cell_count, loaded_survey_count
+from warehouse.errors import ValuescopeError
+from warehouse.home import current_home
+
+
+@click.command(name="build")
+@click.option(
+    "--select", metavar="NODES", help="Build only these dbt nodes (dbt's selection syntax)."
+)
+@click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a dbt variable, for example --var question_set=common or --var "
+    "question_selection=paper. Repeatable; VALUE may be JSON.",
+)
+@click.option("--verbose", is_flag=True, help="Show dbt's own output.")
+def command(select: str | None, variables: tuple[str, ...], verbose: bool) -> None:
+    """Turn what is loaded and scored into tables (`dbt build`).
+
+    Works on a copy and swaps it in when every model and test has passed: readers are never
+    blocked, and a failed build changes nothing. It picks up whatever a running `score` has
+    landed so far.
+    """
+    home = current_home()
+    if not landed_cell_count(home) and not loaded_survey_count(home):
+        raise ValuescopeError(
+            f"Nothing to build in {home.path}: no survey is loaded and no model is scored. Run "
+            "`valuescope ingest FILE` (or `ingest --sample`) and `valuescope score --model NAME`."
+        )
+    arguments: list[str] = []
+    if select:
+        arguments += ["--select", select]
+    if variables:
+        arguments += ["--vars", json.dumps(dict(map(_variable, variables)))]
+    if verbose:
+        summary = build_warehouse(home, tuple(arguments), verbose=True)
+    else:
+        with step_progress("dbt build"):
+            summary = build_warehouse(home, tuple(arguments))
+    for warning in summary.warnings:
+        say(f"Warning: {warning}")
+    if not landed_cell_count(home):
+        say("No model is scored yet, so only the human tables have rows: `valuescope score`.")
+    if not loaded_survey_count(home):
+        say("No survey is loaded yet, so nothing is compared: `valuescope ingest FILE`.")
+    say(f"Built {summary.models} models, {summary.tests} checks passed: {home.database}")
+
+
+def _variable(setting: str) -> tuple[str, object]:
+    name, equals, value = setting.partition("=")
+    if not equals:
+        raise click.BadParameter(f"'{setting}' is not NAME=VALUE.", param_hint="--var")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

@@ -1,0 +1,71 @@
+"""`valuescope status`."""
+
+import click
+from rich.table import Table
+
+from valuescope.console import out
+from valuescope.state import HomeState, describe_home
+from warehouse.home import Home, current_home
+
+
+@click.command(name="status")
+def command() -> None:
+    """Show what is loaded, scored, built and out of date."""
+    home = current_home()
+    state = describe_home(home)
+    console = out()
+    console.print(f"Home: {home.path}", soft_wrap=True)
+    console.print(_loads(state) if state.loads else "Loaded: no survey yet.")
+    console.print(_runs(state) if state.runs else "Scored: no model yet.")
+    console.print(_build_line(home, state), soft_wrap=True)
+
+
+def _loads(state: HomeState) -> Table:
+    table = Table(title="Loaded surveys", title_justify="left", header_style="bold")
+    for column in ("survey", "wave", "weighting", "file"):
+        table.add_column(column, overflow="fold")
+    for column in ("countries", "questions"):
+        table.add_column(column, justify="right")
+    table.add_column("loaded")
+    for load in state.loads:
+        table.add_row(
+            load.survey_id,
+            load.wave_selection,
+            load.weighting,
+            load.file_name,
+            str(load.countries),
+            str(load.questions),
+            f"{load.loaded_at:%Y-%m-%d %H:%M}",
+        )
+    return table
+
+
+def _runs(state: HomeState) -> Table:
+    table = Table(title="Scoring runs", title_justify="left", header_style="bold")
+    for column in ("run", "model", "prompt", "answers", "coding", "chat", "state"):
+        table.add_column(column, overflow="fold")
+    table.add_column("new cells", justify="right")
+    table.add_column("planned", justify="right")
+    table.add_column("started")
+    for run in state.runs:
+        table.add_row(
+            run.run_id,
+            run.model_name,
+            run.prompt_id,
+            run.answer_style,
+            run.coding_id,
+            run.chat_mode,
+            run.status,
+            str(run.cells),
+            str(run.cells_planned),
+            f"{run.started_at:%Y-%m-%d %H:%M}",
+        )
+    return table
+
+
+def _build_line(home: Home, state: HomeState) -> str:
+    if not state.is_built:
+        return "Built: not yet; run `valuescope build`."
+    if state.stale:
+        return f"Built, but out of date: {'; '.join(state.stale)}. Run `valuescope build`."
+    return f"Built and up to date: {home.database}"

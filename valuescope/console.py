@@ -1,0 +1,74 @@
+"""The two streams: data on stdout, progress and messages on stderr."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+# A pipe has no width of its own; a table must not be folded at 80 columns because of that.
+_PIPE_WIDTH = 160
+
+
+def out() -> Console:
+    """The console for data."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+
+
+def err() -> Console:
+    """The console for progress and messages."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """Print one message to stderr, as it is."""
+    err().print(message, markup=False)
+
+
+class _Rate(ProgressColumn):
+    """Steps a second, once there are any."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} cells/s" if task.speed else "")
+
+
+@contextmanager
+def cell_progress() -> Iterator[Progress]:
+    """A progress bar with rate and time left, on stderr."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=err(),
+    ) as progress:
+        yield progress
+
+
+@contextmanager
+def step_progress(description: str) -> Iterator[None]:
+    """A spinner for a step of unknown length, on stderr."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err(),
+        transient=True,
+    ) as progress:
+        progress.add_task(description, total=None)
+        yield

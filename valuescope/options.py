@@ -1,0 +1,61 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from scorer.templates import load_templates
+
+
+def comma_separated(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """Split `a,b , c` into its parts; None stays None."""
+    if value is None:
+        return None
+    parts = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not parts:
+        raise click.BadParameter("the list is empty.")
+    return parts
+
+
+def design_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that make up a prompt design."""
+    for option in reversed(
+        (
+            click.option(
+                "--answer",
+                "answer_style",
+                type=click.Choice(["label", "label_text", "text"]),
+                default="label_text",
+                show_default=True,
+                help="What the model answers with: `A`, `A) Very important` or `Very important`.",
+            ),
+            click.option(
+                "--coding",
+                "coding_id",
+                default="native",
+                show_default=True,
+                help="native: the survey's own options; paper: odd scales with a middle.",
+            ),
+            click.option(
+                "--template",
+                "template_id",
+                default="paper",
+                show_default=True,
+                help=f"The wording around a question: {', '.join(load_templates())}.",
+            ),
+            click.option(
+                "--chat",
+                "chat_mode",
+                type=click.Choice(["template", "raw"]),
+                default="template",
+                show_default=True,
+                help="Ask chat models through their own chat template, or as plain text. Base "
+                "models are always asked in plain text.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function

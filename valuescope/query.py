@@ -1,0 +1,84 @@
+"""Ad hoc SQL on the warehouse, and its results in the formats people use."""
+
+import csv
+import io
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.database import open_for_reading
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+
+
+def run_query(home: Home, statement: str) -> pa.Table:
+    """The rows of one read-only statement.
+
+    Raises ValuescopeError with DuckDB's own words when the statement is wrong.
+    """
+    connection = open_for_reading(home)
+    try:
+        connection.execute("set schema = 'marts'")
+    except duckdb.CatalogException:
+        # Nothing is built yet; the raw tables can still be asked by their full names.
+        pass
+    try:
+        result = connection.execute(statement)
+        if result.description is None:
+            raise ValuescopeError(
+                "The statement returns no rows; `valuescope sql` only reads. Use a select."
+            )
+        return result.to_arrow_table()
+    except duckdb.Error as error:
+        raise ValuescopeError(
+            f"{error}\nTables are listed by: valuescope sql \"select table_schema, table_name "
+            'from information_schema.tables"'
+        ) from error
+    finally:
+        connection.close()
+
+
+def as_csv(table: pa.Table) -> str:
+    """The table as CSV with a header row; null is empty."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return buffer.getvalue()
+
+
+def as_json(table: pa.Table) -> str:
+    """The table as a JSON array of objects; numbers keep full precision."""
+    return json.dumps(table.to_pylist(), indent=2, ensure_ascii=False, default=_plain) + "\n"
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """The table as the bytes of one Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write `content` to `path`. Raises ValuescopeError when that fails."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot write {path}: {error.strerror}. Name a file in a folder that exists."
+        ) from error
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)

@@ -1,0 +1,205 @@
+"""What a home holds: surveys loaded, cells landed, and whether the tables are up to date."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from warehouse.database import open_for_reading
+from warehouse.home import Home
+
+
+@dataclass(frozen=True)
+class SurveyLoad:
+    """One loaded file."""
+
+    survey_id: str
+    wave_selection: str
+    weighting: str
+    file_name: str
+    countries: int
+    questions: int
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class ScoringRun:
+    """One run of the scorer, as its record says; `cells` counts what has landed of it."""
+
+    run_id: str
+    model_name: str
+    prompt_id: str
+    answer_style: str
+    coding_id: str
+    chat_mode: str
+    status: str
+    cells: int
+    cells_planned: int
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class HomeState:
+    """The state of a home; `stale` names what the built tables do not hold yet."""
+
+    loads: tuple[SurveyLoad, ...]
+    runs: tuple[ScoringRun, ...]
+    is_built: bool
+    stale: tuple[str, ...]
+
+
+def loaded_survey_count(home: Home) -> int:
+    """How many survey files are loaded."""
+    return len(_loads(home)) if home.database.exists() else 0
+
+
+def landed_cell_count(home: Home) -> int:
+    """How many (model, prompt, question, country) cells have landed."""
+    if not (home.landing / "choice_log_likelihoods").exists():
+        return 0
+    rows = _landing_rows(
+        home,
+        """
+        select count(distinct (model_id, prompt_id, numerics_id, question_id, country_id))
+        from choice_log_likelihoods
+        """,
+    )
+    return int(str(rows[0][0]))
+
+
+def describe_home(home: Home) -> HomeState:
+    """Everything `valuescope status` tells."""
+    loads = _loads(home) if home.database.exists() else ()
+    runs = _runs(home) if (home.landing / "runs").exists() else ()
+    built = _built(home) if home.database.exists() else None
+    return HomeState(loads, runs, built is not None, _stale(home, loads, built))
+
+
+@dataclass(frozen=True)
+class _Built:
+    """What the staging tables held when they were built."""
+
+    loads: frozenset[tuple[str, datetime]]
+    rows: int
+
+
+def _loads(home: Home) -> tuple[SurveyLoad, ...]:
+    connection = open_for_reading(home)
+    try:
+        rows = connection.execute(
+            """
+            select
+                survey_loads.survey_id,
+                survey_loads.wave_selection,
+                survey_loads.weighting,
+                survey_loads.file_name,
+                count(distinct human_marginals.country_id),
+                count(distinct human_marginals.question_id),
+                survey_loads.loaded_at,
+            from raw.survey_loads
+            left join raw.human_marginals
+                on survey_loads.load_id = human_marginals.load_id
+            group by all
+            order by survey_loads.loaded_at
+            """
+        ).fetchall()
+    except duckdb.CatalogException:
+        return ()
+    finally:
+        connection.close()
+    return tuple(SurveyLoad(*row) for row in rows)
+
+
+def _runs(home: Home) -> tuple[ScoringRun, ...]:
+    rows = _landing_rows(
+        home,
+        """
+        with
+
+        landed as (
+            select run_id, count(distinct (question_id, country_id)) as cells
+            from choice_log_likelihoods
+            group by run_id
+        ),
+
+        latest_models as (
+            select model_id, arg_max(model_name, described_at) as model_name
+            from models
+            group by model_id
+        )
+
+        select
+            runs.run_id,
+            latest_models.model_name,
+            runs.prompt_id,
+            prompts.answer_style,
+            prompts.coding_id,
+            prompts.chat_mode,
+            runs.status,
+            coalesce(landed.cells, 0),
+            runs.cells_planned,
+            runs.started_at,
+        from runs
+        inner join latest_models
+            on runs.model_id = latest_models.model_id
+        inner join prompts
+            on runs.prompt_id = prompts.prompt_id
+        left join landed
+            on runs.run_id = landed.run_id
+        order by runs.started_at
+        """,
+    )
+    return tuple(ScoringRun(*row) for row in rows)
+
+
+def _built(home: Home) -> _Built | None:
+    connection = open_for_reading(home)
+    try:
+        loads = connection.execute(
+            "select load_id, loaded_at from staging.stg_survey_loads"
+        ).fetchall()
+        scored = connection.execute(
+            """
+            select count(distinct (model_id, prompt_id, question_id, country_id))
+            from staging.stg_choice_log_likelihoods
+            """
+        ).fetchall()
+    except duckdb.CatalogException:
+        return None
+    finally:
+        connection.close()
+    return _Built(frozenset(loads), scored[0][0])
+
+
+def _stale(home: Home, loads: tuple[SurveyLoad, ...], built: _Built | None) -> tuple[str, ...]:
+    if built is None:
+        return ()
+    stale = []
+    loaded_at = {load.loaded_at for load in loads}
+    if loaded_at != {moment for _, moment in built.loads}:
+        stale.append("surveys were loaded or replaced since the last build")
+    if (home.landing / "choice_log_likelihoods").exists():
+        landed = _landing_rows(
+            home,
+            """
+            select count(distinct (model_id, prompt_id, question_id, country_id))
+            from choice_log_likelihoods
+            """,
+        )[0][0]
+        if landed != built.rows:
+            stale.append(f"{landed} cells have landed, the tables hold {built.rows}")
+    return tuple(stale)
+
+
+def _landing_rows(home: Home, statement: str) -> list[tuple[object, ...]]:
+    connection = duckdb.connect(":memory:")
+    try:
+        for folder in sorted(home.landing.iterdir()):
+            glob = str(folder / "*.parquet").replace("'", "''")
+            connection.execute(
+                f"create view {folder.name} as "
+                f"select * from read_parquet('{glob}', hive_partitioning = false)"
+            )
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
