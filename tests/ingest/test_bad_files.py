@@ -53,7 +53,9 @@ def test_a_bad_file_is_refused_with_its_fault_and_nothing_is_lost(
         pytest.param("iso3,variable\n".encode("utf-16"), "neither UTF-8 text", id="UTF-16"),
         pytest.param(b"PK\x03\x04rest", "ZIP archive or Excel file", id="zip"),
         pytest.param(b"$FL2@(#) SPSS", "an SPSS file", id="SPSS"),
-        pytest.param(b"PAR1 and then nothing of the kind", "damaged or was cut off", id="damaged Parquet"),
+        pytest.param(
+            b"PAR1 and then nothing of the kind", "damaged or was cut off", id="damaged Parquet"
+        ),
     ],
 )
 def test_what_is_not_readable_text_is_named_for_what_it_is(
@@ -85,7 +87,7 @@ def test_a_parquet_file_cut_in_the_middle_is_refused(
 def test_a_missing_file_and_a_folder_are_told_apart(
     tmp_path: Path, home: Home, instrument: Instrument
 ) -> None:
-    with pytest.raises(ValuescopeError, match="No such file: .*nowhere.csv"):
+    with pytest.raises(ValuescopeError, match=r"No such file: .*nowhere\.csv"):
         load_file(tmp_path / "nowhere.csv", home, instrument)
     with pytest.raises(ValuescopeError, match="is a folder"):
         load_file(tmp_path, home, instrument)

@@ -210,12 +210,20 @@ def test_a_database_held_by_another_program_is_named_with_its_process(
     assert home.database.read_bytes() == before
 
 
+@pytest.mark.parametrize("part_of_the_database", [0.5, 1.0], ids=["in the copy", "in the load"])
 def test_a_disk_that_is_full_leaves_the_database_as_it_was(
-    tmp_path: Path, home: Home, instrument: Instrument
+    part_of_the_database: float, tmp_path: Path, home: Home, instrument: Instrument
 ) -> None:
     load_file(write_shares(tmp_path / "shares.csv", 0.25), home, instrument)
     before = home.database.read_bytes()
-    corrected = write_shares(tmp_path / "corrected" / "shares.csv", 0.3)
+    rows = [
+        f"{country},{question},{code},{code / 7919}"
+        for country in instrument.countries
+        for question in instrument.questions
+        for code in range(1, 4)
+    ]
+    large = tmp_path / "large.csv"
+    large.write_text("\n".join(["iso3,variable,code,share_of_all", *rows]))
     limited = """
         import resource, sys
         from pathlib import Path
@@ -224,17 +232,18 @@ def test_a_disk_that_is_full_leaves_the_database_as_it_was(
         from warehouse.home import Home
         from warehouse.instrument import load_instrument
 
-        # No file may grow beyond the database: writing fails as on a full disk.
-        size = Path(sys.argv[2], "valuescope.duckdb").stat().st_size
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+        # No file may grow beyond this: writing fails as on a full disk.
+        size = int(sys.argv[3])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
         try:
             load_file(Path(sys.argv[1]), Home(Path(sys.argv[2])), load_instrument())
         except ValuescopeError as error:
             print(error)
     """
+    size = int(len(before) * part_of_the_database)
 
     finished = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(limited), str(corrected), str(home.path)],
+        [sys.executable, "-c", textwrap.dedent(limited), large, home.path, str(size)],
         cwd=CLONE,
         capture_output=True,
         text=True,
