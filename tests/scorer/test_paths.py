@@ -1,0 +1,240 @@
+"""The sequence path against llama-cpp-python's own, and the tree against the sequence path."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import llama_cpp
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from scorer.design import PromptDesign
+from scorer.engine import Context, Model, Numerics
+from scorer.models import ModelFile
+from scorer.prompts import Answer, Prompt, render_prompt
+from scorer.scores import CellScore, Scorer, scored_sequences
+from scorer.sequence import SequenceScorer
+from scorer.templates import named_template
+from scorer.tokens import TokenisedCell, tokenise_cell
+from scorer.tree import TreeScorer
+from warehouse.errors import ValuescopeError
+from warehouse.instrument import Instrument
+
+STYLES = ["label", "label_text", "text"]
+
+
+@pytest.fixture
+def context(exact_smollm2: Model, numerics: Numerics) -> Iterator[Context]:
+    with exact_smollm2.new_context(1024, numerics, threads=1, sequences=64) as context:
+        yield context
+
+
+def cells_of(
+    model: Model, instrument: Instrument, style: str, question_id: str, *country_ids: str
+) -> list[TokenisedCell]:
+    design = PromptDesign(named_template("paper"), answer_style=style)
+    question = instrument.question(question_id)
+    countries = [None, *map(instrument.country, country_ids)]
+    return [
+        tokenise_cell(
+            model, render_prompt(question, country, design), "template", with_label=style != "text"
+        )
+        for country in countries
+    ]
+
+
+def token_values(scores: Sequence[CellScore]) -> list[float]:
+    return [
+        value
+        for score in scores
+        for answer in score.answers
+        for value in answer.token_log_likelihoods
+    ]
+
+
+def distinct_prefixes(cells: Sequence[TokenisedCell]) -> set[tuple[int, ...]]:
+    return {
+        tokens[:length]
+        for cell in cells
+        for tokens, _ in scored_sequences(cell)
+        for length in range(1, len(tokens))
+    }
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", ["smollm2", "gemma"])
+def test_log_likelihoods_are_those_of_llama_cpp_pythons_own_evaluation(
+    request: pytest.FixtureRequest,
+    instrument: Instrument,
+    numerics: Numerics,
+    name: str,
+    style: str,
+) -> None:
+    model: Model = request.getfixturevalue(name)
+    model_file: ModelFile = request.getfixturevalue(f"{name}_file")
+    cell = cells_of(model, instrument, style, "Q1", "JPN")[1]
+    with model.new_context(256, numerics, threads=1) as own_context:
+        (score,) = SequenceScorer(own_context).score([cell])
+    independent = llama_cpp.Llama(
+        str(model_file.path),
+        n_ctx=256,
+        n_threads=1,
+        n_threads_batch=1,
+        logits_all=True,
+        flash_attn=False,
+        swa_full=True,
+        type_k=llama_cpp.GGML_TYPE_F32,
+        type_v=llama_cpp.GGML_TYPE_F32,
+        verbose=False,
+    )
+    for answer, answer_score in zip(cell.answers, score.answers, strict=True):
+        independent.reset()
+        independent.eval(answer.token_ids[:-1])
+        logits = independent.scores[: len(answer.token_ids) - 1]
+        expected = [
+            log_softmax(logits[place - 1].astype(np.float64))[answer.token_ids[place]]
+            for place in range(answer.start, len(answer.token_ids))
+        ]
+        assert answer_score.token_log_likelihoods == pytest.approx(expected, abs=1e-5)
+        assert answer_score.log_likelihood == pytest.approx(sum(expected), abs=1e-5)
+    independent.close()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_tree_and_sequence_agree_where_weights_are_exact(
+    exact_smollm2: Model, context: Context, instrument: Instrument, style: str
+) -> None:
+    cells = cells_of(exact_smollm2, instrument, style, "Q1", "JPN", "USA")
+    single = list(SequenceScorer(context).score(cells))
+    tree = list(TreeScorer(context).score(cells))
+    assert token_values(tree) == pytest.approx(token_values(single), abs=1e-4)
+    for one, other in zip(tree, single, strict=True):
+        assert one.off_choice_mass == pytest.approx(other.off_choice_mass, abs=1e-5)
+        for a, b in zip(one.answers, other.answers, strict=True):
+            assert a.label_log_likelihood == pytest.approx(b.label_log_likelihood, abs=1e-4)
+
+
+@pytest.mark.parametrize("limits", [{"context_size": 256}, {"sequences": 5}])
+def test_a_tree_cut_into_groups_gives_the_same_answers(
+    exact_smollm2: Model,
+    context: Context,
+    instrument: Instrument,
+    numerics: Numerics,
+    limits: dict[str, int],
+) -> None:
+    cells = cells_of(exact_smollm2, instrument, "label_text", "Q1", "JPN", "USA", "DEU", "KEN")
+    whole = list(TreeScorer(context).score(cells))
+    sizes = {"context_size": 1024, "sequences": 64} | limits
+    with exact_smollm2.new_context(
+        sizes["context_size"], numerics, 1, sizes["sequences"]
+    ) as small:
+        cut = list(TreeScorer(small).score(cells))
+        assert small.tokens_decoded >= context.tokens_decoded
+    assert token_values(cut) == pytest.approx(token_values(whole), abs=1e-4)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_tree_decodes_every_distinct_prefix_once(
+    exact_smollm2: Model, context: Context, instrument: Instrument, style: str
+) -> None:
+    cells = cells_of(exact_smollm2, instrument, style, "Q1", "JPN", "USA")
+    list(TreeScorer(context).score(cells))
+    assert context.tokens_decoded == len(distinct_prefixes(cells))
+
+
+def test_the_sequence_path_decodes_answers_that_differ_in_their_last_token_once(
+    exact_smollm2: Model, context: Context, instrument: Instrument
+) -> None:
+    cells = cells_of(exact_smollm2, instrument, "label", "Q182", "JPN")
+    list(SequenceScorer(context).score(cells))
+    assert context.tokens_decoded == sum(len(cell.answers[0].token_ids) - 1 for cell in cells)
+
+
+def test_the_label_of_a_labelled_answer_scores_as_the_label_alone(
+    exact_smollm2: Model, context: Context, instrument: Instrument
+) -> None:
+    scorer = SequenceScorer(context)
+    (with_text,) = scorer.score(cells_of(exact_smollm2, instrument, "label_text", "Q1"))
+    (alone,) = scorer.score(cells_of(exact_smollm2, instrument, "label", "Q1"))
+    for a, b in zip(with_text.answers, alone.answers, strict=True):
+        assert a.label_log_likelihood == pytest.approx(b.log_likelihood, abs=1e-4)
+        assert b.label_log_likelihood == b.log_likelihood
+
+
+def test_an_answer_without_a_label_has_no_label_score(
+    exact_smollm2: Model, context: Context, instrument: Instrument
+) -> None:
+    (score,) = SequenceScorer(context).score(cells_of(exact_smollm2, instrument, "text", "Q1"))
+    assert [answer.label_log_likelihood for answer in score.answers] == [None] * 4
+
+
+@pytest.mark.parametrize("path", [SequenceScorer, TreeScorer])
+def test_a_label_that_is_no_prefix_is_scored_apart(
+    exact_smollm2: Model, context: Context, path: type[SequenceScorer] | type[TreeScorer]
+) -> None:
+    answers = tuple(
+        Answer(index, index, label, text, text)
+        for index, (label, text) in enumerate([("A", "Apples"), ("B", "Bananas")], start=1)
+    )
+    fruit = Prompt("Q900", "JPN", "Fruit?", answers)
+    labels = replace(fruit, answers=tuple(replace(a, text=a.label) for a in answers))
+    scorer: Scorer = path(context)
+    (apart,) = scorer.score([tokenise_cell(exact_smollm2, fruit, "raw", with_label=True)])
+    (alone,) = scorer.score([tokenise_cell(exact_smollm2, labels, "raw", with_label=True)])
+    for a, b in zip(apart.answers, alone.answers, strict=True):
+        assert a.label_log_likelihood == pytest.approx(b.log_likelihood, abs=1e-4)
+        assert a.label_log_likelihood != pytest.approx(a.log_likelihood, abs=1e-2)
+
+
+@pytest.mark.parametrize("path", [SequenceScorer, TreeScorer])
+def test_choice_tokens_and_off_choice_mass_share_the_whole_probability(
+    exact_smollm2: Model,
+    context: Context,
+    instrument: Instrument,
+    path: type[SequenceScorer] | type[TreeScorer],
+) -> None:
+    cell = cells_of(exact_smollm2, instrument, "label", "Q182", "JPN")[1]
+    (score,) = path(context).score([cell])
+    on_choices = sum(math.exp(answer.log_likelihood) for answer in score.answers)
+    assert 0 < score.off_choice_mass < 1
+    assert on_choices + score.off_choice_mass == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("path", [SequenceScorer, TreeScorer])
+def test_one_answer_may_begin_as_another_does(
+    exact_smollm2: Model, context: Context, path: type[SequenceScorer] | type[TreeScorer]
+) -> None:
+    answers = tuple(
+        Answer(index, index, label, text, text)
+        for index, (label, text) in enumerate(
+            [("A", "Good"), ("B", "Good enough"), ("C", "Bad")], start=1
+        )
+    )
+    cell = tokenise_cell(
+        exact_smollm2, Prompt("Q900", "JPN", "Tea is", answers), "raw", with_label=False
+    )
+    (score,) = path(context).score([cell])
+    short, long, other = score.answers
+    assert long.token_log_likelihoods[0] == pytest.approx(short.log_likelihood, abs=1e-4)
+    first_tokens = math.exp(short.log_likelihood) + math.exp(other.token_log_likelihoods[0])
+    assert score.off_choice_mass == pytest.approx(1 - first_tokens, abs=1e-6)
+
+
+def test_a_context_too_short_for_a_prompt_says_how_much_it_needs(
+    exact_smollm2: Model, instrument: Instrument, numerics: Numerics
+) -> None:
+    cells = cells_of(exact_smollm2, instrument, "label", "Q182")
+    with exact_smollm2.new_context(64, numerics, threads=1) as short:
+        with pytest.raises(ValuescopeError, match=r"Q182 for ZZZ needs 1\d\d tokens.* holds 64"):
+            list(SequenceScorer(short).score(cells))
+
+
+def test_a_sliding_window_model_takes_the_tree_within_the_noise_of_its_quantization(
+    gemma: Model, numerics: Numerics, instrument: Instrument
+) -> None:
+    cells = cells_of(gemma, instrument, "label", "Q1", "JPN")
+    with gemma.new_context(1024, numerics, threads=1, sequences=32) as context:
+        single = list(SequenceScorer(context).score(cells))
+        tree = list(TreeScorer(context).score(cells))
+    assert token_values(tree) == pytest.approx(token_values(single), abs=0.7)
