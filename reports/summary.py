@@ -37,6 +37,7 @@ class Agreement:
     behind them; `reason` says why r is None.
     """
 
+    unit_id: str
     name: str
     r: float | None
     blind_r: float | None
@@ -54,7 +55,7 @@ def designs(
     `model` (name or id) and `prompt_id` (or their beginnings) select. Raises ValuescopeError
     when nothing is built or nothing fits.
     """
-    rows = _rows(
+    rows = query(
         connection,
         """
         select
@@ -104,6 +105,7 @@ def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> 
         connection,
         """
         select
+            agg.country_id,
             dim_countries.country_name,
             agg.pearson_r,
             agg.blind_baseline_r,
@@ -127,15 +129,16 @@ def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -
         """
         select
             agg.continent,
-            agg.mean_pearson_r,
-            agg.mean_blind_baseline_r,
+            agg.continent,
+            agg.pearson_r,
+            agg.blind_baseline_r,
             agg.country_count,
             agg.null_reason,
             agg.ci_low,
             agg.ci_high,
         from marts.agg_continent_correlations as agg
         where agg.model_id = $model_id and agg.prompt_id = $prompt_id
-        order by agg.mean_pearson_r desc nulls last, agg.continent
+        order by agg.pearson_r desc nulls last, agg.continent
         """,
         design,
     )
@@ -147,6 +150,7 @@ def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
         connection,
         """
         select
+            agg.category_id,
             categories.category_name,
             agg.rho0,
             agg.blind_rho0,
@@ -170,6 +174,7 @@ def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
         connection,
         """
         select
+            agg.question_id,
             dim_questions.question_id || ' ' || dim_questions.short_label,
             agg.pearson_r,
             null,
@@ -190,12 +195,13 @@ def _agreement(
     connection: duckdb.DuckDBPyConnection, statement: str, design: Design
 ) -> list[Agreement]:
     parameters = {"model_id": design.model_id, "prompt_id": design.prompt_id}
-    return [Agreement(*row) for row in _rows(connection, statement, parameters)]
+    return [Agreement(*row) for row in query(connection, statement, parameters)]
 
 
-def _rows(
+def query(
     connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any] | None = None
 ) -> list[tuple[Any, ...]]:
+    """The rows of one statement. Raises ValuescopeError when its tables are not built."""
     try:
         return connection.execute(statement, parameters or {}).fetchall()
     except duckdb.CatalogException as error:

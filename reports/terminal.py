@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reports.closest import CountryScore
 from reports.summary import Agreement, Design
 
 CAVEATS = (
@@ -74,6 +75,32 @@ def agreement_table(
         if has_blind:
             cells.append(_number(row.blind_r))
         table.add_row(*cells, str(row.count), end_section=position == gap_after)
+    return table
+
+
+def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -> Table:
+    """The `shown` countries where model and people are nearest, then where they are farthest."""
+    caption = f"mean scores from -1 ({rows[0].first_choice}) to 1 ({rows[0].last_choice})"
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        caption=caption,
+        caption_justify="left",
+    )
+    table.add_column("")
+    for column in ("model", "people", "apart"):
+        table.add_column(column, justify="right")
+    few = list(rows) if len(rows) <= 2 * shown else [*rows[:shown], *rows[-shown:]]
+    for position, row in enumerate(few, start=1):
+        table.add_row(
+            row.country_name,
+            _number(row.llm_mean_score),
+            _number(row.human_mean_score),
+            _number(row.absolute_error),
+            end_section=position == shown < len(few),
+        )
     return table
 
 

@@ -64,8 +64,8 @@ def command(
     print_load_report(report)
 
 
-def print_load_report(report: LoadReport) -> None:
-    """Say what was loaded; what could mislead goes to stderr as warnings."""
+def print_load_report(report: LoadReport, next_step: bool = True) -> None:
+    """Say what was loaded and the next step; what could mislead goes to stderr as warnings."""
     console = out()
     years = f", fielded {_span(report.first_year, report.last_year)}" if report.first_year else ""
     waves = ", ".join(str(wave) for wave in report.waves)
@@ -100,7 +100,7 @@ def print_load_report(report: LoadReport) -> None:
         say(f"Already loaded on {report.loaded_at:%Y-%m-%d %H:%M}; nothing changed.")
     elif report.replaced_earlier_version:
         say("Replaced the rows of an earlier file of this name. Next: valuescope build")
-    else:
+    elif next_step:
         say("Loaded. Next: valuescope score --model NAME, then valuescope build")
 
 

@@ -1,0 +1,127 @@
+"""`valuescope demo`."""
+
+import click
+import duckdb
+from rich.text import Text
+
+from ingest import load_sample
+from reports.closest import countries_by_error
+from reports.summary import (
+    Design,
+    country_agreement,
+    designs,
+    question_agreement,
+)
+from reports.terminal import CAVEATS, nearest_and_farthest
+from scorer.design import PromptDesign
+from scorer.models import resolve_model
+from scorer.templates import named_template
+from valuescope.build import build_warehouse
+from valuescope.commands.ingest import print_load_report
+from valuescope.commands.score import score_and_print
+from valuescope.console import out, say, step_progress
+from warehouse.database import open_for_reading
+from warehouse.home import Home, current_home
+from warehouse.instrument import Country, Instrument, Question, load_instrument
+
+MODEL = "smollm2-135m-instruct"
+_SHOWN = 4
+
+
+@click.command(name="demo")
+def command() -> None:
+    """Try the whole job on real people and a real model, in a few minutes.
+
+    Loads the open sample of survey respondents, asks SmolLM2-135M-Instruct the same questions,
+    builds the warehouse and shows what the model gets right. `make demo` installs both; a
+    second call loads and scores nothing again.
+    """
+    home, instrument = current_home(), load_instrument()
+    say("1. What people said: World Values Survey respondents of the open sample")
+    with step_progress("Loading the open sample"):
+        report = load_sample(home, instrument)
+    print_load_report(report, next_step=False)
+    say(f"2. What {MODEL} expects them to say")
+    design = PromptDesign(named_template("paper"))
+    model_file = resolve_model(MODEL, home, instrument)
+    for questions, countries in _asked_together(home, instrument, report.load_id):
+        score_and_print(home, model_file, design, questions, countries)
+    say("3. Both as tables")
+    with step_progress("dbt build"):
+        summary = build_warehouse(home)
+    say(f"Built {summary.models} models, {summary.tests} checks passed.")
+    connection = open_for_reading(home)
+    try:
+        _print_findings(home, connection, designs(connection, MODEL, design.prompt_id)[0])
+    finally:
+        connection.close()
+
+
+def _asked_together(
+    home: Home, instrument: Instrument, load_id: str
+) -> list[tuple[list[Question], list[Country]]]:
+    """The questions of a load, grouped with the countries that were asked them."""
+    connection = open_for_reading(home)
+    try:
+        rows = connection.execute(
+            """
+            select question_id, list(distinct country_id order by country_id)
+            from raw.human_marginals
+            where load_id = $load_id and code >= 0
+            group by question_id
+            """,
+            {"load_id": load_id},
+        ).fetchall()
+    finally:
+        connection.close()
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for question_id, country_ids in rows:
+        groups.setdefault(tuple(country_ids), []).append(question_id)
+    return [
+        (
+            [instrument.questions[question_id] for question_id in sorted(question_ids)],
+            [instrument.countries[country_id] for country_id in country_ids],
+        )
+        for country_ids, question_ids in sorted(groups.items(), key=lambda group: -len(group[0]))
+    ]
+
+
+def _print_findings(
+    home: Home, connection: duckdb.DuckDBPyConnection, design: Design
+) -> None:
+    console = out()
+    console.print(Text("\nWhat the model gets right", style="bold"))
+    for question in question_agreement(connection, design):
+        if question.r is None:
+            continue
+        console.print(
+            Text(f"{question.name}: r = {question.r:.2f} across {question.count} countries")
+        )
+        rows = countries_by_error(connection, design, question.unit_id)
+        console.print(nearest_and_farthest("Nearest and farthest countries", rows, _SHOWN))
+    for country in country_agreement(connection, design):
+        if country.unit_id == "USA":
+            verdict = f"r = {country.r:.2f}" if country.r is not None else country.reason
+            console.print(
+                Text(f"{country.name}: {verdict} over its {country.count} questions")
+            )
+    console.print(
+        Text(
+            "\nA model of 135 million parameters is a smoke test: it shows that everything works, "
+            "not how well language models know countries, and so few questions carry no "
+            f"conclusion. {CAVEATS}",
+            style="dim",
+        )
+    )
+    console.print(f"\nWarehouse: {home.database}", soft_wrap=True)
+    console.print(
+        "Query it now:   valuescope sql \"select question_id, pearson_r from "
+        'agg_question_correlations"\n'
+        "A larger model: valuescope score --model llama-3.2-1b-instruct   (downloads it; a path to "
+        "a GGUF works too)\n"
+        "All questions:  valuescope ingest WVS_Cross-National_Wave_7_csv_v6_0.csv   (from the WVS "
+        "site)\n"
+        "Then:           valuescope build && valuescope report",
+        markup=False,
+        soft_wrap=True,
+    )
