@@ -66,7 +66,7 @@ def _load_wave7(
     chosen_weighting = checked_weighting(weighting or "within_country")
     if chosen_weighting == "unstated":
         raise ValuescopeError(
-            "Respondents are loaded with weighting 'within_country' or 'unweighted'; 'unstated' "
+            "Respondents are loaded with --weighting within_country or unweighted; unstated "
             "is for marginals."
         )
     if wave not in (None, WAVE):
@@ -77,7 +77,7 @@ def _load_wave7(
     if missing:
         remedy = "Download the complete file"
         if "W_WEIGHT" in missing:
-            remedy += ", or load it with weighting 'unweighted' if only W_WEIGHT is missing"
+            remedy += ", or load it with --weighting unweighted if only W_WEIGHT is missing"
         raise ValuescopeError(
             f"{source.path} looks like the official wave {WAVE} file but lacks the columns "
             f"{', '.join(missing)}. {remedy}."

@@ -219,7 +219,7 @@ def _check_cells(
                 f"{where} code_text, number_text from tidy_rows where number <> floor(number)",
                 source,
                 f"has counts in column {columns.value!r} that are not whole",
-                "If they are sums of weights, load the file with weighting 'within_country'.",
+                "If they are sums of weights, load the file with --weighting within_country.",
             )
         return
     refuse(

@@ -206,7 +206,7 @@ def _check_respondents(
         """,
         source,
         f"has unusable weights in {WEIGHT}",
-        "Correct them, or load the file with weighting 'unweighted'.",
+        "Correct them, or load the file with --weighting unweighted.",
     )
 
 

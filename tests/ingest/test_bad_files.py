@@ -112,7 +112,7 @@ def test_an_official_file_of_another_wave_than_asked_for_is_refused(
 
     with pytest.raises(ValuescopeError, match="is a wave 7 file; wave 6 was asked for"):
         load_file(respondents, home, instrument, wave=6)
-    with pytest.raises(ValuescopeError, match="'within_country' or 'unweighted'"):
+    with pytest.raises(ValuescopeError, match="--weighting within_country or unweighted"):
         load_file(respondents, home, instrument, weighting="unstated")
 
 
