@@ -100,7 +100,7 @@ def designs(
 
 
 def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """r over the questions of each country, best first, those without r last."""
+    """R over the questions of each country, best first, those without r last."""
     return _agreement(
         connection,
         """
@@ -169,7 +169,7 @@ def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
 
 
 def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """r across the countries of each question, best first."""
+    """R across the countries of each question, best first."""
     return _agreement(
         connection,
         """

@@ -10,9 +10,9 @@ from reports.closest import CountryScore
 from reports.summary import Agreement, Design
 
 CAVEATS = (
-    "Measured is the match to survey marginals (wave 7: 2017-2022), in English wordings of our own, "
-    "not a model's values; the published tables are probably in the training data. The paper's 209 "
-    "questions and the paper coding are reconstructions."
+    "Measured is a model's match to survey marginals (wave 7: 2017-2022), not its values; asked in "
+    "English wordings of our own. The published tables are probably in its training data. The "
+    "paper's 209 questions and the paper coding are reconstructions."
 )
 
 

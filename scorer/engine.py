@@ -179,7 +179,7 @@ class Model:
             size = -count
 
     def tokenise_with_bos(self, text: str, special: bool = False) -> tuple[int, ...]:
-        """Token ids of `text`, with BOS first when the model's metadata asks for it, never twice."""
+        """Token ids of `text`, BOS first when the model's metadata asks for it, never twice."""
         tokens = self.tokenise(text, special)
         if self.adds_bos and tokens[:1] != (self.bos,):
             return (self.bos, *tokens)
@@ -245,7 +245,11 @@ class Model:
         pooling = self._metadata(f"{architecture}.pooling_type")
         causal = self._metadata(f"{architecture}.attention.causal")
         pools = pooling not in (None, "0")
-        if pools or causal == "false" or any(name in architecture for name in _EMBEDDING_ARCHITECTURES):
+        if (
+            pools
+            or causal == "false"
+            or any(name in architecture for name in _EMBEDDING_ARCHITECTURES)
+        ):
             raise ValuescopeError(
                 f"{self.path} is an embedding model ({architecture}): it predicts no next token, "
                 "so it has no answer probabilities. Choose a text generation model."
@@ -295,7 +299,7 @@ class Context:
         parameters.flash_attn_type = int(numerics.flash_attention)
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.no_perf = True
-        self._batch = None
+        self._batch: Any = None
         self._context = llama.llama_init_from_model(handle, parameters)
         if not self._context:
             raise ValuescopeError(

@@ -143,10 +143,11 @@ class _Run:
         limit: int | None,
         on_progress: Callable[[int, int], None],
     ) -> RunSummary:
-        scorer: Scorer = SequenceScorer(self._context)
+        oracle = SequenceScorer(self._context)
+        scorer: Scorer = oracle
         self._path = path
         if path == "tree":
-            scorer = self._probed_tree(questions, countries, is_free_to_choose, scorer)
+            scorer = self._probed_tree(questions, countries, is_free_to_choose, oracle)
         self._numerics_id = numerics_id(self._numerics, self._path)
         self._planned = len(questions) * (len(countries) + 1)
         done = done_cells(
@@ -360,7 +361,7 @@ def _cell_key(cell: TokenisedCell) -> CellKey:
 
 
 def _text_sha256(cell: TokenisedCell) -> str:
-    """Over the rendered prompt, the answers and whether BOS and control tokens stand before them."""
+    """Over the rendered prompt, its tokens (so BOS too) and the answers."""
     content = [cell.text, cell.answers[0].token_ids[: cell.boundary]]
     content += [[answer.answer.choice_index, answer.text] for answer in cell.answers]
     return _sha256(json.dumps(content, ensure_ascii=False))

@@ -24,7 +24,7 @@ class AnswerScore:
 
     @property
     def log_likelihood(self) -> float:
-        """log P of the whole answer, in nats (l_k in docs/method.md)."""
+        """Log P of the whole answer, in nats (l_k in docs/method.md)."""
         return math.fsum(self.token_log_likelihoods)
 
 

@@ -54,9 +54,7 @@ def shared_prefix_length(prompt: Sequence[int], joint: Sequence[Sequence[int]]) 
     return length
 
 
-def tokenise_cell(
-    model: Model, prompt: Prompt, chat_mode: str, with_label: bool
-) -> TokenisedCell:
+def tokenise_cell(model: Model, prompt: Prompt, chat_mode: str, with_label: bool) -> TokenisedCell:
     """Tokenise prompt and answers together, once for each answer.
 
     `with_label` also finds the label's tokens within each answer. Raises ValuescopeError when

@@ -45,9 +45,7 @@ class TreeScorer:
             yield from self._score_group(group, len(trunk))
             self._context.forget_after(self._context.sequences, len(trunk))
 
-    def _groups(
-        self, cells: Sequence[TokenisedCell], trunk: int
-    ) -> Iterator[list[TokenisedCell]]:
+    def _groups(self, cells: Sequence[TokenisedCell], trunk: int) -> Iterator[list[TokenisedCell]]:
         """Cut cells into groups whose branches fit the context and the sequence ids."""
         group: list[TokenisedCell] = []
         branches: set[Prefix] = set()
@@ -72,9 +70,7 @@ class TreeScorer:
             sequences |= own_sequences
         yield group
 
-    def _score_group(
-        self, cells: Sequence[TokenisedCell], trunk: int
-    ) -> Iterator[CellScore]:
+    def _score_group(self, cells: Sequence[TokenisedCell], trunk: int) -> Iterator[CellScore]:
         members: dict[Prefix, list[int]] = {}
         wanted: dict[Prefix, set[int]] = {}
         identifiers: dict[Prefix, int] = {}

@@ -22,7 +22,9 @@ class BuildSummary:
     warnings: tuple[str, ...]
 
 
-def build_warehouse(home: Home, arguments: tuple[str, ...] = (), verbose: bool = False) -> BuildSummary:
+def build_warehouse(
+    home: Home, arguments: tuple[str, ...] = (), verbose: bool = False
+) -> BuildSummary:
     """Run `dbt build` with extra `arguments` for `home`; readers keep the old file meanwhile.
 
     Raises ValuescopeError with the failing nodes when dbt fails; the database stays as it was.
@@ -73,9 +75,7 @@ def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: 
             if result["status"] in ("error", "fail")
         ]
         if failed:
-            return "dbt build failed; the warehouse is unchanged.\n  " + "\n  ".join(
-                [*failed, log]
-            )
+            return "dbt build failed; the warehouse is unchanged.\n  " + "\n  ".join([*failed, log])
     lines = (finished.stdout or "").strip().splitlines()
     return "dbt build could not start; the warehouse is unchanged.\n  " + "\n  ".join(
         [*lines[-12:], log]

@@ -41,8 +41,8 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            error.message += f" Commands: {', '.join(_COMMANDS)}."
-            raise
+            known = f"{error.message} Commands: {', '.join(_COMMANDS)}."
+            raise click.UsageError(known, ctx) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,11 +24,9 @@ def run_query(home: Home, statement: str) -> pa.Table:
     Raises ValuescopeError with DuckDB's own words when the statement is wrong.
     """
     connection = open_for_reading(home)
-    try:
+    # Before the first build only the raw tables exist, asked by their full names.
+    with suppress(duckdb.CatalogException):
         connection.execute("set schema = 'marts'")
-    except duckdb.CatalogException:
-        # Nothing is built yet; the raw tables can still be asked by their full names.
-        pass
     try:
         result = connection.execute(statement)
         if result.description is None:
@@ -37,7 +36,7 @@ def run_query(home: Home, statement: str) -> pa.Table:
         return result.to_arrow_table()
     except duckdb.Error as error:
         raise ValuescopeError(
-            f"{error}\nTables are listed by: valuescope sql \"select table_schema, table_name "
+            f'{error}\nTables are listed by: valuescope sql "select table_schema, table_name '
             'from information_schema.tables"'
         ) from error
     finally:

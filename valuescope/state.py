@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
@@ -64,7 +65,7 @@ def landed_cell_count(home: Home) -> int:
         from choice_log_likelihoods
         """,
     )
-    return int(str(rows[0][0]))
+    return int(rows[0][0])
 
 
 def describe_home(home: Home) -> HomeState:
@@ -191,7 +192,7 @@ def _stale(home: Home, loads: tuple[SurveyLoad, ...], built: _Built | None) -> t
     return tuple(stale)
 
 
-def _landing_rows(home: Home, statement: str) -> list[tuple[object, ...]]:
+def _landing_rows(home: Home, statement: str) -> list[tuple[Any, ...]]:
     connection = duckdb.connect(":memory:")
     try:
         for folder in sorted(home.landing.iterdir()):

@@ -17,10 +17,12 @@ class Home:
 
     @property
     def database(self) -> Path:
+        """The DuckDB file."""
         return self.path / "valuescope.duckdb"
 
     @property
     def lock(self) -> Path:
+        """Held by the one command that writes the database."""
         return self.path / "valuescope.lock"
 
     @property

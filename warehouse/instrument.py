@@ -109,7 +109,7 @@ class Instrument:
             "country",
             country_id,
             known,
-            "Use an ISO3 code; `valuescope sql \"select * from marts.dim_countries\"` lists them.",
+            'Use an ISO3 code; `valuescope sql "select * from marts.dim_countries"` lists them.',
         )
 
     def questions_of_categories(self, category_ids: tuple[str, ...]) -> list[Question]:

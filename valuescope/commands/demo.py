@@ -86,9 +86,7 @@ def _asked_together(
     ]
 
 
-def _print_findings(
-    home: Home, connection: duckdb.DuckDBPyConnection, design: Design
-) -> None:
+def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: Design) -> None:
     console = out()
     console.print(Text("\nWhat the model gets right", style="bold"))
     for question in question_agreement(connection, design):
@@ -102,9 +100,7 @@ def _print_findings(
     for country in country_agreement(connection, design):
         if country.unit_id == "USA":
             verdict = f"r = {country.r:.2f}" if country.r is not None else country.reason
-            console.print(
-                Text(f"{country.name}: {verdict} over its {country.count} questions")
-            )
+            console.print(Text(f"{country.name}: {verdict} over its {country.count} questions"))
     console.print(
         Text(
             "\nA model of 135 million parameters is a smoke test: it shows that everything works, "
@@ -115,7 +111,7 @@ def _print_findings(
     )
     console.print(f"\nWarehouse: {home.database}", soft_wrap=True)
     console.print(
-        "Query it now:   valuescope sql \"select question_id, pearson_r from "
+        'Query it now:   valuescope sql "select question_id, pearson_r from '
         'agg_question_correlations"\n'
         "A larger model: valuescope score --model llama-3.2-1b-instruct   (downloads it; a path to "
         "a GGUF works too)\n"

@@ -71,7 +71,7 @@ def command(
     path: str,
     verbose: bool,
 ) -> None:
-    """Ask a model the survey's questions and keep the log-likelihood of every answer.
+    r"""Ask a model the survey's questions and keep the log-likelihood of every answer.
 
     Every question is asked once for each country and once without naming a country. Answers
     land as they come: `build` and SQL see them while this runs, and a stopped run goes on where
@@ -113,7 +113,9 @@ def choose_questions(
         question.question_id
         for question in instrument.questions_of_categories(tuple(categories or ()))
     }
-    return [question for question in instrument.questions.values() if question.question_id in wanted]
+    return [
+        question for question in instrument.questions.values() if question.question_id in wanted
+    ]
 
 
 def choose_countries(instrument: Instrument, countries: Sequence[str] | None) -> list[Country]:
@@ -167,8 +169,8 @@ def _print_summary(summary: RunSummary) -> None:
     )
     if summary.path_difference is not None:
         say(
-            f"Tree and sequence path differ by at most {summary.path_difference:.2g} nats an answer "
-            "on the probe: the numerical noise of these weights."
+            f"Tree and sequence path differ by at most {summary.path_difference:.2g} nats an "
+            "answer on the probe: the numerical noise of these weights."
         )
     if summary.mean_off_choice_mass is not None:
         say(f"Probability that begins no choice: {summary.mean_off_choice_mass:.1%} on average.")

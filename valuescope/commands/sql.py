@@ -35,7 +35,7 @@ _FORMATS = ("table", "csv", "json", "parquet")
     help="Rows that a table shows; the other formats always write all.",
 )
 def command(statement: str, format_name: str | None, output: Path | None, max_rows: int) -> None:
-    """Ask the warehouse anything, read-only.
+    r"""Ask the warehouse anything, read-only.
 
     STATEMENT is one SQL statement in DuckDB's dialect, or `-` to read it from stdin. Tables of
     the schema `marts` need no prefix.
