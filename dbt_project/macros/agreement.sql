@@ -35,10 +35,13 @@
     end
 {%- endmacro %}
 
-{#- The 1-based rank of `value` within a partition; ties share their mean rank, as Spearman has it. -#}
+{#-
+  The 1-based rank of `value` within a partition; ties share their mean rank, as Spearman has it.
+  Values that differ by less than rounding are ties.
+-#}
 {% macro mean_rank(value, partition) -%}
-    rank() over (partition by {{ partition }} order by {{ value }})
-    + (count(*) over (partition by {{ partition }}, {{ value }}) - 1) / 2.0
+    rank() over (partition by {{ partition }} order by round({{ value }}, 12))
+    + (count(*) over (partition by {{ partition }}, round({{ value }}, 12)) - 1) / 2.0
 {%- endmacro %}
 
 {#- The one reason that all rows of a group share, null where they differ or some row has none. -#}

@@ -106,7 +106,7 @@ joined as (
 
     select
         probabilities.*,
-        human_shares.human_share
+        case when probabilities.is_whole then human_shares.human_share end as human_share
     from probabilities
     left outer join human_shares
         on

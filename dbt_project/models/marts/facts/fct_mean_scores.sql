@@ -69,12 +69,12 @@ joined as (
         human_mean_scores.blind_mean_score,
         cells.is_whole and cells.has_human_shares as has_both,
         case
-            when questions.unscaled_reason is not null then questions.unscaled_reason
-            when not cells.is_whole then 'incomplete_choices'
             when cells.country_id = 'ZZZ' then 'country_free'
             when cells.population_id is null then 'no_survey_loaded'
             when surveyed_countries.country_id is null then 'country_not_surveyed'
             when human_mean_scores.country_id is null then 'not_asked'
+            when questions.unscaled_reason is not null then questions.unscaled_reason
+            when not cells.is_whole then 'incomplete_choices'
             else human_mean_scores.null_reason
         end as null_reason
     from cells

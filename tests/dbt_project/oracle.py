@@ -1,0 +1,242 @@
+"""The numbers of the marts computed a second way: pandas, numpy and scipy on the raw rows.
+
+Nothing here reads what dbt built, and nothing shares a formula with its SQL.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import jensenshannon
+from scipy.special import softmax
+from scipy.stats import entropy, pearsonr, spearmanr, wasserstein_distance
+
+from tests.dbt_project.study import Instrument
+
+CELL = ["country_id", "question_id"]
+
+
+def score_of(choice_count: int) -> np.ndarray:
+    """Scores of the choices, evenly spaced from -1 to 1."""
+    return np.linspace(-1, 1, choice_count)
+
+
+def human_cells(
+    loads: pd.DataFrame, marginals: pd.DataFrame, instrument: Instrument, coding_id: str
+) -> pd.DataFrame:
+    """Distribution, mean score and standard error of every country and question.
+
+    `loads` are those of one population. Returns one row a cell with a list of shares, or None.
+    """
+    coding = instrument.choices[instrument.choices["coding_id"] == coding_id]
+    answered = marginals.query("code >= 0 and sum_of_weights > 0").merge(loads, on="load_id")
+    rows = []
+    for (country_id, question_id), candidates in answered.groupby(CELL):
+        best = candidates.sort_values(["has_counts", "loaded_at"]).iloc[-1]
+        wave = candidates.loc[candidates["load_id"] == best["load_id"], "wave"].max()
+        cell = marginals[
+            (marginals["load_id"] == best["load_id"])
+            & (marginals["wave"] == wave)
+            & (marginals["country_id"] == country_id)
+            & (marginals["question_id"] == question_id)
+        ]
+        choices = coding[coding["question_id"] == question_id]
+        scale = choices[choices["is_on_scale"]].sort_values("choice_index")
+        codes = [[int(code) for code in joined.split("|")] for joined in scale["survey_codes"]]
+        weight = np.array([cell.loc[cell["code"].isin(c), "sum_of_weights"].sum() for c in codes])
+        squared = np.array(
+            [cell.loc[cell["code"].isin(c), "sum_of_squared_weights"].sum() for c in codes]
+        )
+        count = sum(cell.loc[cell["code"].isin(c), "respondents"].sum() for c in codes)
+        valid = cell.loc[cell["code"].isin([c for cs in codes for c in cs if c >= 0])]
+        if valid["sum_of_weights"].sum() == 0:
+            continue
+        outside_codes = choices.loc[~choices["is_on_scale"], "survey_codes"].astype(int)
+        outside = cell.loc[cell["code"].isin(outside_codes), "sum_of_weights"].sum()
+        known = bool(best["has_dont_know_codes"]) or not scale["is_dont_know"].any()
+        score = score_of(len(scale))
+        shares = weight / weight.sum()
+        mean = shares @ score
+        error = np.nan
+        if best["has_counts"] and count > 1:
+            error = np.sqrt(
+                count / (count - 1) * (squared * (score - mean) ** 2).sum() / weight.sum() ** 2
+            )
+        rows.append(
+            {
+                "country_id": country_id,
+                "question_id": question_id,
+                "load_id": best["load_id"],
+                "wave": wave,
+                "shares": shares if known else None,
+                "h": mean if known else np.nan,
+                "se": error if known else np.nan,
+                "outside": outside / (outside + weight.sum()),
+            }
+        )
+    frame = pd.DataFrame(rows).merge(
+        instrument.questions[["question_id", "scale_kind"]], on="question_id"
+    )
+    frame.loc[~frame["scale_kind"].isin(["ordinal", "binary"]), ["h", "se"]] = np.nan
+    return frame.drop(columns="scale_kind")
+
+
+def with_blind_scores(human: pd.DataFrame) -> pd.DataFrame:
+    """Add `b`, the mean of the other countries' mean scores."""
+    blind = []
+    for row in human.to_dict("records"):
+        others = human.loc[
+            (human["question_id"] == row["question_id"])
+            & (human["country_id"] != row["country_id"]),
+            "h",
+        ].dropna()
+        blind.append(others.mean() if len(others) and not np.isnan(row["h"]) else np.nan)
+    return human.assign(b=blind)
+
+
+def model_cells(
+    scores: pd.DataFrame, human: pd.DataFrame, instrument: Instrument, coding_id: str
+) -> pd.DataFrame:
+    """A model's cells under one prompt beside people's.
+
+    `scores` has one row a choice that counts: question_id, country_id, choice_index,
+    log_likelihood.
+    """
+    kinds = dict(
+        zip(instrument.questions["question_id"], instrument.questions["scale_kind"], strict=True)
+    )
+    people = {(row["country_id"], row["question_id"]): row for row in human.to_dict("records")}
+    rows: list[dict[str, Any]] = []
+    for (country, question), cell in scores.groupby(CELL):
+        country_id, question_id = str(country), str(question)
+        values = cell.sort_values("choice_index")["log_likelihood"].to_numpy()
+        if len(values) != instrument.choice_count(question_id, coding_id):
+            continue
+        p = softmax(values)
+        score = score_of(len(p))
+        row: dict[str, Any] = {"country_id": country_id, "question_id": question_id, "p": p}
+        scored = kinds[question_id] in ("ordinal", "binary")
+        row["m"] = p @ score if scored else np.nan
+        row["llm_entropy"] = entropy(p, base=2)
+        person = people.get((country_id, question_id))
+        if person is not None:
+            r = person["shares"]
+            row |= {"h": person["h"], "se": person["se"], "b": person["b"]}
+            if r is not None:
+                row |= {
+                    "total_variation": np.abs(p - r).sum() / 2,
+                    "jensen_shannon": jensenshannon(p, r, base=2),
+                    "wasserstein": wasserstein_distance(score, score, p, r) if scored else np.nan,
+                    "human_entropy": entropy(r, base=2),
+                    "modal": np.argmax(p) == np.argmax(r),
+                }
+        rows.append(row)
+    columns = ["country_id", "question_id", "m", "h", "se", "b"]
+    cells = pd.DataFrame(rows).reindex(
+        columns=[*columns, *(c for c in pd.DataFrame(rows).columns if c not in columns)]
+    )
+    return cells.merge(
+        instrument.questions[["question_id", "category_id", "battery_id", "polarity"]],
+        on="question_id",
+    )
+
+
+def comparable(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells that enter correlations."""
+    return cells[cells["m"].notna() & cells["h"].notna() & (cells["country_id"] != "ZZZ")]
+
+
+def r_or_nan(x: pd.Series, y: pd.Series, minimum: int = 5) -> float:
+    """scipy's Pearson r, NaN below `minimum` pairs and without variance on a side."""
+    if len(x) < minimum or np.std(x) < 1e-12 or np.std(y) < 1e-12:
+        return np.nan
+    return float(pearsonr(x, y).statistic)
+
+
+def congruence(x: pd.Series, y: pd.Series) -> float:
+    """The cosine of two vectors of scores."""
+    return float(np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y))
+
+
+def country_measures(cells: pd.DataFrame, minimum_reference_countries: int) -> pd.DataFrame:
+    """Every measure of agreement of each country that has comparable cells."""
+    cells = comparable(cells)
+    by_question = cells.groupby("question_id")
+    cells = cells.assign(
+        mean_m=by_question["m"].transform("mean"),
+        dm=cells["m"] - by_question["m"].transform("mean"),
+        dh=cells["h"] - by_question["h"].transform("mean"),
+        countries=by_question["m"].transform("size"),
+    )
+    rows = []
+    for country_id, own in cells.groupby("country_id"):
+        blind_known = own["b"].notna().all() and len(own) >= 5
+        shared = own[own["countries"] >= minimum_reference_countries]
+        r = r_or_nan(own["m"], own["h"])
+        rows.append(
+            {
+                "country_id": country_id,
+                "question_count": len(own),
+                "pearson_r": r,
+                # Equal counts give equal scores up to rounding, which are ties.
+                "spearman_rho": (
+                    spearmanr(own["m"].round(12), own["h"].round(12)).statistic
+                    if not np.isnan(r)
+                    else np.nan
+                ),
+                "demeaned_pearson_r": r_or_nan(shared["dm"], shared["dh"]),
+                "demeaned_question_count": len(shared),
+                "blind_baseline_r": r_or_nan(own["b"], own["h"]) if blind_known else np.nan,
+                "skill": (
+                    1 - ((own["m"] - own["h"]) ** 2).sum() / ((own["b"] - own["h"]) ** 2).sum()
+                    if blind_known
+                    else np.nan
+                ),
+                "country_gain": r - r_or_nan(own["mean_m"], own["h"]),
+                "noise_ceiling": (
+                    np.sqrt(max(0, 1 - (own["se"] ** 2).mean() / np.var(own["h"])))
+                    if own["se"].notna().all() and len(own) >= 5
+                    else np.nan
+                ),
+                "mean_absolute_error": (own["m"] - own["h"]).abs().mean(),
+                "mean_wasserstein_1": own["wasserstein"].mean(),
+                "mean_total_variation": own["total_variation"].mean(),
+                "mean_jensen_shannon_distance": own["jensen_shannon"].mean(),
+                "modal_agreement_share": own["modal"].astype(float).mean(),
+                "mean_llm_entropy": own["llm_entropy"].mean(),
+                "mean_human_entropy": own["human_entropy"].mean(),
+            }
+        )
+    return pd.DataFrame(rows).astype({"country_id": str})
+
+
+def category_measures(cells: pd.DataFrame) -> pd.DataFrame:
+    """Pooled agreement of each category that has comparable cells."""
+    rows = []
+    for category_id, own in comparable(cells).groupby("category_id"):
+        enough = own["question_id"].nunique() >= 5
+        centred = own.assign(
+            m=own["m"] - own.groupby("country_id")["m"].transform("mean"),
+            h=own["h"] - own.groupby("country_id")["h"].transform("mean"),
+        )
+        has_variance = np.std(centred["m"]) >= 1e-12
+        rho0 = (
+            congruence(own["m"], own["h"]) if enough and np.abs(own["m"]).max() > 1e-9 else np.nan
+        )
+        blind = congruence(own["b"], own["h"]) if enough and own["b"].notna().all() else np.nan
+        rows.append(
+            {
+                "category_id": category_id,
+                "question_count": own["question_id"].nunique(),
+                "cell_count": len(own),
+                "pearson_r": (
+                    pearsonr(centred["m"], centred["h"]).statistic
+                    if enough and has_variance
+                    else np.nan
+                ),
+                "rho0": rho0,
+                "blind_rho0": blind,
+                "rho0_above_blind": rho0 - blind,
+            }
+        )
+    return pd.DataFrame(rows)

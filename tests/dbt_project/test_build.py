@@ -1,0 +1,210 @@
+"""What a build needs, what it leaves behind and how it fails."""
+
+import ast
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.dbt_project.agreement_study import AgreementStudy
+from tests.dbt_project.study import (
+    DBT,
+    Instrument,
+    add_load,
+    build,
+    build_successfully,
+    land_cells,
+    land_design,
+    land_model,
+    land_run,
+    random_counts,
+    read,
+)
+from warehouse.home import DBT_PROJECT, Home
+from warehouse.landing import ensure_landing_zone
+
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+MARTS = {
+    "agg_category_correlations",
+    "agg_category_country_correlations",
+    "agg_category_scores",
+    "agg_continent_correlations",
+    "agg_country_correlations",
+    "agg_question_correlations",
+    "dim_categories",
+    "dim_choices",
+    "dim_countries",
+    "dim_models",
+    "dim_populations",
+    "dim_prompts",
+    "dim_questions",
+    "dim_runs",
+    "fct_choice_probabilities",
+    "fct_human_mean_scores",
+    "fct_mean_scores",
+    "fct_normalized_mean_scores",
+}
+
+
+def test_nothing_loaded_and_nothing_scored_builds_empty_marts(
+    new_home: Callable[[], Home],
+) -> None:
+    home = new_home()
+    ensure_landing_zone(home)
+    build_successfully(home)
+    for mart in sorted(MARTS):
+        count = read(home, f"select count(*) as n from marts.{mart}")["n"].item()
+        is_instrument = mart in {"dim_categories", "dim_choices", "dim_countries", "dim_questions"}
+        assert (count > 0) == is_instrument, mart
+
+
+def test_scores_without_a_survey_say_that_none_is_loaded(
+    new_home: Callable[[], Home], instrument: Instrument
+) -> None:
+    home = new_home()
+    land_design(home, "p")
+    land_model(home, "m")
+    land_run(home, "run", "m", "p")
+    land_cells(
+        home,
+        [
+            (
+                {"model_id": "m", "prompt_id": "p", "question_id": "Q1", "country_id": country_id},
+                [-1.0, -2.0, -3.0, -4.0],
+            )
+            for country_id in ("DEU", "ZZZ")
+        ],
+    )
+    build_successfully(home, *WITHOUT_TESTS)
+    row = read(home, "select * from marts.agg_country_correlations").iloc[0]
+    assert row["null_reason"] == "no_survey_loaded"
+    assert read(home, "select * from marts.fct_mean_scores")["llm_mean_score"].notna().all()
+
+
+def test_a_survey_without_scores_fills_the_human_marts(
+    new_home: Callable[[], Home], instrument: Instrument
+) -> None:
+    home = new_home()
+    ensure_landing_zone(home)
+    add_load(home, "a", random_counts(instrument, ["Q1", "Q42"], ["DEU", "JPN"], seed=1))
+    build_successfully(home, *WITHOUT_TESTS)
+    human = read(home, "select * from marts.fct_human_mean_scores where coding_id = 'native'")
+    assert len(human) == 4
+    assert read(home, "select * from marts.dim_populations")["is_reference"].all()
+    assert len(read(home, "select * from marts.agg_category_scores")) > 0
+
+
+def test_a_missing_landing_zone_is_named_with_the_remedy(new_home: Callable[[], Home]) -> None:
+    home = new_home()
+    home.path.mkdir(parents=True)
+    result = build(home)
+    assert result.returncode != 0
+    message = " ".join(result.stdout.split())
+    assert f"No landing zone at {home.path}/landing/schema=1" in message
+    assert "VALUESCOPE_HOME" in message
+    assert "valuescope score --help" in message
+    with duckdb.connect(str(home.database)) as connection:
+        schemas = connection.execute("select distinct table_schema from information_schema.tables")
+        assert schemas.fetchall() == [("raw",)]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            "{reference_populations: {wvs: 'wvs:5:unweighted:all'}}",
+            "names 'wvs:5:unweighted:all' for the survey 'wvs', which is not loaded. "
+            "Loaded populations: wvs:7:within_country:all.",
+        ),
+        ("{question_selection: some}", "question_selection is 'some'; it may be all or paper"),
+        ("{question_set: all}", "question_set is 'all'; it may be available or common"),
+    ],
+)
+def test_a_variable_that_asks_for_the_impossible_stops_the_build(
+    new_home: Callable[[], Home], instrument: Instrument, variables: str, expected: str
+) -> None:
+    home = new_home()
+    ensure_landing_zone(home)
+    add_load(home, "a", random_counts(instrument, ["Q1"], ["DEU"], seed=1))
+    result = build(home, "--vars", variables)
+    assert result.returncode != 0
+    assert expected in " ".join(result.stdout.split())
+
+
+def test_schemas_are_exactly_the_four_of_the_design(agreement: AgreementStudy) -> None:
+    tables = read(
+        agreement.home, "select table_schema, table_name, table_type from information_schema.tables"
+    )
+    assert set(tables["table_schema"]) == {"raw", "staging", "intermediate", "marts"}
+    assert set(tables.loc[tables["table_schema"] == "marts", "table_name"]) == MARTS
+    # A view over Parquet would hold a path.
+    assert set(tables["table_type"]) == {"BASE TABLE"}
+
+
+def test_the_file_is_readable_by_older_tools_and_left_unlocked(agreement: AgreementStudy) -> None:
+    with duckdb.connect(str(agreement.home.database)) as connection:
+        (tags,) = connection.execute(
+            "select tags from duckdb_databases() where database_name = 'valuescope'"
+        ).fetchall()[0]
+    assert tags["storage_version"].startswith("v1.5.0")
+
+
+def test_the_documentation_is_one_static_page(agreement: AgreementStudy) -> None:
+    result = build(agreement.home, "docs", "generate", "--static")
+    assert result.returncode == 0, result.stdout
+    page = agreement.home.path / "target" / "static_index.html"
+    text = page.read_text()
+    assert "blind baseline" in text
+    for mart in MARTS:
+        assert f"model.valuescope.{mart}" in text
+
+
+def test_a_plain_dbt_build_needs_no_python_of_ours(
+    new_home: Callable[[], Home], tmp_path: Path
+) -> None:
+    home = new_home()
+    ensure_landing_zone(home)
+    result = subprocess.run(
+        [
+            str(DBT),
+            "run",
+            "--select",
+            "stg_choice_log_likelihoods",
+            "--project-dir",
+            str(DBT_PROJECT),
+            "--profiles-dir",
+            str(DBT_PROJECT),
+            "--target-path",
+            str(tmp_path / "target"),
+            "--log-path",
+            str(tmp_path / "logs"),
+        ],
+        # From elsewhere, and where no package of this project can be imported by accident.
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "VALUESCOPE_HOME": str(home.path),
+            "PYTHONPATH": "",
+            "PYTHONSAFEPATH": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    assert home.database.exists()
+
+
+def test_no_model_imports_python_of_ours() -> None:
+    ours = {"ingest", "scorer", "reports", "warehouse", "valuescope"}
+    for path in sorted(DBT_PROJECT.rglob("models/**/*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        imported = {
+            alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+        }
+        imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+        assert not {name.split(".")[0] for name in imported} & ours, path
