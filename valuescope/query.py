@@ -28,8 +28,8 @@ def run_query(home: Home, statement: str) -> pa.Table:
     with suppress(duckdb.CatalogException):
         connection.execute("set schema = 'marts'")
     try:
-        result = connection.execute(statement)
-        if result.description is None:
+        result = connection.sql(statement)
+        if result is None:
             raise ValuescopeError(
                 "The statement returns no rows; `valuescope sql` only reads. Use a select."
             )

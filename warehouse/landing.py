@@ -8,6 +8,7 @@ has landed yet.
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -188,15 +189,21 @@ def _write_table(content: pa.Table, target: Path) -> Path:
         temporary.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _remove_if_there(temporary)
         raise ValuescopeError(
             f"Cannot write the shard {target}: {error.strerror or error}. What landed before is "
             "whole; make room or fix the permissions, then repeat the command to score the rest."
         ) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove_if_there(temporary)
         raise
     return target
+
+
+def _remove_if_there(path: Path) -> None:
+    # Cleaning up must not hide the error that made it necessary.
+    with suppress(OSError):
+        path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

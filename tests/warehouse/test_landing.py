@@ -217,9 +217,6 @@ def test_a_full_disk_is_named_and_earlier_shards_stay_whole(home: Home) -> None:
     assert len(list((home.landing / TABLE).iterdir())) == 1
 
 
-@pytest.mark.xfail(
-    raises=NotADirectoryError, reason="_write_table's own cleaning up fails and hides the cause"
-)
 def test_a_landing_zone_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "landing").write_text("in the way")
 

@@ -1,5 +1,6 @@
 """`valuescope report`."""
 
+import io
 from pathlib import Path
 
 import click
@@ -67,7 +68,7 @@ def command(
     report = Group(*parts, Text(CAVEATS, style="dim"))
     out().print(report)
     if svg is not None:
-        picture = Console(record=True, width=100, quiet=True)
+        picture = Console(record=True, width=100, file=io.StringIO())
         picture.print(report)
         write_output(svg, picture.export_svg(title="valuescope report").encode())
         say(f"Wrote {svg}")
