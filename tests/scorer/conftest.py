@@ -80,4 +80,5 @@ def numerics() -> Numerics:
 
 @pytest.fixture
 def label_design() -> PromptDesign:
-    return PromptDesign(named_template("paper"), answer_style="label")
+    """The design that decodes the fewest tokens."""
+    return PromptDesign(named_template("paper"), answer_style="label", chat_mode="raw")

@@ -27,7 +27,9 @@ def test_a_template_that_asks_for_today_always_gets_the_same_day() -> None:
 
 
 def test_blocks_are_trimmed_as_chat_templates_expect() -> None:
-    template = "{% for m in messages %}\n  {% if true %}\n{{ m.content }}\n  {% endif %}\n{% endfor %}"
+    template = (
+        "{% for m in messages %}\n  {% if true %}\n{{ m.content }}\n  {% endif %}\n{% endfor %}"
+    )
     assert render(template) == "Is tea good?\n"
 
 

@@ -47,7 +47,7 @@ def test_a_model_is_described_by_its_own_file(smollm2: Model, gemma: Model) -> N
 
 
 def test_a_base_model_has_no_chat_turn_to_offer(gemma: Model) -> None:
-    with pytest.raises(ValuescopeError, match="no chat template.*--chat raw"):
+    with pytest.raises(ValuescopeError, match=r"no chat template.*--chat raw"):
         gemma.chat_text("Is tea good?")
 
 
@@ -85,9 +85,14 @@ def test_only_the_rows_asked_for_are_read(smollm2: Model, numerics: Numerics) ->
     tokens = smollm2.tokenise(SENTENCE)
     with smollm2.new_context(256, numerics, threads=1) as context:
         rows = context.decode(
-            [BatchToken(t, place, (0,), (5,) if place == 2 else ()) for place, t in enumerate(tokens)]
+            [
+                BatchToken(t, place, (0,), (5,) if place == 2 else ())
+                for place, t in enumerate(tokens)
+            ]
         )
-    assert [list(row) for row in rows] == [[5] if place == 2 else [] for place in range(len(tokens))]
+    assert [list(row) for row in rows] == [
+        [5] if place == 2 else [] for place in range(len(tokens))
+    ]
 
 
 def test_long_sequences_are_cut_into_batches_in_order(smollm2: Model) -> None:
@@ -126,9 +131,7 @@ def test_threads_and_room_do_not_move_an_answer(
 
 
 @pytest.mark.parametrize("length", [0, 3_000, 5_000_000])
-def test_a_truncated_model_is_refused(
-    smollm2_file: ModelFile, tmp_path: Path, length: int
-) -> None:
+def test_a_truncated_model_is_refused(smollm2_file: ModelFile, tmp_path: Path, length: int) -> None:
     path = tmp_path / "cut.gguf"
     with smollm2_file.path.open("rb") as file:
         path.write_bytes(file.read(length))
@@ -143,9 +146,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         load(path)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("llama.pooling_type", 3), ("llama.pooling_type", 1)]
-)
+@pytest.mark.parametrize(("key", "value"), [("llama.pooling_type", 3), ("llama.pooling_type", 1)])
 def test_an_embedding_model_is_refused(
     smollm2_file: ModelFile, tmp_path: Path, key: str, value: int
 ) -> None:

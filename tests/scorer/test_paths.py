@@ -89,7 +89,7 @@ def test_log_likelihoods_are_those_of_llama_cpp_pythons_own_evaluation(
         verbose=False,
     )
     for answer, answer_score in zip(cell.answers, score.answers, strict=True):
-        independent.reset()
+        independent.n_tokens = 0
         independent.eval(answer.token_ids[:-1])
         logits = independent.scores[: len(answer.token_ids) - 1]
         expected = [
@@ -126,9 +126,7 @@ def test_a_tree_cut_into_groups_gives_the_same_answers(
     cells = cells_of(exact_smollm2, instrument, "label_text", "Q1", "JPN", "USA", "DEU", "KEN")
     whole = list(TreeScorer(context).score(cells))
     sizes = {"context_size": 1024, "sequences": 64} | limits
-    with exact_smollm2.new_context(
-        sizes["context_size"], numerics, 1, sizes["sequences"]
-    ) as small:
+    with exact_smollm2.new_context(sizes["context_size"], numerics, 1, sizes["sequences"]) as small:
         cut = list(TreeScorer(small).score(cells))
         assert small.tokens_decoded >= context.tokens_decoded
     assert token_values(cut) == pytest.approx(token_values(whole), abs=1e-4)
@@ -225,9 +223,11 @@ def test_a_context_too_short_for_a_prompt_says_how_much_it_needs(
     exact_smollm2: Model, instrument: Instrument, numerics: Numerics
 ) -> None:
     cells = cells_of(exact_smollm2, instrument, "label", "Q182")
-    with exact_smollm2.new_context(64, numerics, threads=1) as short:
-        with pytest.raises(ValuescopeError, match=r"Q182 for ZZZ needs 1\d\d tokens.* holds 64"):
-            list(SequenceScorer(short).score(cells))
+    with (
+        exact_smollm2.new_context(64, numerics, threads=1) as short,
+        pytest.raises(ValuescopeError, match=r"Q182 for ZZZ needs 1\d\d tokens.* holds 64"),
+    ):
+        list(SequenceScorer(short).score(cells))
 
 
 def test_a_sliding_window_model_takes_the_tree_within_the_noise_of_its_quantization(

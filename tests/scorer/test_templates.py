@@ -45,7 +45,9 @@ def test_an_unknown_template_is_answered_with_the_nearest_name() -> None:
 def test_a_template_file_of_ones_own_is_read(tmp_path: Path) -> None:
     path = tmp_path / "templates.toml"
     path.write_text(GOOD)
-    assert named_template("mine", path).fill("Q?", ["A) x", "B) y"], "Peru") == "Q? A) x / B) y Peru?"
+    assert (
+        named_template("mine", path).fill("Q?", ["A) x", "B) y"], "Peru") == "Q? A) x / B) y Peru?"
+    )
 
 
 @pytest.mark.parametrize(
