@@ -29,7 +29,8 @@ final as (
         is_western_paper,
         is_western_weog,
         is_western_inglehart_welzel,
-        in_wvs7
+        in_wvs7,
+        {{ is_reference_country('country_id') }} as is_reference_country
     from countries
     union all by name
     select * from country_free
