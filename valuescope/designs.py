@@ -32,6 +32,7 @@ def landed_design(home: Home, prompt_id: str) -> PromptDesign:
     if design.prompt_id != fitting[0]:
         raise ValuescopeError(
             f"The template '{row['template_id']}' has changed since prompt {fitting[0]} was "
-            "scored; what was asked then stands in prompt_text of fct_choice_probabilities."
+            "scored; what was asked then stands in prompt_text of "
+            "staging.stg_choice_log_likelihoods."
         )
     return design

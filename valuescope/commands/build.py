@@ -31,17 +31,17 @@ def command(select: str | None, variables: tuple[str, ...], verbose: bool) -> No
     blocked, and a failed build changes nothing. It picks up whatever a running `score` has
     landed so far.
     """
+    arguments: list[str] = []
+    if select:
+        arguments += ["--select", select]
+    if variables:
+        arguments += ["--vars", json.dumps(dict(map(_variable, variables)))]
     home = current_home()
     if not landed_cell_count(home) and not loaded_survey_count(home):
         raise ValuescopeError(
             f"Nothing to build in {home.path}: no survey is loaded and no model is scored. Run "
             "`valuescope ingest FILE` (or `ingest --sample`) and `valuescope score --model NAME`."
         )
-    arguments: list[str] = []
-    if select:
-        arguments += ["--select", select]
-    if variables:
-        arguments += ["--vars", json.dumps(dict(map(_variable, variables)))]
     if verbose:
         summary = build_warehouse(home, tuple(arguments), verbose=True)
     else:

@@ -83,6 +83,7 @@ final as (
         choice_position,
         choice_label,
         choice_text,
+        prompt_text,
         answer_text,
         log_likelihood,
         coalesce(

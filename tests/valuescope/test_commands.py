@@ -1,0 +1,220 @@
+import hashlib
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.valuescope.conftest import (
+    COUNTRIES,
+    command,
+    environment,
+    fail,
+    run,
+    succeed,
+    write_survey,
+)
+from warehouse.home import CLONE
+
+COMMANDS = ("demo", "ingest", "score", "build", "report", "sql", "status", "prompt", "models")
+SCORE = ("score", "--model", "smollm2-135m-instruct", "--answer", "label")
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_help_lists_every_command_with_a_line(tmp_path: Path) -> None:
+    text = succeed(tmp_path, "--help")
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +\w", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_help_text(tmp_path: Path, name: str) -> None:
+    text = succeed(tmp_path, name, "--help")
+    options = re.findall(r"^  (?:-\w, )?--[\w-]+.*(?:\n   .*)*", text, re.MULTILINE)
+    assert options
+    for option in options:
+        assert len(option.split()) > 2, option
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("frobnicate",), "Commands: demo, ingest"),
+        (("ingest",), "FILE"),
+        (("ingest", "a.csv", "--sample"), "one of the two"),
+        (("score",), "--model"),
+        (("build", "--var", "x"), "NAME=VALUE"),
+    ],
+)
+def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    assert message in fail(tmp_path, *arguments, code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("ingest", "nowhere.csv"), "nowhere.csv"),
+        (("ingest", "LICENSE"), "LICENSE"),
+        ((*SCORE, "--countries", "JAP"), "did you mean JPN"),
+        ((*SCORE, "--questions", "Q223"), "Unknown question 'Q223'"),
+        ((*SCORE, "--categories", "ethical"), "ethical_values"),
+        ((*SCORE, "--template", "papers"), "did you mean paper"),
+        ((*SCORE, "--coding", "natives"), "did you mean native"),
+        (("score", "--model", "smollm2-135m-instrct"), "did you mean smollm2-135m-instruct"),
+        (("score", "--model", "nowhere.gguf"), "No such model file"),
+        (("score", "--model", "LICENSE"), "no usable GGUF"),
+        (("build",), "Nothing to build"),
+        (("report",), "valuescope ingest"),
+        (("sql", "select 1"), "No warehouse"),
+    ],
+)
+def test_a_problem_is_named_and_exits_with_1(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    assert message in fail(tmp_path, *arguments)
+
+
+def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
+    shown = succeed(tmp_path, "models", "smollm2-135m-instruct")
+    whole = re.search(r"^file +(\S+\.gguf)$", shown, re.MULTILINE)
+    assert whole
+    cut = tmp_path / "cut.gguf"
+    with Path(whole.group(1)).open("rb") as file:
+        cut.write_bytes(file.read(5_000_000))
+    message = fail(tmp_path, "score", "--model", str(cut), "--questions", "Q1")
+    assert "cut.gguf is no usable GGUF model" in message
+    assert "SHA-256" in message
+
+
+def test_homes_stand_side_by_side(study: Path, tmp_path: Path) -> None:
+    before = sha256(study / "valuescope.duckdb")
+    survey = write_survey(tmp_path / "other.csv", seed=1)
+    succeed(tmp_path / "home", "ingest", str(survey))
+    assert "other.csv" in succeed(tmp_path / "home", "status")
+    assert "other.csv" not in succeed(study, "status")
+    assert sha256(study / "valuescope.duckdb") == before
+
+
+def test_a_file_loaded_twice_changes_nothing_and_a_corrected_one_makes_the_build_stale(
+    copy_of_study: Path, tmp_path: Path
+) -> None:
+    survey = write_survey(tmp_path / "answers.csv")
+    before = sha256(copy_of_study / "valuescope.duckdb")
+    finished = run(copy_of_study, "ingest", str(survey))
+    assert "nothing changed" in finished.stderr.decode()
+    assert sha256(copy_of_study / "valuescope.duckdb") == before
+
+    write_survey(survey, seed=8)
+    assert "Replaced" in run(copy_of_study, "ingest", str(survey)).stderr.decode()
+    assert "out of date" in succeed(copy_of_study, "status")
+
+
+def test_a_failed_build_leaves_the_database_as_it_was(copy_of_study: Path) -> None:
+    before = sha256(copy_of_study / "valuescope.duckdb")
+    message = fail(copy_of_study, "build", "--var", 'reference_populations={"wvs": "wvs:9:x:y"}')
+    assert "wvs:9:x:y" in message
+    assert "unchanged" in message
+    assert sha256(copy_of_study / "valuescope.duckdb") == before
+    assert {path.name for path in copy_of_study.iterdir()}.isdisjoint({".next"})
+
+
+def test_a_reader_is_not_blocked_by_a_build_nor_blocks_it(copy_of_study: Path) -> None:
+    reader = duckdb.connect(str(copy_of_study / "valuescope.duckdb"), read_only=True)
+    building = subprocess.Popen(
+        command("build"), env=environment(copy_of_study), cwd=CLONE, stderr=subprocess.PIPE
+    )
+    answers = 0
+    while building.poll() is None:
+        assert reader.execute("select count(*) from marts.fct_mean_scores").fetchall() == [(42,)]
+        answers += "6" in succeed(
+            copy_of_study, "sql", "select count(*) from agg_country_correlations"
+        )
+    reader.close()
+    assert building.returncode == 0
+    assert answers > 0
+
+
+def test_a_database_held_by_another_process_is_named_with_its_holder(
+    copy_of_study: Path, tmp_path: Path
+) -> None:
+    database = copy_of_study / "valuescope.duckdb"
+    hold = (
+        f"import duckdb, sys; c = duckdb.connect({str(database)!r}); print(1, flush=True); input()"
+    )
+    survey = write_survey(tmp_path / "more.csv", seed=2)
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        for arguments in (("sql", "select 1"), ("ingest", str(survey)), ("build",)):
+            assert f"process {holder.pid}" in fail(copy_of_study, *arguments)
+        holder.communicate(b"\n")
+    succeed(copy_of_study, "ingest", str(survey))
+
+
+def test_scoring_can_be_watched_stopped_and_taken_up_again(copy_of_study: Path) -> None:
+    score = (
+        *SCORE,
+        *("--path", "sequence", "--countries", ",".join(COUNTRIES)),
+        *("--categories", "social_values"),
+    )
+    with subprocess.Popen(
+        command(*score), env=environment(copy_of_study), cwd=CLONE, stderr=subprocess.PIPE
+    ) as scoring:
+        while "running" not in succeed(copy_of_study, "status"):
+            time.sleep(0.2)
+        landed = copy_of_study / "landing" / "schema=1" / "choice_log_likelihoods"
+        before = len(list(landed.iterdir()))
+        while len(list(landed.iterdir())) < before + 2:
+            time.sleep(0.1)
+            assert scoring.poll() is None
+        # Another process asks while this one scores.
+        assert "6" in succeed(
+            copy_of_study, "sql", "select count(*) from agg_country_correlations", "--format", "csv"
+        )
+        scoring.send_signal(signal.SIGINT)
+        message = scoring.communicate()[1].decode()
+    assert scoring.returncode == 130
+    assert "Interrupted" in message
+    assert "Traceback" not in message
+    assert "interrupted" in succeed(copy_of_study, "status")
+    again = run(copy_of_study, *score, "--limit", "1").stderr.decode()
+    there = re.search(r"(\d+) were there already", again)
+    assert there
+    assert int(there.group(1)) >= 7
+
+
+def test_plain_dbt_builds_the_same_home(copy_of_study: Path, tmp_path: Path) -> None:
+    finished = _dbt_build(copy_of_study, tmp_path)
+    assert finished.returncode == 0, finished.stdout
+    assert "6" in succeed(copy_of_study, "sql", "select count(*) from agg_country_correlations")
+
+
+def test_plain_dbt_says_where_it_expects_the_landing_zone(tmp_path: Path) -> None:
+    finished = _dbt_build(tmp_path / "nowhere", tmp_path)
+    assert finished.returncode != 0
+    assert "valuescope score" in finished.stdout
+    assert "nowhere" in finished.stdout
+
+
+def _dbt_build(home: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
+    home.mkdir(exist_ok=True)
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "dbt.cli.main", "build"),
+            *("--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")),
+        ],
+        cwd=CLONE / "dbt_project",
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

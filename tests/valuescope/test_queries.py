@@ -1,0 +1,170 @@
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.valuescope.conftest import COUNTRIES, QUESTIONS, fail, run, succeed
+
+COUNTRY_R = "select country_id, pearson_r from agg_country_correlations order by country_id"
+
+
+def test_sql_prints_a_table_and_messages_do_not_mix_with_it(study: Path) -> None:
+    finished = run(study, "sql", COUNTRY_R, "--max-rows", "2")
+    assert "BRA" in finished.stdout.decode()
+    assert "USA" not in finished.stdout.decode()
+    assert "2 of 6 rows" in finished.stderr.decode()
+
+
+def test_all_formats_hold_the_same_rows(study: Path, tmp_path: Path) -> None:
+    as_json = json.loads(succeed(study, "sql", COUNTRY_R, "--format", "json"))
+    as_csv = list(csv.DictReader(io.StringIO(succeed(study, "sql", COUNTRY_R, "--format", "csv"))))
+    target = tmp_path / "r.parquet"
+    succeed(study, "sql", COUNTRY_R, "--output", str(target))
+    piped = run(study, "sql", COUNTRY_R, "--format", "parquet").stdout
+
+    assert [row["country_id"] for row in as_json] == sorted(COUNTRIES)
+    assert all(-1 <= row["pearson_r"] <= 1 for row in as_json)
+    assert [float(row["pearson_r"]) for row in as_csv] == [row["pearson_r"] for row in as_json]
+    assert pq.read_table(target).to_pylist() == as_json
+    assert pq.read_table(io.BytesIO(piped)).to_pylist() == as_json
+
+
+def test_a_statement_can_come_from_stdin(study: Path) -> None:
+    assert succeed(study, "sql", "-", "--format", "csv", stdin=b"select 1 as one") == "one\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("drop table marts.dim_models", "read-only"),
+        ("selec 1", "syntax error"),
+        ("select * from fct_mean_score", "fct_mean_score"),
+    ],
+)
+def test_a_wrong_statement_is_answered_in_duckdbs_words(
+    study: Path, statement: str, message: str
+) -> None:
+    assert message in fail(study, "sql", statement)
+
+
+def test_the_probabilities_are_the_softmax_of_the_log_likelihoods(study: Path) -> None:
+    rows = json.loads(
+        succeed(
+            study,
+            *("sql", "--format", "json"),
+            """
+            select log_likelihood, llm_probability from fct_choice_probabilities
+            where question_id = 'Q1' and country_id = 'JPN'
+            """,
+        )
+    )
+    whole = math.fsum(math.exp(row["log_likelihood"]) for row in rows)
+    for row in rows:
+        assert math.isclose(row["llm_probability"], math.exp(row["log_likelihood"]) / whole)
+
+
+def test_status_tells_what_is_loaded_scored_and_built(study: Path) -> None:
+    text = succeed(study, "status")
+    assert "answers.csv" in text
+    assert "smollm2-135m-instruct" in text
+    assert "finished" in text
+    assert "up to date" in text
+
+
+def test_status_of_an_empty_home_names_what_is_missing(tmp_path: Path) -> None:
+    text = succeed(tmp_path, "status")
+    assert "no survey yet" in text
+    assert "no model yet" in text
+
+
+def test_the_report_shows_every_country_with_its_blind_baseline(study: Path) -> None:
+    text = succeed(study, "report", "--all")
+    assert "blind" in text
+    assert "order not controlled" in text
+    for name in ("United States", "Japan", "Germany", "Brazil", "Nigeria", "Egypt"):
+        assert name in text
+    assert "not its values" in text
+
+
+def test_the_report_prints_the_r_of_the_mart(study: Path) -> None:
+    r = json.loads(
+        succeed(
+            study,
+            *("sql", "--format", "json"),
+            "select pearson_r from agg_country_correlations where country_id = 'JPN'",
+        )
+    )[0]["pearson_r"]
+    row = next(line for line in succeed(study, "report", "--all").splitlines() if "Japan" in line)
+    assert f"{r:.2f}" in row
+
+
+def test_the_report_can_be_a_picture(study: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "report.svg"
+    succeed(study, "report", "--svg", str(picture))
+    assert "Japan" in picture.read_text(encoding="utf-8")
+
+
+def test_an_unknown_model_in_a_report_is_answered_with_the_known_ones(study: Path) -> None:
+    assert "smollm2-135m-instruct" in fail(study, "report", "--model", "gpt")
+
+
+def test_prompt_shows_the_tokens_that_were_scored(study: Path) -> None:
+    shown = json.loads(
+        succeed(
+            study,
+            *("prompt", "--model", "smollm2-135m-instruct", "--question", "q1"),
+            *("--country", "Japan", "--answer", "label", "--json"),
+        )
+    )
+    landed = json.loads(
+        succeed(
+            study,
+            *("sql", "--format", "json"),
+            """
+            select prompt_text, answer_text, token_count, choice_index
+            from staging.stg_choice_log_likelihoods
+            where question_id = 'Q1' and country_id = 'JPN' order by choice_index
+            """,
+        )
+    )
+    assert Path(shown["model_path"]).is_file()
+    assert [answer["choice_index"] for answer in shown["answers"]] == [1, 2, 3, 4]
+    for answer, row in zip(shown["answers"], landed, strict=True):
+        assert shown["text"] == row["prompt_text"]
+        assert answer["text"] == row["answer_text"]
+        assert len(answer["token_ids"]) - answer["answer_start"] == row["token_count"]
+
+
+def test_prompt_finds_a_design_that_was_scored(study: Path) -> None:
+    (row,) = json.loads(
+        succeed(study, "sql", "--format", "json", "select prompt_id from dim_prompts")
+    )
+    text = succeed(
+        study,
+        *("prompt", "--model", "smollm2-135m-instruct", "--question", "Q1"),
+        *("--prompt", row["prompt_id"][:6]),
+    )
+    assert row["prompt_id"] in text
+    assert "In " not in text.split("-- answers")[0].split("Choices:")[1]
+
+
+def test_models_lists_the_registry_and_finds_a_file(study: Path) -> None:
+    assert "llama-2-7b" in succeed(study, "models")
+    shown = json.loads(succeed(study, "models", "smollm2-135m-instruct", "--json"))
+    assert Path(shown["file"]).is_file()
+    assert "did you mean" in fail(study, "models", "smollm2-135m-instrukt")
+
+
+def test_every_cell_of_the_study_is_compared(study: Path) -> None:
+    (row,) = json.loads(
+        succeed(
+            study,
+            *("sql", "--format", "json"),
+            "select count(*) as cells from fct_mean_scores where absolute_error is not null",
+        )
+    )
+    assert row["cells"] == len(COUNTRIES) * len(QUESTIONS)
