@@ -58,6 +58,7 @@ def countries_by_error(
         where
             scores.model_id = $model_id
             and scores.prompt_id = $prompt_id
+            and scores.population_id = $population_id
             and scores.question_id = $question_id
             and scores.absolute_error is not null
         order by scores.absolute_error, dim_countries.country_name
@@ -65,6 +66,7 @@ def countries_by_error(
         {
             "model_id": design.model_id,
             "prompt_id": design.prompt_id,
+            "population_id": design.population_id,
             "question_id": question_id,
         },
     )

@@ -115,7 +115,10 @@ def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> 
             agg.ci_high,
         from marts.agg_country_correlations as agg
         inner join marts.dim_countries on agg.country_id = dim_countries.country_id
-        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
+        where
+            agg.model_id = $model_id
+            and agg.prompt_id = $prompt_id
+            and agg.population_id = $population_id
         order by agg.pearson_r desc nulls last, dim_countries.country_name
         """,
         design,
@@ -137,7 +140,10 @@ def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -
             agg.ci_low,
             agg.ci_high,
         from marts.agg_continent_correlations as agg
-        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
+        where
+            agg.model_id = $model_id
+            and agg.prompt_id = $prompt_id
+            and agg.population_id = $population_id
         order by agg.pearson_r desc nulls last, agg.continent
         """,
         design,
@@ -145,7 +151,10 @@ def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -
 
 
 def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """rho0 of each category beside the blind rho0, ranked by their difference."""
+    """rho0 of each category beside the blind rho0, ranked by their difference.
+
+    Categories of too few questions to be ranked come last.
+    """
     return _agreement(
         connection,
         """
@@ -161,8 +170,11 @@ def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
         from marts.agg_category_correlations as agg
         inner join marts.dim_categories as categories
             on agg.category_id = categories.category_id
-        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
-        order by agg.rho0 - agg.blind_rho0 desc nulls last, categories.category_name
+        where
+            agg.model_id = $model_id
+            and agg.prompt_id = $prompt_id
+            and agg.population_id = $population_id
+        order by agg.category_rank nulls last, agg.rho0_above_blind desc nulls last
         """,
         design,
     )
@@ -184,7 +196,10 @@ def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
             null,
         from marts.agg_question_correlations as agg
         inner join marts.dim_questions on agg.question_id = dim_questions.question_id
-        where agg.model_id = $model_id and agg.prompt_id = $prompt_id
+        where
+            agg.model_id = $model_id
+            and agg.prompt_id = $prompt_id
+            and agg.population_id = $population_id
         order by agg.pearson_r desc nulls last, dim_questions.question_order
         """,
         design,
@@ -194,7 +209,11 @@ def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
 def _agreement(
     connection: duckdb.DuckDBPyConnection, statement: str, design: Design
 ) -> list[Agreement]:
-    parameters = {"model_id": design.model_id, "prompt_id": design.prompt_id}
+    parameters = {
+        "model_id": design.model_id,
+        "prompt_id": design.prompt_id,
+        "population_id": design.population_id,
+    }
     return [Agreement(*row) for row in query(connection, statement, parameters)]
 
 

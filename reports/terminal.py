@@ -105,5 +105,5 @@ def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -
 
 
 def _number(value: float | None) -> str:
-    """Two decimals, as correlations are printed: .83, -.12."""
+    """Two decimals: 0.83, -0.12; nothing for None."""
     return "" if value is None else f"{value:.2f}"

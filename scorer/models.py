@@ -144,7 +144,7 @@ def _download(registered: RegisteredModel, home: Home) -> Path:
     except ImportError as error:
         raise ValuescopeError(
             f"{name} has to be downloaded from the Hugging Face hub: install the extra with "
-            f"`pip install 'valuescope[hub]'`, or download {registered.hub_file} of "
+            f"`.venv/bin/pip install -e '.[hub]'` in the clone, or download {registered.hub_file} of "
             f"{registered.hub_repository} and name its path."
         ) from error
     try:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -24,17 +25,22 @@ _PIPE_WIDTH = 160
 
 def out() -> Console:
     """The console for data."""
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    return _plain_console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def err() -> Console:
     """The console for progress and messages."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _plain_console(stderr=True, soft_wrap=True)
 
 
 def say(message: str) -> None:
     """Print one message to stderr, as it is."""
-    err().print(message, markup=False)
+    err().print(message)
+
+
+def _plain_console(**settings: Any) -> Console:
+    """A console that takes names and values as they are: `[/a]` is no style, `:x:` no emoji."""
+    return Console(highlight=False, markup=False, emoji=False, **settings)
 
 
 class _Rate(ProgressColumn):
@@ -48,7 +54,7 @@ class _Rate(ProgressColumn):
 def cell_progress() -> Iterator[Progress]:
     """A progress bar with rate and time left, on stderr."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -65,7 +71,7 @@ def step_progress(description: str) -> Iterator[None]:
     """A spinner for a step of unknown length, on stderr."""
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
         console=err(),
         transient=True,

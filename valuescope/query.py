@@ -17,22 +17,31 @@ from warehouse.database import open_for_reading
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
 
+_READING = (
+    duckdb.StatementType.SELECT,
+    duckdb.StatementType.EXPLAIN,
+    duckdb.StatementType.PRAGMA,
+    duckdb.StatementType.CALL,
+    # A pivot: it runs as several statements.
+    duckdb.StatementType.MULTI,
+)
+
 
 def run_query(home: Home, statement: str) -> pa.Table:
     """The rows of one read-only statement.
 
-    Raises ValuescopeError with DuckDB's own words when the statement is wrong.
+    Raises ValuescopeError for anything but one statement that only reads, and with DuckDB's own
+    words when the statement is wrong.
     """
     connection = open_for_reading(home)
     # Before the first build only the raw tables exist, asked by their full names.
     with suppress(duckdb.CatalogException):
         connection.execute("set schema = 'marts'")
     try:
+        _refuse_what_does_not_read(connection.extract_statements(statement))
         result = connection.sql(statement)
         if result is None:
-            raise ValuescopeError(
-                "The statement returns no rows; `valuescope sql` only reads. Use a select."
-            )
+            raise ValuescopeError("The statement returns no rows. Use a select.")
         return result.to_arrow_table()
     except duckdb.Error as error:
         raise ValuescopeError(
@@ -41,6 +50,19 @@ def run_query(home: Home, statement: str) -> pa.Table:
         ) from error
     finally:
         connection.close()
+
+
+def _refuse_what_does_not_read(statements: list[duckdb.Statement]) -> None:
+    if len(statements) != 1:
+        raise ValuescopeError(
+            f"Found {len(statements)} statements where one is expected; give one select at a time."
+        )
+    # The database is opened read-only, but a copy would still write files.
+    if statements[0].type not in _READING:
+        raise ValuescopeError(
+            f"`valuescope sql` is read-only and runs no {statements[0].type.name} statement. Use "
+            "a select; --output writes its rows to a file."
+        )
 
 
 def as_csv(table: pa.Table) -> str:

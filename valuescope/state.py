@@ -1,5 +1,6 @@
 """What a home holds: surveys loaded, cells landed, and whether the tables are up to date."""
 
+import glob
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import duckdb
 
 from warehouse.database import open_for_reading
+from warehouse.errors import ValuescopeError
 from warehouse.home import Home
+from warehouse.landing import SCHEMAS
 
 
 @dataclass(frozen=True)
@@ -193,14 +196,20 @@ def _stale(home: Home, loads: tuple[SurveyLoad, ...], built: _Built | None) -> t
 
 
 def _landing_rows(home: Home, statement: str) -> list[tuple[Any, ...]]:
+    # Brackets and stars in the home's own name are no pattern.
+    landing = glob.escape(str(home.landing)).replace("'", "''")
     connection = duckdb.connect(":memory:")
     try:
-        for folder in sorted(home.landing.iterdir()):
-            glob = str(folder / "*.parquet").replace("'", "''")
+        for table in SCHEMAS:
             connection.execute(
-                f"create view {folder.name} as "
-                f"select * from read_parquet('{glob}', hive_partitioning = false)"
+                f"create view {table} as select * "
+                f"from read_parquet('{landing}/{table}/*.parquet', hive_partitioning = false)"
             )
         return connection.execute(statement).fetchall()
+    except duckdb.Error as error:
+        raise ValuescopeError(
+            f"Cannot read the landing zone {home.landing}: {str(error).splitlines()[0]} If a run "
+            "has just ended and merged its shards, repeat the command."
+        ) from error
     finally:
         connection.close()

@@ -1,5 +1,7 @@
 """`valuescope demo`."""
 
+import shutil
+
 import click
 import duckdb
 from rich.text import Text
@@ -88,7 +90,7 @@ def _asked_together(
 
 def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: Design) -> None:
     console = out()
-    console.print(Text("\nWhat the model gets right", style="bold"))
+    console.print(Text("\nWhat the model gets right, and what wrong", style="bold"))
     for question in question_agreement(connection, design):
         if question.r is None:
             continue
@@ -110,6 +112,8 @@ def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: D
         )
     )
     console.print(f"\nWarehouse: {home.database}", soft_wrap=True)
+    if shutil.which("valuescope") is None:
+        console.print("First:          source .venv/bin/activate")
     console.print(
         'Query it now:   valuescope sql "select question_id, pearson_r from '
         'agg_question_correlations"\n'
@@ -118,6 +122,5 @@ def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: D
         "All questions:  valuescope ingest WVS_Cross-National_Wave_7_csv_v6_0.csv   (from the WVS "
         "site)\n"
         "Then:           valuescope build && valuescope report",
-        markup=False,
         soft_wrap=True,
     )

@@ -73,7 +73,7 @@ def _print(description: PromptDescription) -> None:
     console = out()
 
     def line(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
     line(f"model  {description.model_path}")
     line(f"prompt {description.prompt_id}")

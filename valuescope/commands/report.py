@@ -56,7 +56,9 @@ def command(
                 best_and_worst("Countries", country_agreement(connection, design), shown),
                 agreement_table("Continents (mean of r)", continent_agreement(connection, design)),
                 agreement_table(
-                    "Categories", category_agreement(connection, design), statistic="rho0"
+                    "Categories (those of fewer than 10 questions last, not ranked)",
+                    category_agreement(connection, design),
+                    statistic="rho0",
                 ),
                 best_and_worst(
                     "Questions (r across countries)", question_agreement(connection, design), shown
@@ -68,7 +70,9 @@ def command(
     report = Group(*parts, Text(CAVEATS, style="dim"))
     out().print(report)
     if svg is not None:
-        picture = Console(record=True, width=100, file=io.StringIO())
+        picture = Console(
+            record=True, width=100, file=io.StringIO(), highlight=False, markup=False, emoji=False
+        )
         picture.print(report)
         write_output(svg, picture.export_svg(title="valuescope report").encode())
         say(f"Wrote {svg}")

@@ -15,7 +15,13 @@ from warehouse.home import Home, current_home
 from warehouse.instrument import Country, Instrument, Question, load_instrument
 
 
-@click.command(name="score")
+@click.command(
+    name="score",
+    epilog="""\b
+    Examples:
+      valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA
+      valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label""",
+)
 @click.option(
     "--model", "model_name", required=True, metavar="NAME_OR_PATH", help="A registry name or GGUF."
 )
@@ -71,15 +77,11 @@ def command(
     path: str,
     verbose: bool,
 ) -> None:
-    r"""Ask a model the survey's questions and keep the log-likelihood of every answer.
+    """Ask a model the survey's questions and keep the log-likelihood of every answer.
 
     Every question is asked once for each country and once without naming a country. Answers
     land as they come: `build` and SQL see them while this runs, and a stopped run goes on where
     it was when the command is repeated. No survey has to be loaded.
-
-    \b
-    valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA,JPN
-    valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label
     """
     home, instrument = current_home(), load_instrument()
     design = PromptDesign(

@@ -16,7 +16,13 @@ from warehouse.home import current_home
 _FORMATS = ("table", "csv", "json", "parquet")
 
 
-@click.command(name="sql")
+@click.command(
+    name="sql",
+    epilog="""\b
+    Examples:
+      valuescope sql "select country_id, pearson_r from agg_country_correlations order by 2 desc"
+      valuescope sql "from fct_mean_scores" --output mean_scores.parquet""",
+)
 @click.argument("statement")
 @click.option(
     "--format",
@@ -35,14 +41,10 @@ _FORMATS = ("table", "csv", "json", "parquet")
     help="Rows that a table shows; the other formats always write all.",
 )
 def command(statement: str, format_name: str | None, output: Path | None, max_rows: int) -> None:
-    r"""Ask the warehouse anything, read-only.
+    """Ask the warehouse anything, read-only.
 
     STATEMENT is one SQL statement in DuckDB's dialect, or `-` to read it from stdin. Tables of
     the schema `marts` need no prefix.
-
-    \b
-    valuescope sql "select country_id, pearson_r from agg_country_correlations order by 2 desc"
-    valuescope sql "from fct_mean_scores" --output mean_scores.parquet
     """
     if statement == "-":
         statement = click.get_text_stream("stdin").read()
@@ -95,4 +97,4 @@ def _cell(value: object) -> str:
         return "null"
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else str(value)
-    return str(value).replace("[", r"\[")
+    return str(value)
