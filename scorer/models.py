@@ -144,8 +144,8 @@ def _download(registered: RegisteredModel, home: Home) -> Path:
     except ImportError as error:
         raise ValuescopeError(
             f"{name} has to be downloaded from the Hugging Face hub: install the extra with "
-            f"`.venv/bin/pip install -e '.[hub]'` in the clone, or download {registered.hub_file} of "
-            f"{registered.hub_repository} and name its path."
+            "`.venv/bin/pip install -e '.[hub]'` in the clone, or download "
+            f"{registered.hub_file} of {registered.hub_repository} and name its path."
         ) from error
     try:
         return Path(
