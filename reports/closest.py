@@ -58,7 +58,7 @@ def countries_by_error(
         where
             scores.model_id = $model_id
             and scores.prompt_id = $prompt_id
-            and scores.population_id = $population_id
+            and scores.population_id is not distinct from $population_id
             and scores.question_id = $question_id
             and scores.absolute_error is not null
         order by scores.absolute_error, dim_countries.country_name

@@ -22,7 +22,7 @@ class Design:
     prompt_id: str
     prompt_description: str
     choice_order: str
-    population_id: str
+    population_id: str | None
     country_count: int
     compared_country_count: int
     mean_pearson_r: float | None
@@ -118,7 +118,7 @@ def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> 
         where
             agg.model_id = $model_id
             and agg.prompt_id = $prompt_id
-            and agg.population_id = $population_id
+            and agg.population_id is not distinct from $population_id
         order by agg.pearson_r desc nulls last, dim_countries.country_name
         """,
         design,
@@ -143,7 +143,7 @@ def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -
         where
             agg.model_id = $model_id
             and agg.prompt_id = $prompt_id
-            and agg.population_id = $population_id
+            and agg.population_id is not distinct from $population_id
         order by agg.pearson_r desc nulls last, agg.continent
         """,
         design,
@@ -173,7 +173,7 @@ def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
         where
             agg.model_id = $model_id
             and agg.prompt_id = $prompt_id
-            and agg.population_id = $population_id
+            and agg.population_id is not distinct from $population_id
         order by agg.category_rank nulls last, agg.rho0_above_blind desc nulls last
         """,
         design,
@@ -199,7 +199,7 @@ def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
         where
             agg.model_id = $model_id
             and agg.prompt_id = $prompt_id
-            and agg.population_id = $population_id
+            and agg.population_id is not distinct from $population_id
         order by agg.pearson_r desc nulls last, dim_questions.question_order
         """,
         design,

@@ -20,7 +20,7 @@ def design_heading(design: Design) -> Text:
     """The model, what it was asked and its mean r beside that of the blind baseline."""
     heading = Text(design.model_name, style="bold")
     heading.append(f"  prompt {design.prompt_id}\n", style="dim")
-    heading.append(f"{design.prompt_description}; against {design.population_id}\n")
+    heading.append(f"{design.prompt_description}; against {design.population_id or 'no survey'}\n")
     if design.choice_order != "averaged":
         heading.append(f"choice order {design.choice_order} only: order not controlled\n")
     if design.mean_pearson_r is None:
