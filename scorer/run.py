@@ -84,7 +84,7 @@ def score(
     """Score each question for each country and once without naming a country.
 
     Only cells that have not landed yet for this model, design, text and numerics are scored;
-    `limit` caps how many. `on_progress` gets (cells landed so far, cells planned). A stop
+    `limit` caps how many. `on_progress` gets (cells done so far, cells planned). A stop
     (Ctrl-C, SIGTERM, SIGKILL) loses at most the question in hand; the next call goes on.
     Raises ValuescopeError for a model, question or disk that cannot be used, after the
     record of the run is closed.
@@ -163,7 +163,7 @@ class _Run:
                     if limit is not None:
                         cells = cells[: limit - self._scored]
                     for group in _chunks(cells, _CELLS_A_SHARD):
-                        self._land(group, list(scorer.score(group)))
+                        self._land(group, self._scores(scorer, group, on_progress))
                         on_progress(self._already_done + self._scored, self._planned)
                     on_progress(self._already_done + self._scored, self._planned)
             status = "finished"
@@ -239,6 +239,20 @@ class _Run:
         missing = [cell for cell in cells if _cell_key(cell) not in done]
         self._already_done += len(cells) - len(missing)
         return missing
+
+    def _scores(
+        self,
+        scorer: Scorer,
+        cells: Sequence[TokenisedCell],
+        on_progress: Callable[[int, int], None],
+    ) -> list[CellScore]:
+        """The scores of `cells`, told one by one; the last is told once all have landed."""
+        scores = []
+        for score in scorer.score(cells):
+            scores.append(score)
+            if len(scores) < len(cells):
+                on_progress(self._already_done + self._scored + len(scores), self._planned)
+        return scores
 
     def _land(self, cells: Sequence[TokenisedCell], scores: Sequence[CellScore]) -> None:
         rows = [
