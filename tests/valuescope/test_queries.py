@@ -105,7 +105,9 @@ def test_the_report_prints_the_r_of_the_mart(study: Path) -> None:
 def test_the_report_can_be_a_picture(study: Path, tmp_path: Path) -> None:
     picture = tmp_path / "report.svg"
     succeed(study, "report", "--svg", str(picture))
-    assert "Japan" in picture.read_text(encoding="utf-8")
+    drawn = picture.read_text(encoding="utf-8")
+    assert "Japan" in drawn
+    assert "url(http" not in drawn
 
 
 def test_an_unknown_model_in_a_report_is_answered_with_the_known_ones(study: Path) -> None:

@@ -1,6 +1,7 @@
 """`valuescope report`."""
 
 import io
+import re
 from pathlib import Path
 
 import click
@@ -21,6 +22,8 @@ from warehouse.database import open_for_reading
 from warehouse.home import current_home
 
 _EVERYTHING = 10_000
+# A picture stands alone: it must not fetch fonts when it is opened.
+_WEB_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 @click.command(name="report")
@@ -74,5 +77,6 @@ def command(
             record=True, width=100, file=io.StringIO(), highlight=False, markup=False, emoji=False
         )
         picture.print(report)
-        write_output(svg, picture.export_svg(title="valuescope report").encode())
+        drawn = picture.export_svg(title="valuescope report")
+        write_output(svg, _WEB_FONT.sub("", drawn).encode())
         say(f"Wrote {svg}")
