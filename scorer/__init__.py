@@ -2,8 +2,8 @@
 
 The scorer needs no survey and never opens the warehouse. Its entry points:
 
-- `scorer.templates.load_templates()` and `named_template(name)`: the prompt templates;
-- `scorer.design.PromptDesign`: how questions are put;
+- `scorer.templates.named_template(name, wordings)`: a prompt template;
+- `scorer.design.PromptDesign`: how questions are put; `expand_orders(names, ..)`: choice orders;
 - `scorer.models.resolve_model(name_or_path, home, instrument)`: a name or path -> `ModelFile`;
   `scorer.models.locate_model(registered, home)`: where a registered model's file would be;
 - `scorer.run.score(...)`: score what is missing -> `RunSummary`;

@@ -1,6 +1,7 @@
 """A model's own chat template, rendered in a sandbox."""
 
 from datetime import datetime
+from functools import cache
 from typing import NoReturn
 
 import jinja2
@@ -19,13 +20,8 @@ def render_chat(
 
     Raises ValuescopeError when the template fails or does not contain the user's text.
     """
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals["raise_exception"] = _raise
-    environment.globals["strftime_now"] = FIXED_DATE.strftime
     try:
-        rendered = environment.from_string(template).render(
+        rendered = _compiled(template).render(
             messages=[{"role": "user", "content": user_text}],
             add_generation_prompt=True,
             # Templates of thinking models open with an empty thought, so the answer comes first.
@@ -49,6 +45,16 @@ def render_chat(
             "first words are no answer. Ask the model in plain text with --chat raw."
         )
     return rendered
+
+
+@cache
+def _compiled(template: str) -> jinja2.Template:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = FIXED_DATE.strftime
+    return environment.from_string(template)
 
 
 def _raise(message: str) -> NoReturn:

@@ -6,9 +6,14 @@ token, is off by one for models without BOS, and holds logits of every position.
 
 import ctypes
 import importlib.metadata
+import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,13 +38,14 @@ _CACHE_TYPES = {"f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16}
 class Numerics:
     """The settings that shape rounding errors, part of every row's identity.
 
-    The defaults agree best between scoring paths: an F32 cache and no flash attention.
+    An F32 cache and no flash attention agree best between scoring paths. Small batches are as
+    fast as large ones, because attention reads all that the cache holds.
     """
 
-    compute_type: str = "as-is"
+    compute_type: str = "auto"
     kv_cache_type: str = "f32"
     flash_attention: bool = False
-    batch_size: int = 512
+    batch_size: int = 128
     gpu_layers: int = 0
 
 
@@ -99,6 +105,13 @@ class _Log:
 
 
 _log = _Log()
+
+
+@contextmanager
+def quiet_log() -> Iterator[_Log]:
+    """llama.cpp's log for one call outside a model, errors kept."""
+    _log.start(_log.verbose)
+    yield _log
 
 
 class Model:
@@ -165,6 +178,11 @@ class Model:
             llama.llama_model_is_recurrent(self._model) or llama.llama_model_is_hybrid(self._model)
         )
 
+    @property
+    def sliding_window(self) -> int:
+        """How many tokens local layers look back; 0 where every layer sees all."""
+        return int(llama.llama_model_n_swa(self._model))
+
     def tokenise(self, text: str, special: bool = False) -> tuple[int, ...]:
         """Token ids of `text` without BOS; `special` reads control tokens spelled out in it."""
         content = text.encode()
@@ -209,6 +227,30 @@ class Model:
             self._token_text(llama.llama_vocab_eos(self._vocabulary)),
             self.name,
         )
+
+    @property
+    def bytes(self) -> int:
+        """Size of the weights in memory."""
+        return int(llama.llama_model_size(self._model))
+
+    def cache_bytes(self, context_size: int, numerics: Numerics) -> int:
+        """About how large a key-value cache of `context_size` tokens is."""
+        heads = llama.llama_model_n_head_kv(self._model)
+        all_heads = max(1, llama.llama_model_n_head(self._model))
+        head_size = llama.llama_model_n_embd(self._model) // all_heads
+        architecture = self.description.architecture or ""
+        sizes = [
+            int(self._metadata(f"{architecture}.attention.{kind}_length") or head_size)
+            for kind in ("key", "value")
+        ]
+        layers = llama.llama_model_n_layer(self._model)
+        item = {"f32": 4, "f16": 2}[numerics.kv_cache_type]
+        return int(context_size * layers * heads * sum(sizes) * item)
+
+    def row_bytes(self, numerics: Numerics) -> int:
+        """Room for output rows: llama.cpp holds them twice, in the graph and as results."""
+        rows = _most_rows(self.description.vocabulary_size, numerics.batch_size)
+        return 2 * rows * 4 * self.description.vocabulary_size
 
     def new_context(
         self, context_size: int, numerics: Numerics, threads: int, sequences: int = 1
@@ -283,13 +325,16 @@ class Context:
     ) -> None:
         self.size, self.batch_size = context_size, numerics.batch_size
         self.sequences = sequences
-        self.tokens_decoded = 0
+        self.reset_counts()
+        self.on_decode: Callable[[], None] = lambda: None
         self._name = model.name
         self._vocabulary_size = model.description.vocabulary_size
-        self._most_rows = max(1, _OUTPUT_BYTES // (4 * self._vocabulary_size))
+        self.most_rows = _most_rows(self._vocabulary_size, numerics.batch_size)
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = context_size
         parameters.n_batch = parameters.n_ubatch = numerics.batch_size
+        # llama.cpp reserves room for this many rows of logits, at least one a sequence.
+        parameters.n_outputs_max = max(self.most_rows, sequences)
         parameters.n_seq_max = sequences
         # One cache for all sequences, which then share cells; and a whole one for models with a
         # sliding window, where a pruned cache goes wrong without saying so.
@@ -299,7 +344,8 @@ class Context:
         parameters.flash_attn_type = int(numerics.flash_attention)
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.no_perf = True
-        self._batch: Any = None
+        self._readers = ThreadPoolExecutor(threads)
+        self._batch = _Batch(numerics.batch_size)
         self._context = llama.llama_init_from_model(handle, parameters)
         if not self._context:
             raise ValuescopeError(
@@ -307,7 +353,6 @@ class Context:
                 "memory or use a smaller model."
             )
         self._memory = llama.llama_get_memory(self._context)
-        self._batch = llama.llama_batch_init(numerics.batch_size, 0, sequences)
 
     def __enter__(self) -> Self:
         return self
@@ -322,27 +367,39 @@ class Context:
 
     def close(self) -> None:
         """Free the cache."""
-        if self._batch is not None:
-            llama.llama_batch_free(self._batch)
-            self._batch = None
+        self._readers.shutdown()
         if self._context:
             llama.llama_free(self._context)
             self._context = None
+
+    def reset_counts(self) -> None:
+        """Start counting tokens and seconds anew."""
+        self.tokens_decoded = 0
+        self.seconds_decoding = self.seconds_reading = 0.0
 
     def clear(self) -> None:
         """Empty the cache."""
         llama.llama_memory_clear(self._memory, True)
 
-    def forget_after(self, sequences: int, position: int) -> None:
-        """Drop what the first `sequences` sequences hold from `position` on.
+    def copy_sequence(self, source: int, target: int, length: int | None = None) -> None:
+        """Let `target`, which must be empty, share the past of `source`.
 
-        Raises ValuescopeError where the model's memory cannot be cut.
+        `length` shares its first positions only, which recurrent memories cannot do.
         """
-        for sequence in range(sequences):
-            if not llama.llama_memory_seq_rm(self._memory, sequence, position, -1):
-                raise ValuescopeError(
-                    f"The memory of {self._name} cannot be rewound; score it with --path sequence."
-                )
+        end = -1 if length is None else length
+        llama.llama_memory_seq_cp(self._memory, source, target, 0 if end >= 0 else -1, end)
+
+    def drop_sequence(self, sequence: int) -> None:
+        """Forget all that `sequence` holds; what others share of it stays."""
+        if not llama.llama_memory_seq_rm(self._memory, sequence, -1, -1):
+            raise ValuescopeError(
+                f"The memory of {self._name} does not let a sequence go; score it with "
+                "--path sequence."
+            )
+
+    def keep_only(self, sequence: int) -> None:
+        """Forget every sequence but one."""
+        llama.llama_memory_seq_keep(self._memory, sequence)
 
     def decode(self, tokens: Sequence[BatchToken]) -> list[dict[int, float]]:
         """Decode `tokens`, at most `batch_size`, after what the cache holds.
@@ -350,16 +407,8 @@ class Context:
         Returns, for each token, the natural-log probabilities of what was wanted after it.
         Raises ValuescopeError when llama.cpp fails or logits are not finite.
         """
-        batch = self._batch
-        for index, entry in enumerate(tokens):
-            batch.token[index] = entry.token
-            batch.pos[index] = entry.position
-            batch.n_seq_id[index] = len(entry.sequences)
-            target = batch.seq_id[index]
-            for place, sequence in enumerate(entry.sequences):
-                target[place] = sequence
-            batch.logits[index] = bool(entry.wanted)
-        batch.n_tokens = len(tokens)
+        started = time.perf_counter()
+        batch = self._batch.fill(tokens)
         _log.errors.clear()
         code = llama.llama_decode(self._context, batch)
         if code != 0:
@@ -368,18 +417,27 @@ class Context:
                 f"{_log.first_error}). Nothing of this question was kept; repeat the command, or "
                 "try a smaller model if memory ran out."
             )
+        llama.llama_synchronize(self._context)
+        decoded = time.perf_counter()
+        values = self._read([entry.wanted for entry in tokens])
         self.tokens_decoded += len(tokens)
-        return [
-            self._read_row(index, entry.wanted) if entry.wanted else {}
-            for index, entry in enumerate(tokens)
-        ]
+        self.seconds_decoding += decoded - started
+        self.seconds_reading += time.perf_counter() - decoded
+        return values
 
-    def _read_row(self, index: int, tokens: Iterable[int]) -> dict[int, float]:
-        pointer = llama.llama_get_logits_ith(self._context, index)
+    def _read(self, wanted: Sequence[Collection[int]]) -> list[dict[int, float]]:
+        """The wanted values of the batch just decoded, rows shared out among threads."""
+        asked = [tokens for tokens in wanted if tokens]
+        if not asked:
+            return [{} for _ in wanted]
+        pointer = llama.llama_get_logits(self._context)
         if not pointer:
             raise ValuescopeError(f"llama.cpp gave no logits for {self._name}; repeat the command.")
-        row = np.ctypeslib.as_array(pointer, shape=(self._vocabulary_size,))
-        return log_probabilities(row, tokens, self._name)
+        rows = np.ctypeslib.as_array(pointer, shape=(len(asked), self._vocabulary_size))
+        values = self._readers.map(
+            lambda row, tokens: log_probabilities(row, tokens, self._name), rows, asked
+        )
+        return [next(values) if tokens else {} for tokens in wanted]
 
     def batches(self, tokens: Iterable[BatchToken]) -> Iterator[list[BatchToken]]:
         """Cut `tokens` into batches within the batch size and the room for output rows."""
@@ -388,30 +446,76 @@ class Context:
         for entry in tokens:
             batch.append(entry)
             rows += bool(entry.wanted)
-            if len(batch) == self.batch_size or rows == self._most_rows:
+            if len(batch) == self.batch_size or rows == self.most_rows:
                 yield batch
                 batch, rows = [], 0
         if batch:
             yield batch
 
 
+def _most_rows(vocabulary_size: int, batch_size: int) -> int:
+    """How many rows of logits one batch may ask for, so that memory stays bounded."""
+    return max(1, min(batch_size, _OUTPUT_BYTES // (4 * vocabulary_size)))
+
+
+class _Batch:
+    """Memory for one `llama_batch`, filled anew for each decode."""
+
+    def __init__(self, size: int) -> None:
+        self._tokens = np.zeros(size, np.int32)
+        self._positions = np.zeros(size, np.int32)
+        self._sequence_counts = np.zeros(size, np.int32)
+        self._first_sequences = np.zeros(size, np.uintp)
+        self._outputs = np.zeros(size, np.int8)
+        self._sequences = np.zeros(0, np.int32)
+        # Typed by the library as arrays, which it fills with pointers itself.
+        batch: Any = llama.llama_batch()
+        integers = ctypes.POINTER(ctypes.c_int32)
+        batch.token = self._tokens.ctypes.data_as(integers)
+        batch.pos = self._positions.ctypes.data_as(integers)
+        batch.n_seq_id = self._sequence_counts.ctypes.data_as(integers)
+        batch.seq_id = self._first_sequences.ctypes.data_as(ctypes.POINTER(integers))
+        batch.logits = self._outputs.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+        self._batch: llama.llama_batch = batch
+
+    def fill(self, tokens: Sequence[BatchToken]) -> llama.llama_batch:
+        """The batch of `tokens`, valid until the next call."""
+        count = len(tokens)
+        self._tokens[:count] = [entry.token for entry in tokens]
+        self._positions[:count] = [entry.position for entry in tokens]
+        self._outputs[:count] = [bool(entry.wanted) for entry in tokens]
+        counts = np.array([len(entry.sequences) for entry in tokens])
+        self._sequence_counts[:count] = counts
+        # llama.cpp reads a pointer to each token's sequences; all of them lie in one array.
+        self._sequences = np.fromiter(
+            chain.from_iterable(entry.sequences for entry in tokens), np.int32, counts.sum()
+        )
+        offsets = (np.cumsum(counts) - counts) * self._sequences.itemsize
+        self._first_sequences[:count] = self._sequences.ctypes.data + offsets
+        self._batch.n_tokens = count
+        return self._batch
+
+
 def log_probabilities(
     logits: NDArray[np.float32], tokens: Iterable[int], model_name: str
 ) -> dict[int, float]:
-    """Natural-log softmax of one row of logits at `tokens`, in float64 over the whole vocabulary.
+    """Natural-log softmax of one row of logits at `tokens`, over the whole vocabulary.
 
+    Exponentials in float32, as precise as the logits themselves, summed in float64.
     Raises ValuescopeError when the row has a NaN or no finite maximum.
 
     >>> round(log_probabilities(np.zeros(4, np.float32), [2], "m")[2], 6)
     -1.386294
     """
-    row = logits.astype(np.float64)
-    maximum = float(row.max())
-    normaliser = maximum + float(np.log(np.exp(row - maximum).sum()))
-    if not np.isfinite(normaliser):
+    maximum = logits.max()
+    with np.errstate(invalid="ignore"):  # infinite logits are told below
+        exponentials = np.subtract(logits, maximum)
+        np.exp(exponentials, out=exponentials)
+        normaliser = float(maximum) + math.log(float(exponentials.sum(dtype=np.float64)))
+    if not math.isfinite(normaliser):
         raise ValuescopeError(
             f"{model_name} gives logits that are not numbers (NaN or infinite), so no answer can "
             "be scored. The file may be damaged, or its computation overflows: try another "
             "quantization."
         )
-    return {token: float(row[token]) - normaliser for token in tokens}
+    return {token: float(logits[token]) - normaliser for token in tokens}

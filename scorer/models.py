@@ -27,6 +27,23 @@ class ModelFile:
     model_id: str
     file_bytes: int
     registered: RegisteredModel | None
+    # Size and modification time of each part when it was hashed.
+    parts: tuple[tuple[Path, int, int], ...] = ()
+
+
+def require_unchanged(model_file: ModelFile) -> None:
+    """Raise ValuescopeError when the file is no longer the one that was hashed."""
+    for path, size, modified in model_file.parts:
+        try:
+            status = path.stat()
+            is_same = (status.st_size, status.st_mtime_ns) == (size, modified)
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise ValuescopeError(
+                f"The model file {path} was changed or removed while it was being scored. What "
+                "landed before is of the file as it was; repeat the command to score the new one."
+            )
 
 
 def resolve_model(name_or_path: str, home: Home, instrument: Instrument) -> ModelFile:
@@ -44,13 +61,16 @@ def resolve_model(name_or_path: str, home: Home, instrument: Instrument) -> Mode
                 f"{path} is not the registered file of {registered.model_name}: its SHA-256 is "
                 f"{model_id}, expected {registered.file_sha256}. Delete it and repeat."
             )
-        return ModelFile(registered.model_name, path, model_id, size, registered)
+        return ModelFile(
+            registered.model_name, path, model_id, size, registered, _fingerprint(path)
+        )
     path = Path(name_or_path).expanduser()
     if path.is_file():
         path = path.resolve()
         model_id, size = _identity(path, home)
         known = next((m for m in instrument.models.values() if m.file_sha256 == model_id), None)
-        return ModelFile(known.model_name if known else path.stem, path, model_id, size, known)
+        name = known.model_name if known else path.stem
+        return ModelFile(name, path, model_id, size, known, _fingerprint(path))
     if path.is_dir():
         raise ValuescopeError(f"{path} is a folder; name the .gguf file in it.")
     if path.suffix == ".gguf" or "/" in name_or_path:
@@ -172,6 +192,11 @@ def _identity(path: Path, home: Home) -> tuple[str, int]:
     if len(hashes) == 1:
         return hashes[0], size
     return hashlib.sha256("".join(hashes).encode()).hexdigest(), size
+
+
+def _fingerprint(path: Path) -> tuple[tuple[Path, int, int], ...]:
+    states = [(part, part.stat()) for part in _split_parts(path)]
+    return tuple((part, state.st_size, state.st_mtime_ns) for part, state in states)
 
 
 def _split_parts(path: Path) -> list[Path]:

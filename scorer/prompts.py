@@ -35,9 +35,12 @@ class Prompt:
 def render_prompt(question: Question, country: Country | None, design: PromptDesign) -> Prompt:
     """Render one cell; `country` None gives the country-free prompt.
 
-    Raises ValuescopeError when the question has no choices in the design's coding, or when
-    choices are empty or read the same.
+    Raises ValuescopeError when the question has no choices in the design's coding, when choices
+    are empty or read the same, when the design's order needs more choices, or when its wording
+    set has no words for the question or no name for the country.
     """
+    country_id = country.country_id if country else COUNTRY_FREE
+    question = design.wordings.reword(question, design.coding_id, country_id)
     choices = _shown_choices(question, design)
     answers = tuple(
         Answer(
@@ -52,8 +55,7 @@ def render_prompt(question: Question, country: Country | None, design: PromptDes
         )
     )
     shown = [f"{answer.label}) {answer.choice_text}" for answer in answers]
-    text = design.template.fill(question.wording, shown, country.name if country else None)
-    country_id = country.country_id if country else COUNTRY_FREE
+    text = design.template.fill(question.wording, shown, country, design.wordings.country_name)
     return Prompt(question.question_id, country_id, text, answers)
 
 
@@ -71,7 +73,15 @@ def _shown_choices(question: Question, design: PromptDesign) -> tuple[Choice, ..
             f"{question.question_id} has empty or repeated choices in the coding "
             f"'{design.coding_id}': {texts}. Correct choices.csv."
         )
-    return choices if design.choice_order == "forward" else choices[::-1]
+    if not design.allows(question):
+        raise ValuescopeError(
+            f"{question.question_id} has {len(choices)} choices in the coding "
+            f"'{design.coding_id}', too few for the order {design.choice_order}. Ask it in another "
+            "order or leave it out with --questions."
+        )
+    if design.choice_order == "reverse":
+        return choices[::-1]
+    return choices[design.rotation :] + choices[: design.rotation]
 
 
 def _answer_text(label: str, choice_text: str, answer_style: str) -> str:

@@ -5,45 +5,60 @@ import hashlib
 import json
 import os
 import signal
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Self
 
+from scorer.compute import choose_computation
 from scorer.design import PromptDesign
-from scorer.engine import Context, Model, Numerics, engine_version
-from scorer.models import ModelFile
+from scorer.engine import Model, Numerics, engine_version
+from scorer.models import ModelFile, require_unchanged
+from scorer.paths import PATHS, Probe, open_scorer
 from scorer.prompts import render_prompt
 from scorer.scores import CellScore, Scorer
-from scorer.sequence import SequenceScorer
 from scorer.tokens import TokenisedCell, tokenise_cell
-from scorer.tree import TreeScorer
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
 from warehouse.instrument import Country, Question
-from warehouse.landing import compact_shards, done_cells, ensure_landing_zone, write_shard
+from warehouse.landing import (
+    compact_shards,
+    done_cells,
+    ensure_landing_zone,
+    loose_shards,
+    remove_leftovers,
+    write_shard,
+)
 from warehouse.version import project_version
 
-CONTEXT_SIZE = 4096
-# llama.cpp's own limit.
-_MOST_SEQUENCES = 256
-# Beyond the noise of quantized weights (0.1 to 0.7 nats): the tree is wrong for the model.
-_TOLERANCE = 1.5
-# A stop loses at most the cells since the last shard of a question.
-_CELLS_A_SHARD = 200
-PATHS = ("auto", "tree", "sequence")
+__all__ = ["PATHS", "RunSummary", "ScoringSession", "StudyReference", "score"]
 
 # Question, country and SHA-256 of the text.
 CellKey = tuple[str, str, str]
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class StudyReference:
+    """The study that a run is part of: its name and the SHA-256 of its file."""
+
+    name: str
+    sha256: str
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did. `status` is finished, interrupted or failed; times are UTC."""
+    """What a run did. `status` is finished, interrupted or failed; times are UTC.
+
+    `seconds_scoring` is for all cells, tokenising and landing them too; `seconds_decoding` is the
+    part of it in llama.cpp and its output rows.
+    """
 
     run_id: str
     model_id: str
@@ -57,6 +72,8 @@ class RunSummary:
     cells_already_done: int
     cells_scored: int
     tokens_decoded: int
+    seconds_scoring: float
+    seconds_decoding: float
     boundary_merged_cells: int
     mean_off_choice_mass: float | None
     started_at: datetime
@@ -65,6 +82,76 @@ class RunSummary:
 
 class _Stopped(KeyboardInterrupt):
     """SIGTERM, treated as Ctrl-C."""
+
+
+class ScoringSession:
+    """A loaded model that scores one design after the other. Use as a context manager."""
+
+    def __init__(
+        self,
+        home: Home,
+        model_file: ModelFile,
+        *,
+        numerics: Numerics,
+        threads: int,
+        path: str = "auto",
+        verbose: bool = False,
+        on_notice: Callable[[str], None] = lambda notice: None,
+    ) -> None:
+        """Choose how to compute where `numerics` leaves it open, and load the weights.
+
+        `on_notice` gets what the user should know and cannot see in the summary. Raises
+        ValuescopeError for a model that cannot be used.
+        """
+        ensure_landing_zone(home)
+        self.home, self.model_file = home, model_file
+        self.threads, self.path = threads, path
+        self.on_notice = on_notice
+        computation = choose_computation(model_file, numerics, home, threads)
+        if computation.reason:
+            on_notice(computation.reason)
+        self.numerics = replace(numerics, compute_type=computation.compute_type)
+        registered = model_file.registered
+        self.model = Model(
+            computation.path,
+            model_file.name,
+            registered.is_chat if registered else None,
+            numerics.gpu_layers,
+            verbose=verbose,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.model.close()
+
+    def score(
+        self,
+        design: PromptDesign,
+        questions: Sequence[Question],
+        countries: Sequence[Country],
+        *,
+        limit: int | None = None,
+        study: StudyReference | None = None,
+        on_progress: OnProgress = lambda done, planned: None,
+    ) -> RunSummary:
+        """Score each question for each country and once without naming a country.
+
+        Only cells that have not landed yet for this model, design, text and numerics are scored,
+        and only those that the design asks; `limit` caps how many. `on_progress` gets (cells done
+        so far, cells planned). A stop (Ctrl-C, SIGTERM, SIGKILL) loses at most the questions of
+        the decode in hand; the next call goes on. Raises ValuescopeError for a question or disk
+        that cannot be used, after the record of the run is closed.
+        """
+        with _run_lock(self, design), ExitStack() as stack:
+            run = _Run(self, design, questions, countries, limit, study, on_progress)
+            return run.score(stack)
 
 
 def score(
@@ -79,34 +166,13 @@ def score(
     path: str = "auto",
     limit: int | None = None,
     verbose: bool = False,
-    on_progress: Callable[[int, int], None] = lambda done, planned: None,
+    on_progress: OnProgress = lambda done, planned: None,
 ) -> RunSummary:
-    """Score each question for each country and once without naming a country.
-
-    Only cells that have not landed yet for this model, design, text and numerics are scored;
-    `limit` caps how many. `on_progress` gets (cells done so far, cells planned). A stop
-    (Ctrl-C, SIGTERM, SIGKILL) loses at most the question in hand; the next call goes on.
-    Raises ValuescopeError for a model, question or disk that cannot be used, after the
-    record of the run is closed.
-    """
-    ensure_landing_zone(home)
-    registered = model_file.registered
-    with (
-        _model_lock(home, model_file, design),
-        Model(
-            model_file.path,
-            model_file.name,
-            registered.is_chat if registered else None,
-            numerics.gpu_layers,
-            verbose=verbose,
-        ) as model,
-    ):
-        chosen, reason = _choose_path(model, path)
-        with model.new_context(
-            CONTEXT_SIZE, numerics, threads, _MOST_SEQUENCES if chosen == "tree" else 1
-        ) as context:
-            run = _Run(home, model_file, model, design, numerics, threads, context)
-            return run.score(questions, countries, chosen, reason, limit, on_progress)
+    """Score one design with one model: a `ScoringSession` of a single run."""
+    with ScoringSession(
+        home, model_file, numerics=numerics, threads=threads, path=path, verbose=verbose
+    ) as session:
+        return session.score(design, questions, countries, limit=limit, on_progress=on_progress)
 
 
 class _Run:
@@ -114,42 +180,50 @@ class _Run:
 
     def __init__(
         self,
-        home: Home,
-        model_file: ModelFile,
-        model: Model,
+        session: ScoringSession,
         design: PromptDesign,
-        numerics: Numerics,
-        threads: int,
-        context: Context,
+        questions: Sequence[Question],
+        countries: Sequence[Country],
+        limit: int | None,
+        study: StudyReference | None,
+        on_progress: OnProgress,
     ) -> None:
-        self._home, self._model_file, self._model = home, model_file, model
-        self._design, self._numerics, self._threads = design, numerics, threads
-        self._context = context
+        self._session, self._home = session, session.home
+        self._model_file, self._model = session.model_file, session.model
+        self._design, self._numerics = design, session.numerics
+        self._asked = [
+            (question, places)
+            for question in questions
+            if (places := [c for c in (None, *countries) if design.asks(question, c)])
+        ]
+        self._limit, self._study, self._on_progress = limit, study, on_progress
         self._run_id = uuid.uuid4().hex[:12]
         self._started_at = datetime.now(UTC)
         self._shards: list[Path] = []
-        self._planned = self._already_done = self._scored = self._merged = 0
-        self._off_choice_mass = 0.0
-        self._path = "sequence"
-        self._path_difference: float | None = None
+        self._planned = sum(len(places) for _, places in self._asked)
+        self._already_done = self._scored = self._merged = self._told = 0
+        self._off_choice_mass = self._seconds_scoring = 0.0
         self._numerics_id = ""
 
-    def score(
-        self,
-        questions: Sequence[Question],
-        countries: Sequence[Country],
-        path: str,
-        is_free_to_choose: bool,
-        limit: int | None,
-        on_progress: Callable[[int, int], None],
-    ) -> RunSummary:
-        oracle = SequenceScorer(self._context)
-        scorer: Scorer = oracle
-        self._path = path
-        if path == "tree":
-            scorer = self._probed_tree(questions, countries, is_free_to_choose, oracle)
+    def score(self, stack: ExitStack) -> RunSummary:
+        if not self._asked:
+            raise ValuescopeError(
+                f"The design {self._design.prompt_id} asks none of the questions that were named: "
+                f"its order is {self._design.choice_order}, its wording set "
+                f"{self._design.wordings.name}. Name other --questions."
+            )
+        probe = Probe(self._longest_cell(), self._probe_cells())
+        opened = stack.enter_context(
+            open_scorer(
+                self._model, self._numerics, self._session.threads, self._session.path, probe
+            )
+        )
+        self._path, self._path_difference = opened.scorer.name, opened.difference
+        self._context = opened.context
         self._numerics_id = numerics_id(self._numerics, self._path)
-        self._planned = len(questions) * (len(countries) + 1)
+        for notice in opened.notices:
+            self._session.on_notice(notice)
+        remove_leftovers(self._home, self._model_file.model_id, self._design.prompt_id)
         done = done_cells(
             self._home, self._model_file.model_id, self._design.prompt_id, self._numerics_id
         )
@@ -158,25 +232,17 @@ class _Run:
         try:
             with _stop_on_sigterm():
                 self._record("running")
-                for question in questions:
-                    cells = self._missing_cells(question, countries, done)
-                    if limit is not None:
-                        cells = cells[: limit - self._scored]
-                    for group in _chunks(cells, _CELLS_A_SHARD):
-                        self._land(group, self._scores(scorer, group, on_progress))
-                        on_progress(self._already_done + self._scored, self._planned)
-                    on_progress(self._already_done + self._scored, self._planned)
+                started = time.perf_counter()
+                try:
+                    self._score_missing(opened.scorer, done)
+                finally:
+                    self._seconds_scoring = time.perf_counter() - started
             status = "finished"
         except KeyboardInterrupt:
             status = "interrupted"
         finally:
-            if status == "finished" and len(self._shards) > 1:
-                compact_shards(
-                    self._home,
-                    "choice_log_likelihoods",
-                    self._shards,
-                    f"{self._run_id}.parquet",
-                )
+            if status == "finished":
+                self._compact()
             finished_at = self._record(status)
         if status == "interrupted":
             raise KeyboardInterrupt
@@ -193,11 +259,41 @@ class _Run:
             cells_already_done=self._already_done,
             cells_scored=self._scored,
             tokens_decoded=self._context.tokens_decoded,
+            seconds_scoring=self._seconds_scoring,
+            seconds_decoding=self._context.seconds_decoding + self._context.seconds_reading,
             boundary_merged_cells=self._merged,
             mean_off_choice_mass=self._off_choice_mass / self._scored if self._scored else None,
             started_at=self._started_at,
             finished_at=finished_at,
         )
+
+    def _score_missing(self, scorer: Scorer, done: Collection[CellKey]) -> None:
+        """Score the missing cells; each question lands as soon as all its cells are scored."""
+        waiting: deque[Sequence[TokenisedCell]] = deque()
+
+        def missing() -> Iterator[Sequence[TokenisedCell]]:
+            left = self._limit
+            for question, places in self._asked:
+                cells = self._missing_cells(question, places, done)[:left]
+                left = None if left is None else left - len(cells)
+                if cells:
+                    waiting.append(cells)
+                    yield cells
+                else:
+                    self._tell(0)
+
+        self._context.on_decode = lambda: self._tell(scorer.cells_in_hand)
+        scores: list[CellScore] = []
+        for cell_score in scorer.score(missing()):
+            scores.append(cell_score)
+            if len(scores) == len(waiting[0]):
+                self._land(waiting.popleft(), scores)
+                scores = []
+            self._tell(len(scores) + scorer.cells_in_hand)
+
+    def _tell(self, in_hand: int) -> None:
+        self._told = max(self._told, self._already_done + self._scored + in_hand)
+        self._on_progress(self._told, self._planned)
 
     def _tokenise(self, question: Question, country: Country | None) -> TokenisedCell:
         return tokenise_cell(
@@ -207,63 +303,49 @@ class _Run:
             with_label=self._design.answer_style != "text",
         )
 
-    def _probed_tree(
-        self,
-        questions: Sequence[Question],
-        countries: Sequence[Country],
-        is_free_to_choose: bool,
-        oracle: SequenceScorer,
-    ) -> Scorer:
-        """The tree when it agrees with the oracle on a few cells, else the oracle."""
-        tree = TreeScorer(self._context)
-        question = min(questions, key=lambda q: len(q.choices.get(self._design.coding_id, ())))
-        cells = [self._tokenise(question, country) for country in [None, *countries[:2]]]
-        self._path_difference = _largest_difference(
-            list(tree.score(cells)), list(oracle.score(cells))
+    def _longest_cell(self) -> TokenisedCell:
+        """The cell of the longest text, by characters."""
+
+        def length(place: tuple[Question, Country | None]) -> int:
+            prompt = render_prompt(*place, self._design)
+            return len(prompt.text) + max(len(answer.text) for answer in prompt.answers)
+
+        cells = ((question, place) for question, places in self._asked for place in places)
+        return self._tokenise(*max(cells, key=length))
+
+    def _probe_cells(self) -> list[TokenisedCell]:
+        """A few cells of the question that is scored fastest."""
+        question, places = min(
+            self._asked, key=lambda asked: len(asked[0].choices.get(self._design.coding_id, ()))
         )
-        if self._path_difference <= _TOLERANCE:
-            return tree
-        if not is_free_to_choose:
-            raise ValuescopeError(
-                f"Tree and sequence path differ by {self._path_difference:.2f} nats on "
-                f"{question.question_id} with {self._model.name}: the tree is wrong for this "
-                "model. Leave --path out or use --path sequence."
-            )
-        self._path = "sequence"
-        return oracle
+        return [self._tokenise(question, place) for place in places[:3]]
 
     def _missing_cells(
-        self, question: Question, countries: Sequence[Country], done: Collection[CellKey]
+        self, question: Question, places: Sequence[Country | None], done: Collection[CellKey]
     ) -> list[TokenisedCell]:
-        cells = [self._tokenise(question, country) for country in [None, *countries]]
+        cells = [self._tokenise(question, place) for place in places]
         missing = [cell for cell in cells if _cell_key(cell) not in done]
         self._already_done += len(cells) - len(missing)
         return missing
 
-    def _scores(
-        self,
-        scorer: Scorer,
-        cells: Sequence[TokenisedCell],
-        on_progress: Callable[[int, int], None],
-    ) -> list[CellScore]:
-        """The scores of `cells`, told one by one; the last is told once all have landed."""
-        scores = []
-        for score in scorer.score(cells):
-            scores.append(score)
-            if len(scores) < len(cells):
-                on_progress(self._already_done + self._scored + len(scores), self._planned)
-        return scores
-
     def _land(self, cells: Sequence[TokenisedCell], scores: Sequence[CellScore]) -> None:
+        require_unchanged(self._model_file)
         rows = [
             row
             for cell, cell_score in zip(cells, scores, strict=True)
             for row in self._rows(cell, cell_score)
         ]
-        self._shards.append(write_shard(self._home, "choice_log_likelihoods", rows))
+        name = f"{self._run_id}-{len(self._shards):05}.parquet"
+        self._shards.append(write_shard(self._home, "choice_log_likelihoods", rows, name))
         self._scored += len(cells)
         self._merged += sum(cell.boundary_merged for cell in cells)
         self._off_choice_mass += sum(cell_score.off_choice_mass for cell_score in scores)
+
+    def _compact(self) -> None:
+        """Merge the shards of this run and of earlier ones that were stopped."""
+        shards = loose_shards(self._home, self._model_file.model_id, self._design.prompt_id)
+        if shards:
+            compact_shards(self._home, "choice_log_likelihoods", shards, f"{self._run_id}.parquet")
 
     def _rows(self, cell: TokenisedCell, cell_score: CellScore) -> Iterator[dict[str, Any]]:
         text_sha256 = _text_sha256(cell)
@@ -329,14 +411,18 @@ class _Run:
             "scoring_path": self._path,
             **asdict(self._numerics),
             "context_size": self._context.size,
-            "threads": self._threads,
+            "threads": self._session.threads,
             "engine_version": engine_version(),
             "valuescope_version": project_version(),
             "path_difference": self._path_difference,
+            "study_name": self._study.name if self._study else None,
+            "study_sha256": self._study.sha256 if self._study else None,
             "cells_planned": self._planned,
             "cells_already_done": self._already_done,
             "cells_scored": self._scored,
             "tokens_decoded": self._context.tokens_decoded,
+            "seconds_scoring": self._seconds_scoring,
+            "seconds_decoding": self._context.seconds_decoding + self._context.seconds_reading,
             "started_at": self._started_at,
             "finished_at": None if status == "running" else now,
         }
@@ -348,26 +434,6 @@ def numerics_id(numerics: Numerics, path: str) -> str:
     """The identity of everything that moves answers by rounding: the first 16 hex digits."""
     content = asdict(numerics) | {"scoring_path": path, "engine_version": engine_version()}
     return _sha256(json.dumps(content, sort_keys=True))[:16]
-
-
-def _choose_path(model: Model, path: str) -> tuple[str, bool]:
-    """The path to try, and whether another may be taken instead."""
-    if path == "auto":
-        return ("tree" if model.is_attention_only else "sequence"), True
-    if path == "tree" and not model.is_attention_only:
-        raise ValuescopeError(
-            f"{model.name} has a recurrent memory, whose sequences cannot share a past: use "
-            "--path sequence."
-        )
-    return path, False
-
-
-def _largest_difference(left: Sequence[CellScore], right: Sequence[CellScore]) -> float:
-    return max(
-        abs(a.log_likelihood - b.log_likelihood)
-        for one, other in zip(left, right, strict=True)
-        for a, b in zip(one.answers, other.answers, strict=True)
-    )
 
 
 def _cell_key(cell: TokenisedCell) -> CellKey:
@@ -385,29 +451,45 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _chunks(cells: Sequence[TokenisedCell], size: int) -> Iterator[Sequence[TokenisedCell]]:
-    for first in range(0, len(cells), size):
-        yield cells[first : first + size]
+@contextmanager
+def _run_lock(session: ScoringSession, design: PromptDesign) -> Iterator[None]:
+    """Keep two runs from scoring the same cells; tell of runs of the model in other designs."""
+    folder = session.home.path / "landing" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    name, short_id = session.model_file.name, session.model_file.model_id[:16]
+    with (
+        _lock_file(folder / f"{short_id}-{design.prompt_id}.lock") as own,
+        _lock_file(folder / f"{short_id}.lock") as shared,
+    ):
+        if not _try_lock(own, fcntl.LOCK_EX):
+            raise ValuescopeError(
+                f"Another process is scoring {name} with prompt {design.prompt_id}. Wait for it to "
+                "end; `valuescope status` shows how far it is."
+            )
+        if not _try_lock(shared, fcntl.LOCK_EX):
+            session.on_notice(
+                f"Another process is scoring {name} in another design. Both are safe, but share "
+                "the processor."
+            )
+        fcntl.flock(shared, fcntl.LOCK_SH)
+        yield
 
 
 @contextmanager
-def _model_lock(home: Home, model_file: ModelFile, design: PromptDesign) -> Iterator[None]:
-    """Keep two runs from scoring the same cells of one model and design."""
-    folder = home.path / "landing" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / f"{model_file.model_id[:16]}-{design.prompt_id}.lock"
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+def _lock_file(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValuescopeError(
-                f"Another process is scoring {model_file.name} with prompt {design.prompt_id}. "
-                "Wait for it to end; `valuescope status` shows how far it is."
-            ) from None
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """What every scoring path takes and gives: token sequences in, log-likelihoods out."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from scorer.tokens import TokenisedCell
 from warehouse.errors import ValuescopeError
+
+Item = TypeVar("Item")
 
 # log P of the token at a position of a sequence, given all tokens before it.
 TokenLogLikelihood = Callable[[tuple[int, ...], int], float]
@@ -45,9 +47,23 @@ class Scorer(Protocol):
 
     name: str
 
-    def score(self, cells: Sequence[TokenisedCell]) -> Iterator[CellScore]:
-        """The scores of `cells`, in their order, as they are ready."""
+    @property
+    def cells_in_hand(self) -> int:
+        """How many cells are decoded, or nearly, and not given yet."""
         ...
+
+    def score(self, questions: Iterable[Sequence[TokenisedCell]]) -> Iterator[CellScore]:
+        """The scores of all cells in their order, as they are ready.
+
+        The cells of one question, or of any that share much, stand together.
+        """
+        ...
+
+
+def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """Cut `items` into pieces of at most `size`."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
 
 
 def scored_sequences(cell: TokenisedCell) -> Iterator[tuple[tuple[int, ...], int]]:

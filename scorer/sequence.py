@@ -5,7 +5,8 @@ answer's last token is only ever predicted, so answers that differ in their last
 (labels) share one decode.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from scorer.engine import BatchToken, Context
 from scorer.scores import CellScore, assemble_cell, require_room, scored_sequences
@@ -20,9 +21,14 @@ class SequenceScorer:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def score(self, cells: Sequence[TokenisedCell]) -> Iterator[CellScore]:
+    @property
+    def cells_in_hand(self) -> int:
+        """None: cells are given as soon as they are decoded."""
+        return 0
+
+    def score(self, questions: Iterable[Sequence[TokenisedCell]]) -> Iterator[CellScore]:
         """Score each cell on its own. Raises ValuescopeError when llama.cpp fails."""
-        for cell in cells:
+        for cell in chain.from_iterable(questions):
             yield self._score_cell(cell)
 
     def _score_cell(self, cell: TokenisedCell) -> CellScore:

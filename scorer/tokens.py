@@ -84,7 +84,7 @@ def tokenise_cell(model: Model, prompt: Prompt, chat_mode: str, with_label: bool
             )
         count, label_tokens, label_start = None, None, start
         if with_label:
-            label_joint = joint(lead + answer.label)
+            label_joint = tokens if answer.text == answer.label else joint(lead + answer.label)
             if len(label_joint) > start and tokens[: len(label_joint)] == label_joint:
                 count = len(label_joint) - start
             else:

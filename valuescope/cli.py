@@ -13,6 +13,7 @@ from warehouse.version import project_version
 _COMMANDS = (
     "demo",
     "ingest",
+    "doctor",
     "score",
     "build",
     "report",
@@ -54,10 +55,10 @@ def cli() -> None:
     questions, and `build` turns both into tables. Then `report` shows the main results and
     `sql` answers everything else.
 
-    Database, landing zone and downloaded models lie in the folder that the environment
-    variable VALUESCOPE_HOME names (default: the `warehouse` folder of the clone). Data goes to
-    stdout, messages go to stderr. Exit codes: 0 done, 1 a problem (it is named), 2 wrong usage,
-    130 interrupted.
+    Database, landing zone, downloaded models and your own wordings lie in the folder that the
+    environment variable VALUESCOPE_HOME names (default: the `warehouse` folder of the clone).
+    Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 a problem (it is named), 2
+    wrong usage, 130 interrupted.
     """
 
 

@@ -1,4 +1,4 @@
-"""Designs that were scored before, read back from the landing zone."""
+"""Prompt designs: as options choose them, or read back from the landing zone."""
 
 import pyarrow.parquet as pq
 
@@ -6,12 +6,38 @@ from scorer.design import PromptDesign
 from scorer.templates import named_template
 from warehouse.errors import ValuescopeError, unknown_name
 from warehouse.home import Home
+from warehouse.instrument import Instrument
+from warehouse.wordings import load_wording_set
 
 
-def landed_design(home: Home, prompt_id: str) -> PromptDesign:
+def chosen_design(
+    home: Home,
+    instrument: Instrument,
+    *,
+    wording_set: str,
+    template_id: str,
+    coding_id: str,
+    answer_style: str,
+    chat_mode: str,
+    choice_order: str = "forward",
+) -> PromptDesign:
+    """The design of these names. Raises ValuescopeError for one that does not exist."""
+    wordings = load_wording_set(home, wording_set, instrument)
+    return PromptDesign(
+        template=named_template(template_id, wordings),
+        coding_id=instrument.coding(coding_id),
+        answer_style=answer_style,
+        choice_order=choice_order,
+        chat_mode=chat_mode,
+        wordings=wordings,
+    )
+
+
+def landed_design(home: Home, instrument: Instrument, prompt_id: str) -> PromptDesign:
     """The design of that id (or its unique beginning).
 
-    Raises ValuescopeError when none was scored under it or its template has changed since.
+    Raises ValuescopeError when none was scored under it or its template or wording set has
+    changed since.
     """
     shards = {path.stem: path for path in (home.landing / "prompts").glob("[!_]*.parquet")}
     fitting = [known for known in shards if known.startswith(prompt_id)]
@@ -20,19 +46,12 @@ def landed_design(home: Home, prompt_id: str) -> PromptDesign:
             "prompt", prompt_id, shards, "`valuescope status` lists the prompts that were scored."
         )
     row = pq.read_table(shards[fitting[0]], partitioning=None).to_pylist()[0]
-    design = PromptDesign(
-        template=named_template(row["template_id"]),
-        coding_id=row["coding_id"],
-        answer_style=row["answer_style"],
-        chat_mode=row["chat_mode"],
-        choice_order=row["choice_order"],
-        wording_set=row["wording_set"],
-        language=row["language"],
-    )
+    names = ("wording_set", "template_id", "coding_id", "answer_style", "chat_mode", "choice_order")
+    design = chosen_design(home, instrument, **{name: row[name] for name in names})
     if design.prompt_id != fitting[0]:
         raise ValuescopeError(
-            f"The template '{row['template_id']}' has changed since prompt {fitting[0]} was "
-            "scored; what was asked then stands in prompt_text of "
-            "staging.stg_choice_log_likelihoods."
+            f"The template '{row['template_id']}' or the language of the wording set "
+            f"'{row['wording_set']}' has changed since prompt {fitting[0]} was scored; what was "
+            "asked then stands in prompt_text of staging.stg_choice_log_likelihoods."
         )
     return design

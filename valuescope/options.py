@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from scorer.templates import load_templates
+from warehouse.wordings import OUR_WORDINGS
 
 
 def comma_separated(
@@ -44,7 +45,17 @@ def design_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "template_id",
                 default="paper",
                 show_default=True,
-                help=f"The wording around a question: {', '.join(load_templates())}.",
+                help=f"The text around a question: {', '.join(load_templates())}, or one of the "
+                "wording set's own.",
+            ),
+            click.option(
+                "--wordings",
+                "wording_set",
+                default=OUR_WORDINGS.name,
+                show_default=True,
+                metavar="NAME",
+                help="The wordings of the questions: ours, or a translation or rewording of your "
+                "own (docs/wordings.md).",
             ),
             click.option(
                 "--chat",

@@ -34,6 +34,7 @@ class ScoringRun:
     model_name: str
     prompt_id: str
     answer_style: str
+    choice_order: str
     coding_id: str
     chat_mode: str
     status: str
@@ -137,6 +138,7 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
             latest_models.model_name,
             runs.prompt_id,
             prompts.answer_style,
+            prompts.choice_order,
             prompts.coding_id,
             prompts.chat_mode,
             runs.status,
@@ -203,7 +205,8 @@ def _landing_rows(home: Home, statement: str) -> list[tuple[Any, ...]]:
         for table in SCHEMAS:
             connection.execute(
                 f"create view {table} as select * "
-                f"from read_parquet('{landing}/{table}/*.parquet', hive_partitioning = false)"
+                f"from read_parquet('{landing}/{table}/*.parquet', hive_partitioning = false, "
+                "union_by_name = true)"
             )
         return connection.execute(statement).fetchall()
     except duckdb.Error as error:

@@ -31,6 +31,11 @@ class Home:
         return self.path / "landing" / "schema=1"
 
     @property
+    def wordings(self) -> Path:
+        """The user's own wordings of the instrument, a folder for each set."""
+        return self.path / "instrument" / "wordings"
+
+    @property
     def models(self) -> Path:
         """Downloaded and assembled GGUF files."""
         return self.path / "models"

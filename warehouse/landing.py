@@ -7,10 +7,10 @@ has landed yet.
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,6 +57,9 @@ PROMPTS = pa.schema(
         pa.field("coding_id", pa.string(), nullable=False),
         pa.field("wording_set", pa.string(), nullable=False),
         pa.field("language", pa.string(), nullable=False),
+        # Of the wordings; null in rows of versions that did not record them.
+        pa.field("translator", pa.string()),
+        pa.field("source", pa.string()),
         pa.field("answer_style", pa.string(), nullable=False),
         pa.field("choice_order", pa.string(), nullable=False),
         pa.field("chat_mode", pa.string(), nullable=False),
@@ -101,10 +104,16 @@ RUNS = pa.schema(
         # Largest difference, in nats an answer, between the run's path and the sequence path on
         # a probe; null where the run took the sequence path itself.
         pa.field("path_difference", pa.float64()),
+        # The study that the run is part of, with the SHA-256 of its file; null outside studies.
+        pa.field("study_name", pa.string()),
+        pa.field("study_sha256", pa.string()),
         pa.field("cells_planned", pa.int64(), nullable=False),
         pa.field("cells_already_done", pa.int64(), nullable=False),
         pa.field("cells_scored", pa.int64(), nullable=False),
         pa.field("tokens_decoded", pa.int64(), nullable=False),
+        # Time for all cells, and the part of it that llama.cpp and its output rows took.
+        pa.field("seconds_scoring", pa.float64()),
+        pa.field("seconds_decoding", pa.float64()),
         pa.field("started_at", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("finished_at", pa.timestamp("us", tz="UTC")),
     ]
@@ -120,12 +129,14 @@ EMPTY_SHARD = "_schema.parquet"
 
 
 def ensure_landing_zone(home: Home) -> None:
-    """Create the landing zone's folders with their zero-row files; harmless when they exist."""
+    """Create the landing zone's folders with their zero-row files; harmless when they exist.
+
+    Zero-row files of an earlier version are replaced, so that readers find every column.
+    """
     for name, schema in SCHEMAS.items():
         empty = home.landing / name / EMPTY_SHARD
-        if not empty.exists():
+        if not (empty.exists() and pq.read_schema(empty).equals(schema)):
             write_shard(home, name, [], EMPTY_SHARD)
-            assert pq.read_schema(empty).equals(schema)
 
 
 def write_shard(
@@ -140,6 +151,11 @@ def write_shard(
     target = folder / (file_name or f"{uuid.uuid4().hex}.parquet")
     content = pa.Table.from_pylist(list(rows), schema=SCHEMAS[table])
     return _write_table(content, target)
+
+
+def write_text(target: Path, text: str) -> Path:
+    """Write a text file, whole or not at all. Raises ValuescopeError as `write_shard` does."""
+    return _write(target, lambda file: file.write(text.encode()))
 
 
 def done_cells(
@@ -164,11 +180,18 @@ def done_cells(
     return cells
 
 
+def loose_shards(home: Home, model_id: str, prompt_id: str) -> list[Path]:
+    """The shards of single questions that runs of a model and design have left, in order."""
+    runs = _run_ids(home, model_id, prompt_id)
+    folder = home.landing / "choice_log_likelihoods"
+    return sorted(path for path in folder.glob("*-*.parquet") if path.stem.split("-")[0] in runs)
+
+
 def compact_shards(home: Home, table: str, shards: Sequence[Path], file_name: str) -> Path:
     """Merge `shards` into one file, then delete them.
 
     A stop between the rename and the deletes leaves rows twice, never lost: staging keeps one
-    row for each key.
+    row for each key, and `remove_leftovers` deletes the rest.
     """
     merged = pa.concat_tables([pq.read_table(shard, schema=SCHEMAS[table]) for shard in shards])
     target = _write_table(merged, home.landing / table / file_name)
@@ -178,12 +201,52 @@ def compact_shards(home: Home, table: str, shards: Sequence[Path], file_name: st
     return target
 
 
+def remove_leftovers(home: Home, model_id: str, prompt_id: str) -> None:
+    """Delete what killed runs of a model and design have left behind.
+
+    That is, files that were never finished, and shards that a compaction had already merged.
+    Only for the process that holds the lock of the model and design.
+    """
+    runs = _run_ids(home, model_id, prompt_id)
+    folder = home.landing / "choice_log_likelihoods"
+    for unfinished in folder.glob(".*.tmp"):
+        if unfinished.name[1:].split(".")[0].split("-")[0] in runs:
+            _remove_if_there(unfinished)
+    merged: set[tuple[str, ...]] = set()
+    for run_id in runs:
+        compacted = folder / f"{run_id}.parquet"
+        if compacted.exists():
+            merged |= _row_keys(compacted)
+    for shard in loose_shards(home, model_id, prompt_id):
+        if _row_keys(shard) <= merged:
+            shard.unlink()
+
+
+def _run_ids(home: Home, model_id: str, prompt_id: str) -> set[str]:
+    wanted = [("model_id", "=", model_id), ("prompt_id", "=", prompt_id)]
+    found: set[str] = set()
+    for shard in (home.landing / "runs").glob("*.parquet"):
+        rows = pq.read_table(shard, columns=["run_id"], filters=wanted, partitioning=None)
+        found.update(rows["run_id"].to_pylist())
+    return found
+
+
+def _row_keys(shard: Path) -> set[tuple[str, ...]]:
+    columns = ["run_id", "question_id", "country_id", "text_sha256", "choice_index"]
+    rows = pq.read_table(shard, columns=columns, partitioning=None)
+    return set(zip(*(rows[column].to_pylist() for column in columns), strict=True))
+
+
 def _write_table(content: pa.Table, target: Path) -> Path:
+    return _write(target, lambda file: pq.write_table(content, file, compression="zstd"))
+
+
+def _write(target: Path, fill: Callable[[BinaryIO], object]) -> Path:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            pq.write_table(content, file, compression="zstd")
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

@@ -1,12 +1,12 @@
 """Real models and the real instrument; every test that writes gets a home of its own."""
 
-import ctypes
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import llama_cpp.llama_cpp as llama
 import pytest
 
+from scorer.compute import write_weights
 from scorer.design import PromptDesign
 from scorer.engine import Model, Numerics
 from scorer.models import ModelFile, resolve_model
@@ -59,23 +59,29 @@ def exact_smollm2(
     smollm2_file: ModelFile, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Model]:
     """SmolLM2 with its weights written out in float32, free of activation rounding."""
-    path = tmp_path_factory.mktemp("float32") / "smollm2.gguf"
-    parameters = llama.llama_model_quantize_default_params()
-    parameters.ftype = llama.LLAMA_FTYPE_ALL_F32
-    parameters.allow_requantize = True
-    parameters.nthread = 1
-    code = llama.llama_model_quantize(
-        str(smollm2_file.path).encode(), str(path).encode(), ctypes.byref(parameters)
-    )
-    assert code == 0
-    with Model(path, "smollm2-float32", is_chat=True) as model:
+    with written_out(smollm2_file, tmp_path_factory.mktemp("f32"), is_chat=True) as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def exact_gemma(gemma_file: ModelFile, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
+    """Gemma 3 likewise."""
+    with written_out(gemma_file, tmp_path_factory.mktemp("f32"), is_chat=False) as model:
+        yield model
+
+
+@contextmanager
+def written_out(model_file: ModelFile, folder: Path, is_chat: bool) -> Iterator[Model]:
+    path = folder / f"{model_file.name}.gguf"
+    write_weights(model_file.path, path, "f32")
+    with Model(path, f"{model_file.name}-f32", is_chat) as model:
         yield model
     path.unlink()
 
 
 @pytest.fixture(scope="session")
 def numerics() -> Numerics:
-    return Numerics()
+    return Numerics(compute_type="as-is")
 
 
 @pytest.fixture

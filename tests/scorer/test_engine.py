@@ -63,7 +63,7 @@ def test_the_probabilities_of_the_whole_vocabulary_sum_to_one(
             [BatchToken(token, place, (0,), everything) for place, token in enumerate(tokens)]
         )
     for row in rows:
-        assert np.exp(list(row.values())).sum() == pytest.approx(1, abs=1e-9)
+        assert np.exp(list(row.values())).sum() == pytest.approx(1, abs=1e-7)
     paris, berlin = (model.tokenise(city)[0] for city in (" Paris", " Berlin"))
     assert rows[-1][paris] > rows[-1][berlin] + 1
 
@@ -103,12 +103,12 @@ def test_long_sequences_are_cut_into_batches_in_order(smollm2: Model) -> None:
     assert [entry for batch in batches for entry in batch] == entries
 
 
-def test_a_decode_that_llama_cpp_refuses_is_an_error(smollm2: Model, numerics: Numerics) -> None:
+def test_a_decode_that_llama_cpp_refuses_is_an_error(smollm2: Model) -> None:
     full, more = (
         [BatchToken(0, place, (0,), ()) for place in range(first, first + 200)]
         for first in (0, 200)
     )
-    with smollm2.new_context(256, numerics, threads=1) as context:
+    with smollm2.new_context(256, Numerics(batch_size=200), threads=1) as context:
         context.decode(full)
         with pytest.raises(ValuescopeError, match=r"could not decode 200 tokens .*code 1"):
             context.decode(more)

@@ -1,7 +1,7 @@
 """The sequence path against llama-cpp-python's own, and the tree against the sequence path."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import llama_cpp
@@ -9,19 +9,23 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
+from scorer.copies import CopyScorer
 from scorer.design import PromptDesign
-from scorer.engine import Context, Model, Numerics
+from scorer.engine import BatchToken, Context, Model, Numerics
 from scorer.models import ModelFile
 from scorer.prompts import Answer, Prompt, render_prompt
 from scorer.scores import CellScore, Scorer, scored_sequences
 from scorer.sequence import SequenceScorer
 from scorer.templates import named_template
 from scorer.tokens import TokenisedCell, tokenise_cell
-from scorer.tree import TreeScorer
+from scorer.tree import TreeScorer, count_nodes
 from warehouse.errors import ValuescopeError
 from warehouse.instrument import Instrument
 
 STYLES = ["label", "label_text", "text"]
+Path = Callable[[Context], Scorer]
+SHARING_PATHS = [TreeScorer, CopyScorer]
+ALL_PATHS = [SequenceScorer, *SHARING_PATHS]
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ def test_log_likelihoods_are_those_of_llama_cpp_pythons_own_evaluation(
     model_file: ModelFile = request.getfixturevalue(f"{name}_file")
     cell = cells_of(model, instrument, style, "Q1", "JPN")[1]
     with model.new_context(256, numerics, threads=1) as own_context:
-        (score,) = SequenceScorer(own_context).score([cell])
+        (score,) = SequenceScorer(own_context).score([[cell]])
     independent = llama_cpp.Llama(
         str(model_file.path),
         n_ctx=256,
@@ -101,35 +105,50 @@ def test_log_likelihoods_are_those_of_llama_cpp_pythons_own_evaluation(
     independent.close()
 
 
+@pytest.mark.parametrize("path", SHARING_PATHS)
 @pytest.mark.parametrize("style", STYLES)
-def test_tree_and_sequence_agree_where_weights_are_exact(
-    exact_smollm2: Model, context: Context, instrument: Instrument, style: str
+def test_paths_agree_with_single_sequences_where_weights_are_exact(
+    exact_smollm2: Model, context: Context, instrument: Instrument, path: Path, style: str
 ) -> None:
     cells = cells_of(exact_smollm2, instrument, style, "Q1", "JPN", "USA")
-    single = list(SequenceScorer(context).score(cells))
-    tree = list(TreeScorer(context).score(cells))
-    assert token_values(tree) == pytest.approx(token_values(single), abs=1e-4)
-    for one, other in zip(tree, single, strict=True):
+    single = list(SequenceScorer(context).score([cells]))
+    shared = list(path(context).score([cells]))
+    assert token_values(shared) == pytest.approx(token_values(single), abs=1e-4)
+    for one, other in zip(shared, single, strict=True):
         assert one.off_choice_mass == pytest.approx(other.off_choice_mass, abs=1e-5)
         for a, b in zip(one.answers, other.answers, strict=True):
             assert a.label_log_likelihood == pytest.approx(b.label_log_likelihood, abs=1e-4)
 
 
-@pytest.mark.parametrize("limits", [{"context_size": 256}, {"sequences": 5}])
-def test_a_tree_cut_into_groups_gives_the_same_answers(
+def test_a_sliding_window_model_agrees_with_single_sequences_where_weights_are_exact(
+    exact_gemma: Model, numerics: Numerics, instrument: Instrument
+) -> None:
+    cells = cells_of(exact_gemma, instrument, "label_text", "Q1", "JPN")
+    with exact_gemma.new_context(512, numerics, threads=1, sequences=32) as context:
+        single = list(SequenceScorer(context).score([cells]))
+        tree = list(TreeScorer(context).score([cells]))
+    assert token_values(tree) == pytest.approx(token_values(single), abs=1e-2)
+
+
+@pytest.mark.parametrize("path", SHARING_PATHS)
+@pytest.mark.parametrize(
+    ("batch_size", "sequences"), [(128, 64), (32, 64), (7, 64), (128, 5), (16, 3)]
+)
+def test_however_batches_are_cut_answers_are_the_same(
     exact_smollm2: Model,
     context: Context,
     instrument: Instrument,
-    numerics: Numerics,
-    limits: dict[str, int],
+    path: Path,
+    batch_size: int,
+    sequences: int,
 ) -> None:
     cells = cells_of(exact_smollm2, instrument, "label_text", "Q1", "JPN", "USA", "DEU", "KEN")
-    whole = list(TreeScorer(context).score(cells))
-    sizes = {"context_size": 1024, "sequences": 64} | limits
-    with exact_smollm2.new_context(sizes["context_size"], numerics, 1, sizes["sequences"]) as small:
-        cut = list(TreeScorer(small).score(cells))
-        assert small.tokens_decoded >= context.tokens_decoded
-    assert token_values(cut) == pytest.approx(token_values(whole), abs=1e-4)
+    expected = list(TreeScorer(context).score([cells]))
+    with exact_smollm2.new_context(768, Numerics(batch_size=batch_size), 1, sequences) as small:
+        cut = list(path(small).score([cells]))
+        assert token_values(cut) == pytest.approx(token_values(expected), abs=1e-4)
+        if path is TreeScorer:
+            assert small.tokens_decoded == len(distinct_prefixes(cells))
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -137,15 +156,52 @@ def test_the_tree_decodes_every_distinct_prefix_once(
     exact_smollm2: Model, context: Context, instrument: Instrument, style: str
 ) -> None:
     cells = cells_of(exact_smollm2, instrument, style, "Q1", "JPN", "USA")
-    list(TreeScorer(context).score(cells))
-    assert context.tokens_decoded == len(distinct_prefixes(cells))
+    list(TreeScorer(context).score([cells]))
+    assert context.tokens_decoded == len(distinct_prefixes(cells)) == count_nodes(cells)
+
+
+def test_questions_share_full_batches_and_what_stands_before_their_own_words(
+    exact_smollm2: Model, context: Context, instrument: Instrument
+) -> None:
+    questions = [
+        cells_of(exact_smollm2, instrument, "label", question_id, "JPN")
+        for question_id in ("Q1", "Q57", "Q182", "Q57")
+    ]
+    batches: list[int] = []
+    decode = context.decode
+
+    def counted(tokens: Sequence[BatchToken]) -> list[dict[int, float]]:
+        batches.append(len(tokens))
+        return decode(tokens)
+
+    context.decode = counted  # type: ignore[method-assign]
+    together = list(TreeScorer(context).score(questions))
+    apart = [score for cells in questions for score in TreeScorer(context).score([cells])]
+    assert token_values(together) == pytest.approx(token_values(apart), abs=1e-4)
+    packed = batches[: 1 + next(i for i, size in enumerate(batches) if size < 128)]
+    assert packed[:-1] == [128] * (len(packed) - 1)
+    assert sum(packed) < sum(len(distinct_prefixes(cells)) for cells in questions)
+
+
+def test_a_question_is_given_as_soon_as_it_is_decoded(
+    exact_smollm2: Model, context: Context, instrument: Instrument
+) -> None:
+    taken: list[str] = []
+
+    def questions() -> Iterator[list[TokenisedCell]]:
+        for question_id in ("Q1", "Q2", "Q3", "Q4", "Q5"):
+            taken.append(question_id)
+            yield cells_of(exact_smollm2, instrument, "label", question_id, "JPN", "KEN")
+
+    next(TreeScorer(context).score(questions()))
+    assert taken == ["Q1", "Q2"]
 
 
 def test_the_sequence_path_decodes_answers_that_differ_in_their_last_token_once(
     exact_smollm2: Model, context: Context, instrument: Instrument
 ) -> None:
     cells = cells_of(exact_smollm2, instrument, "label", "Q182", "JPN")
-    list(SequenceScorer(context).score(cells))
+    list(SequenceScorer(context).score([cells]))
     assert context.tokens_decoded == sum(len(cell.answers[0].token_ids) - 1 for cell in cells)
 
 
@@ -153,8 +209,8 @@ def test_the_label_of_a_labelled_answer_scores_as_the_label_alone(
     exact_smollm2: Model, context: Context, instrument: Instrument
 ) -> None:
     scorer = SequenceScorer(context)
-    (with_text,) = scorer.score(cells_of(exact_smollm2, instrument, "label_text", "Q1"))
-    (alone,) = scorer.score(cells_of(exact_smollm2, instrument, "label", "Q1"))
+    (with_text,) = scorer.score([cells_of(exact_smollm2, instrument, "label_text", "Q1")])
+    (alone,) = scorer.score([cells_of(exact_smollm2, instrument, "label", "Q1")])
     for a, b in zip(with_text.answers, alone.answers, strict=True):
         assert a.label_log_likelihood == pytest.approx(b.log_likelihood, abs=1e-4)
         assert b.label_log_likelihood == b.log_likelihood
@@ -163,13 +219,13 @@ def test_the_label_of_a_labelled_answer_scores_as_the_label_alone(
 def test_an_answer_without_a_label_has_no_label_score(
     exact_smollm2: Model, context: Context, instrument: Instrument
 ) -> None:
-    (score,) = SequenceScorer(context).score(cells_of(exact_smollm2, instrument, "text", "Q1"))
+    (score,) = SequenceScorer(context).score([cells_of(exact_smollm2, instrument, "text", "Q1")])
     assert [answer.label_log_likelihood for answer in score.answers] == [None] * 4
 
 
-@pytest.mark.parametrize("path", [SequenceScorer, TreeScorer])
+@pytest.mark.parametrize("path", ALL_PATHS)
 def test_a_label_that_is_no_prefix_is_scored_apart(
-    exact_smollm2: Model, context: Context, path: type[SequenceScorer] | type[TreeScorer]
+    exact_smollm2: Model, context: Context, path: Path
 ) -> None:
     answers = tuple(
         Answer(index, index, label, text, text)
@@ -178,30 +234,30 @@ def test_a_label_that_is_no_prefix_is_scored_apart(
     fruit = Prompt("Q900", "JPN", "Fruit?", answers)
     labels = replace(fruit, answers=tuple(replace(a, text=a.label) for a in answers))
     scorer: Scorer = path(context)
-    (apart,) = scorer.score([tokenise_cell(exact_smollm2, fruit, "raw", with_label=True)])
-    (alone,) = scorer.score([tokenise_cell(exact_smollm2, labels, "raw", with_label=True)])
+    (apart,) = scorer.score([[tokenise_cell(exact_smollm2, fruit, "raw", with_label=True)]])
+    (alone,) = scorer.score([[tokenise_cell(exact_smollm2, labels, "raw", with_label=True)]])
     for a, b in zip(apart.answers, alone.answers, strict=True):
         assert a.label_log_likelihood == pytest.approx(b.log_likelihood, abs=1e-4)
         assert a.label_log_likelihood != pytest.approx(a.log_likelihood, abs=1e-2)
 
 
-@pytest.mark.parametrize("path", [SequenceScorer, TreeScorer])
+@pytest.mark.parametrize("path", ALL_PATHS)
 def test_choice_tokens_and_off_choice_mass_share_the_whole_probability(
     exact_smollm2: Model,
     context: Context,
     instrument: Instrument,
-    path: type[SequenceScorer] | type[TreeScorer],
+    path: Path,
 ) -> None:
     cell = cells_of(exact_smollm2, instrument, "label", "Q182", "JPN")[1]
-    (score,) = path(context).score([cell])
+    (score,) = path(context).score([[cell]])
     on_choices = sum(math.exp(answer.log_likelihood) for answer in score.answers)
     assert 0 < score.off_choice_mass < 1
     assert on_choices + score.off_choice_mass == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize("path", [SequenceScorer, TreeScorer])
+@pytest.mark.parametrize("path", ALL_PATHS)
 def test_one_answer_may_begin_as_another_does(
-    exact_smollm2: Model, context: Context, path: type[SequenceScorer] | type[TreeScorer]
+    exact_smollm2: Model, context: Context, path: Path
 ) -> None:
     answers = tuple(
         Answer(index, index, label, text, text)
@@ -212,22 +268,23 @@ def test_one_answer_may_begin_as_another_does(
     cell = tokenise_cell(
         exact_smollm2, Prompt("Q900", "JPN", "Tea is", answers), "raw", with_label=False
     )
-    (score,) = path(context).score([cell])
+    (score,) = path(context).score([[cell]])
     short, long, other = score.answers
     assert long.token_log_likelihoods[0] == pytest.approx(short.log_likelihood, abs=1e-4)
     first_tokens = math.exp(short.log_likelihood) + math.exp(other.token_log_likelihoods[0])
     assert score.off_choice_mass == pytest.approx(1 - first_tokens, abs=1e-6)
 
 
+@pytest.mark.parametrize("path", ALL_PATHS)
 def test_a_context_too_short_for_a_prompt_says_how_much_it_needs(
-    exact_smollm2: Model, instrument: Instrument, numerics: Numerics
+    exact_smollm2: Model, instrument: Instrument, path: Path
 ) -> None:
     cells = cells_of(exact_smollm2, instrument, "label", "Q182")
     with (
-        exact_smollm2.new_context(64, numerics, threads=1) as short,
-        pytest.raises(ValuescopeError, match=r"Q182 for ZZZ needs 1\d\d tokens.* holds 64"),
+        exact_smollm2.new_context(64, Numerics(batch_size=16), 1, sequences=3) as short,
+        pytest.raises(ValuescopeError, match=r"Q182 for ZZZ needs 1\d\d tokens.* holds \d\d"),
     ):
-        list(SequenceScorer(short).score(cells))
+        list(path(short).score([cells]))
 
 
 def test_a_sliding_window_model_takes_the_tree_within_the_noise_of_its_quantization(
@@ -235,6 +292,6 @@ def test_a_sliding_window_model_takes_the_tree_within_the_noise_of_its_quantizat
 ) -> None:
     cells = cells_of(gemma, instrument, "label", "Q1", "JPN")
     with gemma.new_context(1024, numerics, threads=1, sequences=32) as context:
-        single = list(SequenceScorer(context).score(cells))
-        tree = list(TreeScorer(context).score(cells))
+        single = list(SequenceScorer(context).score([cells]))
+        tree = list(TreeScorer(context).score([cells]))
     assert token_values(tree) == pytest.approx(token_values(single), abs=0.7)

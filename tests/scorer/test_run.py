@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +17,12 @@ import pytest
 from scorer.describe import describe_prompt
 from scorer.design import PromptDesign
 from scorer.engine import Numerics
-from scorer.models import ModelFile
-from scorer.run import RunSummary, score
+from scorer.models import ModelFile, resolve_model
+from scorer.run import RunSummary, ScoringSession, score
 from scorer.templates import named_template
 from warehouse.errors import ValuescopeError
 from warehouse.home import CLONE, Home
-from warehouse.instrument import Country, Instrument, Question
+from warehouse.instrument import Country, Instrument, Question, load_instrument
 from warehouse.landing import CHOICE_LOG_LIKELIHOODS, RUNS
 
 Row = dict[str, Any]
@@ -51,7 +52,7 @@ class Run:
             self.design,
             self.questions,
             self.countries,
-            numerics=numerics or Numerics(),
+            numerics=numerics or Numerics(compute_type="as-is"),
             threads=1,
             path=path,
             limit=limit,
@@ -98,7 +99,7 @@ score(
     PromptDesign(named_template("paper"), answer_style="label", chat_mode="raw"),
     [instrument.question("Q1"), instrument.question("Q27")],
     [instrument.country("JPN")],
-    numerics=Numerics(), threads=1, path="sequence", on_progress=progress,
+    numerics=Numerics(compute_type="as-is"), threads=1, path="sequence", on_progress=progress,
 )
 """
 
@@ -261,7 +262,7 @@ def test_a_reworded_question_is_asked_again(run: Run) -> None:
 
 def test_other_numerics_are_scored_beside_the_first(run: Run, home: Home) -> None:
     first = run()
-    second = run(numerics=Numerics(kv_cache_type="f16"))
+    second = run(numerics=Numerics(compute_type="as-is", kv_cache_type="f16"))
     assert second.numerics_id != first.numerics_id
     assert second.cells_scored == 4
     assert Counter(row["numerics_id"] for row in landed(home)) == {
@@ -424,3 +425,83 @@ def test_a_chat_model_is_scored_through_its_template(
     rows = landed(home)
     assert [row["answer_text"] for row in rows] == ["A", "B", "C", "D"]
     assert all(row["prompt_text"].endswith("<|im_start|>assistant\n") for row in rows)
+
+
+def test_a_model_file_that_changes_during_a_run_stops_it(
+    run: Run, home: Home, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.gguf"
+    shutil.copy(run.model_file.path, own)
+    model_file = resolve_model(str(own), home, load_instrument())
+
+    def change(done: int, planned: int) -> None:
+        if done >= 2:
+            os.utime(own, ns=(0, 0))
+
+    with pytest.raises(ValuescopeError, match=r"own\.gguf was changed or removed while"):
+        replace(run, model_file=model_file)(on_progress=change)
+    assert len(landed(home)) == 8
+    assert landed(home, "runs")[0]["status"] == "failed"
+
+
+def test_two_runs_of_a_model_in_different_designs_are_told_of_each_other(
+    home: Home, smollm2_file: ModelFile, run: Run
+) -> None:
+    notices: list[str] = []
+    numerics = Numerics(compute_type="as-is")
+    with ScoringSession(
+        home,
+        smollm2_file,
+        numerics=numerics,
+        threads=1,
+        path="sequence",
+        on_notice=notices.append,
+    ) as session:
+        other = replace(run.design, choice_order="reverse")
+
+        def start_another(done: int, planned: int) -> None:
+            session.score(other, run.questions[:1], [])
+
+        session.score(run.design, run.questions[:1], [])
+        assert notices == []
+        session.score(run.design, run.questions, [], on_progress=start_another)
+    assert {"in another design" in notice for notice in notices} == {True}
+
+
+def test_a_killed_compaction_leaves_rows_twice_until_the_next_run(run: Run, home: Home) -> None:
+    run()
+    (compacted,) = shards(home)
+    rows = pq.read_table(compacted)
+    pq.write_table(rows.slice(0, 8), compacted.with_name(f"{compacted.stem}-00000.parquet"))
+    unfinished = compacted.with_name(f".{compacted.stem}-00001.parquet.1.tmp")
+    unfinished.write_bytes(b"PAR1")
+    assert run().cells_scored == 0
+    assert shards(home) == [compacted]
+
+
+def test_shards_of_a_stopped_run_are_merged_by_the_next(run: Run, home: Home) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(on_progress=stop_after(2, press_ctrl_c))
+    (loose,) = shards(home)
+    assert "-" in loose.stem
+    run()
+    assert ["-" in shard.stem for shard in shards(home)] == [False]
+    assert len(answers(landed(home))) == len(landed(home)) == 16
+
+
+def test_a_rotation_asks_only_questions_with_choices_enough(run: Run, home: Home) -> None:
+    two_choices = load_instrument().question("Q57")
+    run.questions.append(two_choices)
+    rotated = replace(run, design=replace(run.design, choice_order="rotate_2"))
+    assert rotated().cells_planned == 4
+    only = replace(rotated, questions=[two_choices])
+    with pytest.raises(ValuescopeError, match=r"asks none of the questions .* rotate_2"):
+        only()
+
+
+def test_a_run_records_what_its_speed_follows_from(run: Run, home: Home) -> None:
+    summary = run()
+    record = run_row(home, summary.run_id)
+    assert 0 < record["seconds_decoding"] <= record["seconds_scoring"]
+    assert record["tokens_decoded"] == summary.tokens_decoded > 0
+    assert (record["study_name"], record["study_sha256"]) == (None, None)

@@ -19,7 +19,7 @@ def test_an_empty_setting_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> Non
     assert current_home().path == CLONE / "warehouse"
 
 
-def test_database_landing_zone_and_models_move_together(
+def test_database_landing_zone_models_and_wordings_move_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VALUESCOPE_HOME", str(tmp_path / "study"))
@@ -29,6 +29,7 @@ def test_database_landing_zone_and_models_move_together(
     assert home.database == tmp_path / "study" / "valuescope.duckdb"
     assert home.landing == tmp_path / "study" / "landing" / "schema=1"
     assert home.models == tmp_path / "study" / "models"
+    assert home.wordings == tmp_path / "study" / "instrument" / "wordings"
 
 
 def test_a_relative_home_is_that_of_the_current_folder(

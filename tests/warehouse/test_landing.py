@@ -90,6 +90,27 @@ def test_preparing_the_landing_zone_again_keeps_what_landed(home: Home) -> None:
     assert len(landed(home)) == 1
 
 
+def test_a_landing_zone_of_an_earlier_version_gains_the_columns_it_lacks(home: Home) -> None:
+    ensure_landing_zone(home)
+    folder = home.landing / "prompts"
+    row = dict.fromkeys(SCHEMAS["prompts"].names, "x")
+    write_shard(home, "prompts", [row], "older.parquet")
+    for name in (EMPTY_SHARD, "older.parquet"):
+        content = pq.ParquetFile(folder / name).read().drop_columns(["translator", "source"])
+        pq.write_table(content, folder / name)
+
+    ensure_landing_zone(home)
+    write_shard(home, "prompts", [row], "newer.parquet")
+
+    assert pq.read_schema(folder / EMPTY_SHARD).equals(SCHEMAS["prompts"])
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select translator, source from read_parquet(?, union_by_name = true) order by all",
+            [str(folder / "*.parquet")],
+        ).fetchall()
+    assert rows == [("x", "x"), (None, None)]
+
+
 def test_a_shard_comes_back_as_it_was_written(home: Home) -> None:
     row = answer(label_log_likelihood=None, label_token_count=None)
 

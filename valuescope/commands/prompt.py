@@ -6,11 +6,9 @@ import json
 import click
 
 from scorer.describe import PromptDescription, describe_prompt
-from scorer.design import PromptDesign
 from scorer.models import resolve_model
-from scorer.templates import named_template
 from valuescope.console import out
-from valuescope.designs import landed_design
+from valuescope.designs import chosen_design, landed_design
 from valuescope.options import design_options
 from warehouse.home import current_home
 from warehouse.instrument import load_instrument
@@ -28,6 +26,13 @@ from warehouse.instrument import load_instrument
     metavar="PROMPT_ID",
     help="A design that was scored before, instead of the design options.",
 )
+@click.option(
+    "--order",
+    "choice_order",
+    default="forward",
+    show_default=True,
+    help="Order of the choices: forward, reverse, or rotate_N, which starts with choice N+1.",
+)
 @design_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -35,9 +40,11 @@ def command(
     question_id: str,
     country_id: str | None,
     prompt_id: str | None,
+    choice_order: str,
     answer_style: str,
     coding_id: str,
     template_id: str,
+    wording_set: str,
     chat_mode: str,
     as_json: bool,
 ) -> None:
@@ -49,14 +56,18 @@ def command(
     """
     home, instrument = current_home(), load_instrument()
     if prompt_id is None:
-        design = PromptDesign(
-            named_template(template_id),
-            instrument.coding(coding_id),
-            answer_style,
+        design = chosen_design(
+            home,
+            instrument,
+            wording_set=wording_set,
+            template_id=template_id,
+            coding_id=coding_id,
+            answer_style=answer_style,
             chat_mode=chat_mode,
+            choice_order=choice_order,
         )
     else:
-        design = landed_design(home, prompt_id)
+        design = landed_design(home, instrument, prompt_id)
     description = describe_prompt(
         resolve_model(model_name, home, instrument),
         instrument.question(question_id),

@@ -42,7 +42,7 @@ def _loads(state: HomeState) -> Table:
 
 def _runs(state: HomeState) -> Table:
     table = Table(title="Scoring runs", title_justify="left", header_style="bold")
-    for column in ("run", "model", "prompt", "answers", "coding", "chat", "state"):
+    for column in ("run", "model", "prompt", "answers", "order", "coding", "chat", "state"):
         table.add_column(column, overflow="fold")
     table.add_column("new cells", justify="right")
     table.add_column("planned", justify="right")
@@ -53,6 +53,7 @@ def _runs(state: HomeState) -> Table:
             run.model_name,
             run.prompt_id,
             run.answer_style,
+            run.choice_order,
             run.coding_id,
             run.chat_mode,
             run.status,

@@ -15,6 +15,8 @@ final as (
         coding_id,
         wording_set,
         language,
+        translator,
+        source,
         answer_style,
         choice_order,
         chat_mode

@@ -24,10 +24,15 @@ final as (
         threads,
         engine_version,
         valuescope_version,
+        path_difference,
+        study_name,
+        study_sha256,
         cells_planned,
         cells_already_done,
         cells_scored,
         tokens_decoded,
+        seconds_scoring,
+        seconds_decoding,
         started_at,
         finished_at
     from runs

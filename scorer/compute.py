@@ -1,0 +1,164 @@
+"""The precision that weights are computed with: as they are in the file, or written out first.
+
+Reading a prompt is bound by arithmetic. Weights written out in float32 need no rounding of
+activations, so answers no longer depend on which tokens share a batch, and on many processors
+they are faster too; they take more memory.
+"""
+
+import ctypes
+import os
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import llama_cpp.llama_cpp as llama
+import pyarrow.parquet as pq
+
+from scorer.engine import BatchToken, Model, Numerics, quiet_log
+from scorer.models import ModelFile
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+
+AUTO, AS_IS = "auto", "as-is"
+# float32 is free of rounding, so it may be a little slower and still be chosen.
+_ACCEPTED_SLOWNESS = 0.8
+_MEASURED_TOKENS = 256
+_FILE_TYPES = {"f32": llama.LLAMA_FTYPE_ALL_F32, "f16": llama.LLAMA_FTYPE_MOSTLY_F16}
+BYTES_A_WEIGHT = {"f32": 4, "f16": 2}
+COMPUTE_TYPES = (AUTO, *_FILE_TYPES, AS_IS)
+
+
+@dataclass(frozen=True)
+class Computation:
+    """How a model is computed, the GGUF to load for it, and why, where that was a choice."""
+
+    compute_type: str
+    path: Path
+    reason: str | None = None
+
+
+def choose_computation(
+    model_file: ModelFile, numerics: Numerics, home: Home, threads: int
+) -> Computation:
+    """The computation that `numerics` names or, for "auto", the one that suits this machine.
+
+    A model keeps the computation of its earlier runs in this home, so that designs compare.
+    Else float32 is chosen where it takes at most half of the memory, no GPU is used and it
+    proves hardly slower than the file as it is. Raises ValuescopeError when the model cannot be
+    loaded or written out.
+    """
+    named = numerics.compute_type
+    if named == AS_IS:
+        return Computation(AS_IS, model_file.path)
+    with Model(model_file.path, model_file.name) as model:
+        parameter_count = model.description.parameter_count
+        if named != AUTO:
+            return Computation(named, computed_file(model_file, parameter_count, named, home))
+        earlier = _earlier_compute_type(model_file.model_id, home)
+        if earlier is not None:
+            path = computed_file(model_file, parameter_count, earlier, home)
+            return Computation(earlier, path)
+        needed = parameter_count * BYTES_A_WEIGHT["f32"]
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if numerics.gpu_layers or needed > memory / 2:
+            return Computation(AS_IS, model_file.path)
+        as_is = tokens_a_second(model, numerics, threads)
+    path = computed_file(model_file, parameter_count, "f32", home)
+    with Model(path, model_file.name) as model:
+        f32 = tokens_a_second(model, numerics, threads)
+    speeds = f"{f32:.0f} tokens/s in float32, {as_is:.0f} as in the file"
+    if f32 < _ACCEPTED_SLOWNESS * as_is:
+        return Computation(AS_IS, model_file.path, f"Computing with the file as it is: {speeds}.")
+    return Computation(
+        "f32", path, f"Computing with the file's weights written out in float32: {speeds}."
+    )
+
+
+def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:
+    """The speed of reading one prompt, the better of two tries after a warm-up."""
+    entries = [
+        BatchToken(token % model.description.vocabulary_size, token, (0,), ())
+        for token in range(_MEASURED_TOKENS)
+    ]
+    size = _MEASURED_TOKENS + numerics.batch_size
+    seconds = []
+    with model.new_context(size, replace(numerics, compute_type=AS_IS), threads) as context:
+        for _ in range(3):
+            context.clear()
+            started = time.perf_counter()
+            for batch in context.batches(entries):
+                context.decode(batch)
+            seconds.append(time.perf_counter() - started)
+    return _MEASURED_TOKENS / min(seconds[1:])
+
+
+def _earlier_compute_type(model_id: str, home: Home) -> str | None:
+    """The compute type of the model's latest run in this home."""
+    wanted = [("model_id", "=", model_id)]
+    runs = [
+        row
+        for shard in (home.landing / "runs").glob("*.parquet")
+        for row in pq.read_table(
+            shard, columns=["started_at", "compute_type"], filters=wanted, partitioning=None
+        ).to_pylist()
+    ]
+    latest = max(runs, key=lambda run: run["started_at"], default=None)
+    return str(latest["compute_type"]) if latest else None
+
+
+def computed_file(
+    model_file: ModelFile, parameter_count: int, compute_type: str, home: Home
+) -> Path:
+    """The GGUF to load: the model's own, or its weights written out as `compute_type`.
+
+    The written file is kept in the home under `models/computed` and may be deleted at any time.
+    float32 holds every quantized weight exactly; float16 rounds some in the fourth digit.
+    Raises ValuescopeError when the disk has no room or llama.cpp cannot write the file.
+    """
+    if compute_type == AS_IS:
+        return model_file.path
+    folder = home.models / "computed"
+    target = folder / f"{model_file.model_id}.{compute_type}.gguf"
+    if target.is_file():
+        return target
+    needed = parameter_count * BYTES_A_WEIGHT[compute_type]
+    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        if free < needed * 1.05:
+            raise ValuescopeError(
+                f"The {compute_type} copy of {model_file.name} needs {needed / 1e9:.1f} GB in "
+                f"{folder}, where {free / 1e9:.1f} GB are free. Make room, or score with "
+                "--compute as-is."
+            )
+        write_weights(model_file.path, temporary, compute_type)
+        temporary.replace(target)
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot write {target}: {error.strerror}. Score with --compute as-is, or set "
+            "VALUESCOPE_HOME to a folder that you may write to."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def write_weights(source: Path, target: Path, compute_type: str) -> None:
+    """Write the weights of one GGUF out as `compute_type` into another.
+
+    Raises ValuescopeError when llama.cpp cannot.
+    """
+    parameters = llama.llama_model_quantize_default_params()
+    parameters.ftype = _FILE_TYPES[compute_type]
+    parameters.allow_requantize = True
+    with quiet_log() as log:
+        code = llama.llama_model_quantize(
+            os.fsencode(source), os.fsencode(target), ctypes.byref(parameters)
+        )
+        if code != 0:
+            raise ValuescopeError(
+                f"llama.cpp could not write {source} out as {compute_type}: {log.first_error}. "
+                "Score with --compute as-is."
+            )

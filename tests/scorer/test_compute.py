@@ -1,0 +1,104 @@
+"""How a model is computed: as it is in the file, or with its weights written out."""
+
+import os
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scorer import compute
+from scorer.compute import choose_computation, computed_file
+from scorer.design import PromptDesign
+from scorer.engine import Model, Numerics
+from scorer.models import ModelFile
+from scorer.run import score
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+from warehouse.instrument import Instrument
+
+PARAMETERS = 134_515_008
+
+
+@pytest.mark.parametrize(("compute_type", "size"), [("f32", 4), ("f16", 2)])
+def test_the_written_weights_are_kept_in_the_home(
+    home: Home, smollm2_file: ModelFile, compute_type: str, size: int
+) -> None:
+    path = computed_file(smollm2_file, PARAMETERS, compute_type, home)
+    assert path.parent == home.models / "computed"
+    assert path.stat().st_size == pytest.approx(PARAMETERS * size, rel=0.02)
+    with Model(path, "written") as model:
+        assert model.description.parameter_count == PARAMETERS
+    written = path.stat().st_mtime_ns
+    assert computed_file(smollm2_file, PARAMETERS, compute_type, home) == path
+    assert path.stat().st_mtime_ns == written
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_as_is_is_the_file_itself(home: Home, smollm2_file: ModelFile) -> None:
+    assert computed_file(smollm2_file, PARAMETERS, "as-is", home) == smollm2_file.path
+
+
+@pytest.mark.parametrize(
+    ("f32_speed", "expected"), [(200.0, "f32"), (90.0, "f32"), (79.0, "as-is")]
+)
+def test_float32_is_chosen_unless_it_is_clearly_slower(
+    home: Home,
+    smollm2_file: ModelFile,
+    monkeypatch: pytest.MonkeyPatch,
+    f32_speed: float,
+    expected: str,
+) -> None:
+    # Speeds of this machine are no property of the rule.
+    speeds = iter([100.0, f32_speed])
+    monkeypatch.setattr(compute, "tokens_a_second", lambda *_: next(speeds))
+    computation = choose_computation(smollm2_file, Numerics(), home, threads=1)
+    assert computation.compute_type == expected
+    assert computation.reason is not None
+    assert f"{f32_speed:.0f} tokens/s in float32, 100 as in the file" in computation.reason
+
+
+@pytest.mark.parametrize(("pages", "gpu_layers"), [(100_000, 0), (10_000_000, 99)])
+def test_the_file_is_computed_as_it_is_without_memory_or_on_a_gpu(
+    home: Home,
+    smollm2_file: ModelFile,
+    monkeypatch: pytest.MonkeyPatch,
+    pages: int,
+    gpu_layers: int,
+) -> None:
+    sizes = {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", lambda name: sizes[name])
+    numerics = Numerics(gpu_layers=gpu_layers)
+    computation = choose_computation(smollm2_file, numerics, home, threads=1)
+    assert (computation.compute_type, computation.path) == ("as-is", smollm2_file.path)
+
+
+def test_a_model_keeps_the_computation_of_its_earlier_runs(
+    home: Home, smollm2_file: ModelFile, label_design: PromptDesign, instrument: Instrument
+) -> None:
+    questions = [instrument.question("Q57")]
+    as_is = Numerics(compute_type="as-is")
+    score(home, smollm2_file, label_design, questions, [], numerics=as_is, threads=1)
+    computation = choose_computation(smollm2_file, Numerics(), home, threads=1)
+    assert (computation.compute_type, computation.reason) == ("as-is", None)
+
+
+def test_a_copy_that_the_disk_has_no_room_for_is_refused_by_its_size(
+    home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 9 * 10**8, 10**8))
+    with pytest.raises(ValuescopeError, match=r"needs 0\.5 GB in .* 0\.1 GB are free"):
+        computed_file(smollm2_file, PARAMETERS, "f32", home)
+
+
+def test_a_file_that_cannot_be_written_out_leaves_nothing_behind(
+    home: Home, smollm2_file: ModelFile, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF and no more")
+    file = replace(smollm2_file, path=broken, model_id="0" * 64)
+    with pytest.raises(ValuescopeError, match=r"could not write .*broken\.gguf out as f32"):
+        computed_file(file, 10, "f32", home)
+    assert list((home.models / "computed").iterdir()) == []
