@@ -77,7 +77,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     succeed(home, "ingest", str(write_survey(folder / "answers.csv")))
     succeed(
         home,
-        *("score", "--model", "smollm2-135m-instruct", "--answer", "label"),
+        *("score", "--model", "smollm2-135m-instruct", "--answer", "label", "--compute", "as-is"),
         *("--countries", ",".join(COUNTRIES), "--questions", ",".join(QUESTIONS)),
     )
     succeed(home, "build")

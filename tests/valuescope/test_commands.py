@@ -21,7 +21,10 @@ from tests.valuescope.conftest import (
 from warehouse.home import CLONE
 
 COMMANDS = ("demo", "ingest", "score", "build", "report", "sql", "status", "prompt", "models")
-SCORE = ("score", "--model", "smollm2-135m-instruct", "--answer", "label")
+SCORE = (
+    *("score", "--model", "smollm2-135m-instruct", "--answer", "label"),
+    *("--compute", "as-is"),
+)
 
 
 def sha256(path: Path) -> str:

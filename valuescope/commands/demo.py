@@ -16,12 +16,13 @@ from reports.summary import (
 )
 from reports.terminal import CAVEATS, nearest_and_farthest
 from scorer.design import PromptDesign
-from scorer.models import resolve_model
+from scorer.engine import Numerics, default_gpu_layers, default_threads
+from scorer.study import Plan
 from scorer.templates import named_template
 from valuescope.build import build_warehouse
 from valuescope.commands.ingest import print_load_report
-from valuescope.commands.score import score_and_print
 from valuescope.console import out, say, step_progress
+from valuescope.scoring import Settings, run_plan
 from warehouse.database import open_for_reading
 from warehouse.home import Home, current_home
 from warehouse.instrument import Country, Instrument, Question, load_instrument
@@ -45,9 +46,10 @@ def command() -> None:
     print_load_report(report, next_step=False)
     say(f"2. What {MODEL} expects them to say")
     design = PromptDesign(named_template("paper"))
-    model_file = resolve_model(MODEL, home, instrument)
+    settings = Settings(Numerics(gpu_layers=default_gpu_layers()), default_threads())
     for questions, countries in _asked_together(home, instrument, report.load_id):
-        score_and_print(home, model_file, design, questions, countries)
+        plan = Plan((MODEL,), (design,), tuple(questions), tuple(countries))
+        run_plan(home, instrument, plan, settings)
     say("3. Both as tables")
     with step_progress("dbt build"):
         summary = build_warehouse(home)

@@ -1,18 +1,42 @@
 """`valuescope score`."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
 import click
+from click.core import ParameterSource
+from rich.table import Table
 
-from scorer.design import PromptDesign
+from scorer.compute import COMPUTE_TYPES
 from scorer.engine import Numerics, default_gpu_layers, default_threads
-from scorer.models import ModelFile, resolve_model
-from scorer.run import PATHS, RunSummary, score
-from scorer.templates import named_template
-from valuescope.console import cell_progress, say
+from scorer.paths import PATHS
+from scorer.study import (
+    Plan,
+    choose_countries,
+    choose_questions,
+    design_grid,
+    freeze_study,
+    load_study,
+)
+from valuescope.console import out, say
 from valuescope.options import comma_separated, design_options
-from warehouse.home import Home, current_home
-from warehouse.instrument import Country, Instrument, Question, load_instrument
+from valuescope.scoring import PlannedRun, Settings, plan_runs, run_plan
+from warehouse.errors import ValuescopeError
+from warehouse.home import current_home
+from warehouse.instrument import load_instrument
+
+# What a study file fixes, so that it cannot be given beside one.
+_FIXED_BY_STUDY = (
+    "model_names",
+    "countries",
+    "questions",
+    "categories",
+    "answer_style",
+    "coding_id",
+    "template_id",
+    "wording_set",
+    "orders",
+    "chat_mode",
+)
 
 
 @click.command(
@@ -20,10 +44,21 @@ from warehouse.instrument import Country, Instrument, Question, load_instrument
     epilog="""\b
     Examples:
       valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA
-      valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label""",
+      valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label --orders forward,reverse
+      valuescope score --study study.toml --dry-run""",
 )
 @click.option(
-    "--model", "model_name", required=True, metavar="NAME_OR_PATH", help="A registry name or GGUF."
+    "--model",
+    "model_names",
+    multiple=True,
+    metavar="NAME_OR_PATH",
+    help="A registry name or GGUF. Repeatable.",
+)
+@click.option(
+    "--study",
+    "study_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A study file that names models, designs, countries and questions (docs/studies.md).",
 )
 @click.option(
     "--countries",
@@ -43,8 +78,47 @@ from warehouse.instrument import Country, Instrument, Question, load_instrument
     metavar="LIST",
     help="Category ids, comma-separated; together with --questions, both are asked.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Score at most this many new cells.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Score at most this many new cells a run."
+)
+@click.option(
+    "--orders",
+    callback=comma_separated,
+    default="forward",
+    show_default=True,
+    metavar="LIST",
+    help="Orders of the choices, each a design of its own: forward, reverse, rotate_N, or cyclic "
+    "for every rotation.",
+)
 @design_options
+@click.option(
+    "--compute",
+    "compute_type",
+    type=click.Choice(COMPUTE_TYPES),
+    default="auto",
+    show_default=True,
+    help="f32 and f16 write the weights out first: more memory, less rounding, often faster. auto "
+    "keeps what the model was computed with before, else takes f32 where it fits and is fast.",
+)
+@click.option(
+    "--kv-cache",
+    "kv_cache_type",
+    type=click.Choice(["f32", "f16"]),
+    default="f32",
+    show_default=True,
+    help="Type of the key-value cache; f16 halves it and adds rounding.",
+)
+@click.option(
+    "--flash-attention/--no-flash-attention",
+    default=False,
+    show_default=True,
+    help="Faster attention that rounds more.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=8, max=4096),
+    help="Tokens decoded at once. [default: 128, on a GPU 512]",
+)
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads. [default: all of them]"
 )
@@ -58,129 +132,156 @@ from warehouse.instrument import Country, Instrument, Question, load_instrument
     type=click.Choice(PATHS),
     default="auto",
     show_default=True,
-    help="tree shares work between answers and countries; sequence is the slow oracle; auto "
-    "takes the tree where both agree on a probe.",
+    help="tree shares work between answers and countries; copies does so for recurrent models; "
+    "sequence is the slow oracle; auto takes the first that agrees with it on a probe.",
 )
+@click.option("--dry-run", is_flag=True, help="Estimate tokens, memory and time; score nothing.")
 @click.option("--verbose", is_flag=True, help="Show llama.cpp's own log.")
+@click.pass_context
 def command(
-    model_name: str,
+    context: click.Context,
+    model_names: tuple[str, ...],
+    study_file: Path | None,
     countries: tuple[str, ...] | None,
     questions: tuple[str, ...] | None,
     categories: tuple[str, ...] | None,
     limit: int | None,
+    orders: tuple[str, ...],
     answer_style: str,
     coding_id: str,
     template_id: str,
+    wording_set: str,
     chat_mode: str,
+    compute_type: str,
+    kv_cache_type: str,
+    flash_attention: bool,
+    batch_size: int | None,
     threads: int | None,
     gpu_layers: int | None,
     path: str,
+    dry_run: bool,
     verbose: bool,
 ) -> None:
-    """Ask a model the survey's questions and keep the log-likelihood of every answer.
+    """Ask models the survey's questions and keep the log-likelihood of every answer.
 
     Every question is asked once for each country and once without naming a country. Answers
     land as they come: `build` and SQL see them while this runs, and a stopped run goes on where
     it was when the command is repeated. No survey has to be loaded.
+
+    Several models or orders, or a study, run one after the other; one that fails does not stop
+    the rest.
     """
     home, instrument = current_home(), load_instrument()
-    design = PromptDesign(
-        named_template(template_id), instrument.coding(coding_id), answer_style, chat_mode=chat_mode
-    )
-    asked = choose_questions(instrument, questions, categories)
-    where = choose_countries(instrument, countries)
-    score_and_print(
-        home,
-        resolve_model(model_name, home, instrument),
-        design,
-        asked,
-        where,
-        limit=limit,
-        threads=threads,
-        gpu_layers=gpu_layers,
+    study = None
+    if study_file is not None:
+        _refuse_beside_study(context)
+        study = load_study(study_file, home, instrument)
+        plan = study.plan
+    elif not model_names:
+        raise click.UsageError("Name a --model, or a --study that names some.")
+    else:
+        plan = Plan(
+            models=model_names,
+            designs=design_grid(
+                home,
+                instrument,
+                templates=(template_id,),
+                wording_sets=(wording_set,),
+                answers=(answer_style,),
+                orders=orders,
+                chats=(chat_mode,),
+                coding_id=coding_id,
+            ),
+            questions=choose_questions(instrument, questions, categories),
+            countries=choose_countries(instrument, countries),
+        )
+        if questions is not None:
+            _require_words(plan)
+    layers = default_gpu_layers() if gpu_layers is None else gpu_layers
+    settings = Settings(
+        numerics=Numerics(
+            compute_type=compute_type,
+            kv_cache_type=kv_cache_type,
+            flash_attention=flash_attention,
+            batch_size=batch_size or (512 if layers else Numerics.batch_size),
+            gpu_layers=layers,
+        ),
+        threads=threads or default_threads(),
         path=path,
+        limit=limit,
         verbose=verbose,
     )
+    if dry_run:
+        _print_planned(list(plan_runs(home, instrument, plan, settings)))
+        return
+    if study is not None:
+        say(f"Study {study.name}, frozen as {study.sha256[:16]}: {freeze_study(study, home)}")
+    run_plan(home, instrument, plan, settings)
     say("Next: valuescope build")
 
 
-def choose_questions(
-    instrument: Instrument, questions: Sequence[str] | None, categories: Sequence[str] | None
-) -> list[Question]:
-    """The named questions and those of the named categories, in survey order; None is all."""
-    if questions is None and categories is None:
-        return list(instrument.questions.values())
-    wanted = {instrument.question(question_id).question_id for question_id in questions or ()}
-    wanted |= {
-        question.question_id
-        for question in instrument.questions_of_categories(tuple(categories or ()))
-    }
-    return [
-        question for question in instrument.questions.values() if question.question_id in wanted
+def _refuse_beside_study(context: click.Context) -> None:
+    given = [
+        f"--{option.opts[0].lstrip('-')}"
+        for option in context.command.params
+        if option.name in _FIXED_BY_STUDY
+        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
     ]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)} cannot stand beside --study: the study file says what is asked."
+        )
 
 
-def choose_countries(instrument: Instrument, countries: Sequence[str] | None) -> list[Country]:
-    """The named countries, each once; None is those of wave 7."""
-    if countries is None:
-        return [country for country in instrument.countries.values() if country.in_wvs7]
-    return list({c.country_id: c for c in map(instrument.country, countries)}.values())
+def _require_words(plan: Plan) -> None:
+    """Questions that were named must have words in the wording set."""
+    design = plan.designs[0]
+    unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.countries)
+    if unworded:
+        raise ValuescopeError(
+            f"The wording set '{design.wordings.name}' has no words for "
+            f"{', '.join(question.question_id for question in unworded)}. Add them to "
+            f"{design.wordings.folder}, or leave them out of --questions."
+        )
 
 
-def score_and_print(
-    home: Home,
-    model_file: ModelFile,
-    design: PromptDesign,
-    questions: Sequence[Question],
-    countries: Sequence[Country],
-    *,
-    limit: int | None = None,
-    threads: int | None = None,
-    gpu_layers: int | None = None,
-    path: str = "auto",
-    verbose: bool = False,
-) -> RunSummary:
-    """Score with a progress bar, then say what landed."""
-    numerics = Numerics(gpu_layers=default_gpu_layers() if gpu_layers is None else gpu_layers)
-    with cell_progress() as progress:
-        task = progress.add_task(model_file.name, total=None)
-        summary = score(
-            home,
-            model_file,
+def _print_planned(runs: list[PlannedRun]) -> None:
+    table = Table(title="What scoring will take", title_justify="left", header_style="bold")
+    for column in ("model", "design", "computed"):
+        table.add_column(column, overflow="fold")
+    for column in ("cells", "tokens", "tokens/s", "time", "memory"):
+        table.add_column(column, justify="right")
+    for run in runs:
+        design = (
+            f"{run.design.template.template_id} {run.design.answer_style} "
+            f"{run.design.choice_order} ({run.design.prompt_id})"
+        )
+        if run.estimate is None:
+            table.add_row(run.model_name, design, *["-"] * 6)
+            continue
+        table.add_row(
+            run.model_name,
             design,
-            questions,
-            countries,
-            numerics=numerics,
-            threads=threads or default_threads(),
-            path=path,
-            limit=limit,
-            verbose=verbose,
-            on_progress=lambda done, planned: progress.update(task, completed=done, total=planned),
+            run.compute_type,
+            f"{run.estimate.cells:,}",
+            f"{run.estimate.tokens:,}",
+            f"{run.estimate.tokens_a_second:,.0f}",
+            _duration(run.estimate.seconds),
+            f"{run.estimate.memory_bytes / 1e9:.1f} GB",
         )
-    _print_summary(summary)
-    return summary
-
-
-def _print_summary(summary: RunSummary) -> None:
-    seconds = (summary.finished_at - summary.started_at).total_seconds()
-    rate = f" ({summary.cells_scored / seconds:.1f} cells/s)" if summary.cells_scored else ""
+    out().print(table)
+    for problem in dict.fromkeys(run.problem for run in runs if run.problem):
+        say(f"No estimate: {problem}")
+    total = sum(run.estimate.seconds for run in runs if run.estimate is not None)
     say(
-        f"{summary.model_name}, prompt {summary.prompt_id}: {summary.cells_scored} cells scored in "
-        f"{seconds:.0f} s{rate}, {summary.cells_already_done} were there already, "
-        f"{summary.tokens_decoded} tokens decoded on the {summary.scoring_path} path."
+        f"{_duration(total)} in all, from a short measurement on this machine; cells that have "
+        "landed already are counted too but will not be scored again."
     )
-    if summary.path_difference is not None:
-        say(
-            f"Tree and sequence path differ by at most {summary.path_difference:.2g} nats an "
-            "answer on the probe: the numerical noise of these weights."
-        )
-    if summary.mean_off_choice_mass is not None:
-        say(f"Probability that begins no choice: {summary.mean_off_choice_mass:.1%} on average.")
-    if summary.boundary_merged_cells:
-        say(
-            f"In {summary.boundary_merged_cells} cells the tokenizer merges the prompt's end with "
-            "the answer; they are marked boundary_merged."
-        )
-    left = summary.cells_planned - summary.cells_already_done - summary.cells_scored
-    if left:
-        say(f"{left} cells are left by --limit; repeat the command to score more.")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,115 @@
+"""What scoring a design will take, from a count of its tree and a short measurement."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scorer.copies import CopyScorer
+from scorer.design import PromptDesign
+from scorer.engine import Model, Numerics
+from scorer.paths import context_size
+from scorer.prompts import render_prompt
+from scorer.scores import Scorer
+from scorer.tokens import TokenisedCell, tokenise_cell
+from scorer.tree import TreeScorer, count_nodes
+from warehouse.errors import ValuescopeError
+from warehouse.instrument import Country, Question
+
+# Questions whose trees are counted, spread evenly over those asked.
+_COUNTED_QUESTIONS = 8
+# Tokens that are decoded to measure the speed, about.
+_MEASURED_TOKENS = 256
+_SEQUENCES = 256
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one design asks of one model.
+
+    `tokens` are those to decode for all cells, landed ones too; `seconds` is their time at the
+    measured speed; `memory_bytes` counts weights, key-value cache and output rows.
+    """
+
+    cells: int
+    tokens: int
+    tokens_a_second: float
+    memory_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """How long all tokens take."""
+        return self.tokens / self.tokens_a_second
+
+
+def estimate(
+    model: Model,
+    design: PromptDesign,
+    questions: Sequence[Question],
+    countries: Sequence[Country],
+    numerics: Numerics,
+    threads: int,
+) -> Estimate:
+    """Count the trees of a few questions and time a part of one.
+
+    Raises ValuescopeError when the design asks none of the questions.
+    """
+    asked = [
+        (question, places)
+        for question in questions
+        if (places := [c for c in (None, *countries) if design.asks(question, c)])
+    ]
+    if not asked:
+        raise ValuescopeError(
+            f"The design {design.prompt_id} asks none of the questions that were named. Name "
+            "other --questions."
+        )
+    step = max(1, len(asked) // _COUNTED_QUESTIONS)
+    trees = [
+        [_tokenise(model, design, question, place) for place in places]
+        for question, places in asked[step // 2 :: step]
+    ]
+    tokens_a_cell = sum(map(count_nodes, trees)) / sum(map(len, trees))
+    cells = sum(len(places) for _, places in asked)
+    middle = sorted(trees, key=count_nodes)[len(trees) // 2]
+    longest = max(
+        (cell for tree in trees for cell in tree),
+        key=lambda cell: max(len(answer.token_ids) for answer in cell.answers),
+    )
+    size = context_size(longest, numerics, model, "tree")
+    return Estimate(
+        cells=cells,
+        tokens=round(cells * tokens_a_cell),
+        tokens_a_second=_measured_speed(model, middle, size, numerics, threads),
+        memory_bytes=model.bytes + model.cache_bytes(size, numerics) + model.row_bytes(numerics),
+    )
+
+
+def _measured_speed(
+    model: Model,
+    cells: Sequence[TokenisedCell],
+    size: int,
+    numerics: Numerics,
+    threads: int,
+) -> float:
+    """Tokens a second on as many of `cells` as make a short measurement.
+
+    Single sequences where the model's memory takes no tree.
+    """
+    part = list(cells)
+    while len(part) > 1 and count_nodes(part) > _MEASURED_TOKENS:
+        part = part[: len(part) // 2]
+    sequences = _SEQUENCES if model.is_attention_only else 3
+    with model.new_context(size, numerics, threads, sequences) as context:
+        scorer: Scorer = TreeScorer(context) if model.is_attention_only else CopyScorer(context)
+        list(scorer.score([part[:1]]))  # reads the weights into memory
+        before, started = context.tokens_decoded, time.perf_counter()
+        list(scorer.score([part]))
+        return (context.tokens_decoded - before) / (time.perf_counter() - started)
+
+
+def _tokenise(
+    model: Model, design: PromptDesign, question: Question, country: Country | None
+) -> TokenisedCell:
+    return tokenise_cell(
+        model, render_prompt(question, country, design), design.chat_mode, with_label=False
+    )
