@@ -6,17 +6,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/stamps
 PIP := $(BIN)/pip --disable-pip-version-check
+REFERENCE := tests/scorer/reference
+REFERENCE_VENV := .venv-reference
 # The templater compiles models; that needs a connection, but no warehouse.
 SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
 
-.PHONY: help setup dev demo test lint unit bench docs lock clean FORCE
+.PHONY: help setup dev demo test lint unit bench reference docs lock clean FORCE
 .DEFAULT_GOAL := help
 # pip installs into one .venv, one call at a time.
 .NOTPARALLEL:
 
 help: ## List what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)/package ## Install valuescope into .venv; the first time this compiles for minutes
 	@echo "Ready: $(BIN)/valuescope --help"
@@ -38,6 +40,11 @@ unit: dev $(STAMP)/demo $(STAMP)/test-models
 bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
 	$(BIN)/pytest tests/benchmarks -m benchmark
 
+reference: setup $(STAMP)/demo $(STAMP)/test-models $(REFERENCE_VENV)/installed ## Compute the tests' reference anew with PyTorch
+	$(BIN)/python -m tests.scorer.reference.cells $(REFERENCE_VENV)/cells.json
+	$(REFERENCE_VENV)/bin/python $(REFERENCE)/generate.py $(REFERENCE_VENV)/cells.json \
+		$(REFERENCE)/transformers.json
+
 docs: setup ## Write the warehouse's documentation to dbt_project/target/static_index.html
 	@test -f "$${VALUESCOPE_HOME:-warehouse}/valuescope.duckdb" || { \
 		echo "error: no warehouse to document yet; make demo, then make docs" >&2; exit 1; }
@@ -48,9 +55,9 @@ dev: setup $(STAMP)/dev ## Install what checking needs too
 lock: ## Write requirements/*.lock anew from pyproject.toml; needs uv
 	scripts/lock.sh
 
-clean: ## Remove .venv, caches and dbt's output; databases, answers and compiled wheels stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info \
-		dbt_project/target dbt_project/logs
+clean: ## Remove both .venv, caches and dbt's output; databases, answers and compiled wheels stay
+	rm -rf $(VENV) $(REFERENCE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build \
+		./*.egg-info dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- How it is done: one stamp a step, so that a second call is instant. ---
@@ -76,6 +83,11 @@ $(STAMP)/engine: $(STAMP)/cmake-args requirements/engine.lock requirements/engin
 
 $(STAMP)/%: requirements/%.lock | $(STAMP)/venv
 	$(INSTALL) $<
+	@touch $@
+
+$(REFERENCE_VENV)/installed: $(REFERENCE)/requirements.txt
+	scripts/create_venv.sh $(REFERENCE_VENV) $(PYTHON)
+	$(REFERENCE_VENV)/bin/pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
 
 $(STAMP)/package: pyproject.toml $(STAMP)/engine $(STAMP)/run
