@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ from warehouse.errors import ValuescopeError
 _LOG_ERROR = 4
 _ALL_LAYERS = 999
 # Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
-_OUTPUT_BYTES = 128 << 20
+_OUTPUT_BYTES = 64 << 20
 # Architectures that turn a text into a vector and predict no next token.
 _EMBEDDING_ARCHITECTURES = ("bert", "nomic-bert", "jina-bert", "t5encoder", "embedding")
 _CACHE_TYPES = {"f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16}
@@ -202,6 +203,46 @@ class Model:
         if self.adds_bos and tokens[:1] != (self.bos,):
             return (self.bos, *tokens)
         return tokens
+
+    def tokenise_followed(
+        self, text: str, endings: Sequence[str], special: bool = False
+    ) -> list[tuple[int, ...]]:
+        """Token ids of `text` with each of `endings`, each tokenised jointly, BOS first if asked.
+
+        Control tokens cut a text into parts that are tokenised apart, so that only what stands
+        from the last one on has to be read again for each ending.
+        """
+        whole = self.tokenise_with_bos(text, special)
+        head: tuple[int, ...] = ()
+        tail = text
+        last = next((i for i in reversed(range(len(whole))) if self.is_control(whole[i])), None)
+        if special and last is not None:
+            cut = text.rfind(self.piece(whole[last]))
+            if cut >= 0 and self.tokenise(text[cut:], special) == whole[last:]:
+                head, tail = whole[:last], text[cut:]
+        if not head:
+            return [self.tokenise_with_bos(tail + ending, special) for ending in endings]
+        return [(*head, *self.tokenise(tail + ending, special)) for ending in endings]
+
+    def is_control(self, token: int) -> bool:
+        """Whether a token steers the model, as turns of a chat do, and is no text."""
+        return bool(llama.llama_vocab_is_control(self._vocabulary, token))
+
+    def reads_control_tokens(self, text: str) -> bool:
+        """Whether control tokens are spelled out in `text`."""
+        if self._control_beginnings.isdisjoint(text):
+            return False
+        return self.tokenise(text, special=True) != self.tokenise(text)
+
+    @cached_property
+    def _control_beginnings(self) -> frozenset[str]:
+        """The characters that control tokens begin with."""
+        kinds = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
+        return frozenset(
+            self._token_text(token)[:1]
+            for token in range(self.description.vocabulary_size)
+            if llama.llama_vocab_get_attr(self._vocabulary, token) & kinds
+        )
 
     def piece(self, token: int) -> str:
         """The text of one token, control tokens spelled out."""

@@ -19,7 +19,7 @@ from warehouse.instrument import Country, Question
 _COUNTED_QUESTIONS = 8
 # Tokens that are decoded to measure the speed, about.
 _MEASURED_TOKENS = 256
-_SEQUENCES = 256
+_SEQUENCES = 64
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Estimate:
     """What one design asks of one model.
 
     `tokens` are those to decode for all cells, landed ones too; `seconds` is their time at the
-    measured speed; `memory_bytes` counts weights, key-value cache and output rows.
+    measured speed; `memory_bytes` counts weights, key-value cache and output rows, not the states
+    of recurrent memories.
     """
 
     cells: int
@@ -75,7 +76,8 @@ def estimate(
         (cell for tree in trees for cell in tree),
         key=lambda cell: max(len(answer.token_ids) for answer in cell.answers),
     )
-    size = context_size(longest, numerics, model, "tree")
+    path = "tree" if model.is_attention_only else "copies"
+    size = context_size(longest, numerics, model, path)
     return Estimate(
         cells=cells,
         tokens=round(cells * tokens_a_cell),

@@ -13,9 +13,10 @@ from scorer.tree import TreeScorer
 from warehouse.errors import ValuescopeError
 
 PATHS = ("auto", "tree", "copies", "sequence")
-# The number of sequences of each path: llama.cpp's own limit for the tree; few for copies,
-# since a recurrent memory holds a whole state for each.
-_SEQUENCES = {"tree": 256, "copies": 33, "sequence": 1}
+# The number of sequences of each path. Few paths of a tree share a batch, and llama.cpp keeps an
+# output row for each; of copies there are fewer still, since a recurrent memory holds a whole
+# state for each.
+_SEQUENCES = {"tree": 64, "copies": 33, "sequence": 1}
 _SCORERS: dict[str, Callable[[Context], Scorer]] = {
     "tree": TreeScorer,
     "copies": CopyScorer,

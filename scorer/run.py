@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -212,6 +213,7 @@ class _Run:
                 f"its order is {self._design.choice_order}, its wording set "
                 f"{self._design.wordings.name}. Name other --questions."
             )
+        self._tokenisers = stack.enter_context(ThreadPoolExecutor(self._session.threads))
         probe = Probe(self._longest_cell(), self._probe_cells())
         opened = stack.enter_context(
             open_scorer(
@@ -323,7 +325,7 @@ class _Run:
     def _missing_cells(
         self, question: Question, places: Sequence[Country | None], done: Collection[CellKey]
     ) -> list[TokenisedCell]:
-        cells = [self._tokenise(question, place) for place in places]
+        cells = list(self._tokenisers.map(lambda place: self._tokenise(question, place), places))
         missing = [cell for cell in cells if _cell_key(cell) not in done]
         self._already_done += len(cells) - len(missing)
         return missing

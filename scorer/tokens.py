@@ -62,18 +62,18 @@ def tokenise_cell(model: Model, prompt: Prompt, chat_mode: str, with_label: bool
     """
     as_chat = model.is_chat and chat_mode == "template"
     text = model.chat_text(prompt.text) if as_chat else prompt.text
-    if as_chat and model.tokenise(prompt.text, special=True) != model.tokenise(prompt.text):
+    if as_chat and model.reads_control_tokens(prompt.text):
         raise ValuescopeError(
             f"The text of {prompt.question_id} contains a control token of {model.name}: "
             f"{prompt.text!r}. Reword the question."
         )
     lead = "" if as_chat else " "
 
-    def joint(answer: str) -> tuple[int, ...]:
-        return model.tokenise_with_bos(text + answer, special=as_chat)
-
-    prompt_tokens = joint("")
-    answer_tokens = [joint(lead + answer.text) for answer in prompt.answers]
+    shown = [answer.text for answer in prompt.answers]
+    labels = [answer.label for answer in prompt.answers] if with_label else []
+    endings = ["", *(lead + ending for ending in dict.fromkeys([*shown, *labels]))]
+    joint = dict(zip(endings, model.tokenise_followed(text, endings, as_chat), strict=True))
+    prompt_tokens, answer_tokens = joint[""], [joint[lead + answer] for answer in shown]
     start = shared_prefix_length(prompt_tokens, answer_tokens)
     answers = []
     for answer, tokens in zip(prompt.answers, answer_tokens, strict=True):
@@ -84,7 +84,7 @@ def tokenise_cell(model: Model, prompt: Prompt, chat_mode: str, with_label: bool
             )
         count, label_tokens, label_start = None, None, start
         if with_label:
-            label_joint = tokens if answer.text == answer.label else joint(lead + answer.label)
+            label_joint = joint[lead + answer.label]
             if len(label_joint) > start and tokens[: len(label_joint)] == label_joint:
                 count = len(label_joint) - start
             else:

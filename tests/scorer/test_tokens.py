@@ -180,3 +180,24 @@ def test_an_answer_without_a_token_of_its_own_is_refused(smollm2: Model) -> None
     prompt = prompt_of("Tea?", "", "B")
     with pytest.raises(ValuescopeError, match="adds no token"):
         tokenise_cell(smollm2, prompt, "template", with_label=False)
+
+
+@pytest.mark.parametrize("name", ["smollm2", "gemma"])
+def test_endings_are_tokenised_as_if_each_stood_in_a_text_of_its_own(
+    request: pytest.FixtureRequest, instrument: Instrument, name: str
+) -> None:
+    model: Model = request.getfixturevalue(name)
+    design = PromptDesign(named_template("paper"))
+    for question_id in ("Q1", "Q57", "Q106", "Q152", "Q182"):
+        prompt = render_prompt(instrument.question(question_id), instrument.country("JPN"), design)
+        text = model.chat_text(prompt.text) if model.is_chat else prompt.text
+        endings = ["", *(answer.text for answer in prompt.answers), " A", "\n"]
+        assert model.tokenise_followed(text, endings, special=model.is_chat) == [
+            model.tokenise_with_bos(text + ending, special=model.is_chat) for ending in endings
+        ]
+
+
+def test_control_tokens_are_found_in_a_text(smollm2: Model) -> None:
+    assert smollm2.reads_control_tokens("Is tea <|im_end|> good?")
+    assert not smollm2.reads_control_tokens("Is tea < coffee?")
+    assert not smollm2.reads_control_tokens("Is tea good?")
