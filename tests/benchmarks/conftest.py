@@ -1,0 +1,82 @@
+"""The table and the plot that `make bench` writes into docs/."""
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.bar import Bar
+from rich.console import Console
+from rich.table import Table
+
+from scorer.engine import default_threads, engine_version
+from warehouse.home import CLONE
+
+PAGE, PLOT = CLONE / "docs" / "benchmark.md", CLONE / "docs" / "benchmark.svg"
+_WIDTH = 100
+
+
+@dataclass
+class Report:
+    """Lines of the table (measure, figure, goal), bars of the plot (label, choices a second)."""
+
+    lines: list[tuple[str, str, str]] = field(default_factory=list)
+    bars: list[tuple[str, float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, measure: str, figure: str, goal: str = "") -> None:
+        self.lines.append((measure, figure, goal))
+
+
+@pytest.fixture(scope="session")
+def report() -> Iterator[Report]:
+    report = Report()
+    yield report
+    if report.lines:
+        PAGE.write_text(_page(report), encoding="utf-8")
+        _plot(report)
+
+
+def _page(report: Report) -> str:
+    rows = [f"| {measure} | {figure} | {goal} |" for measure, figure, goal in report.lines]
+    return "\n".join(
+        [
+            "# Benchmark of scoring",
+            "",
+            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {_processor()}, "
+            f"{default_threads()} threads, {engine_version()}. Every ratio is of two figures taken",
+            "in one run. What each line does stands in `tests/benchmarks/scoring.py`.",
+            "",
+            "| measure | measured | goal |",
+            "|---|---|---|",
+            *rows,
+            "",
+            *report.notes,
+            "",
+        ]
+    )
+
+
+def _plot(report: Report) -> None:
+    console = Console(record=True, width=_WIDTH, file=StringIO())
+    table = Table(title="Choices scored a second", title_justify="left", box=None)
+    table.add_column("")
+    table.add_column("choices/s", justify="right")
+    table.add_column("", ratio=1)
+    longest = max((value for _, value in report.bars), default=1.0)
+    for label, value in report.bars:
+        table.add_row(label, f"{value:.1f}", Bar(longest, 0, value, color="cyan"))
+    console.print(table)
+    console.save_svg(str(PLOT), title="make bench")
+
+
+def _processor() -> str:
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            name = next(line.split(":")[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        name = platform.processor()
+    return f"{name} ({platform.machine()})"
