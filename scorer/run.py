@@ -120,6 +120,11 @@ class ScoringSession:
             numerics.gpu_layers,
             verbose=verbose,
         )
+        self.description = self.model.description
+        if computation.path != model_file.path:
+            # What the named file says of itself, not the copy of its weights.
+            with Model(model_file.path, model_file.name) as named:
+                self.description = named.description
 
     def __enter__(self) -> Self:
         return self
@@ -381,7 +386,7 @@ class _Run:
 
     def _describe_run(self) -> None:
         """Write what the rows of this run point to: the design and the model."""
-        design, description = self._design, self._model.description
+        design, description = self._design, self._session.description
         template = description.chat_template
         model = {
             "model_id": self._model_file.model_id,

@@ -6,6 +6,7 @@ from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from scorer import compute
@@ -82,6 +83,19 @@ def test_a_model_keeps_the_computation_of_its_earlier_runs(
     score(home, smollm2_file, label_design, questions, [], numerics=as_is, threads=1)
     computation = choose_computation(smollm2_file, Numerics(), home, threads=1)
     assert (computation.compute_type, computation.reason) == ("as-is", None)
+
+
+def test_a_model_is_described_by_its_own_file_also_when_a_copy_is_computed(
+    home: Home, smollm2_file: ModelFile, label_design: PromptDesign, instrument: Instrument
+) -> None:
+    questions = [instrument.question("Q57")]
+    f32 = Numerics(compute_type="f32")
+    summary = score(home, smollm2_file, label_design, questions, [], numerics=f32, threads=1)
+    (model,) = pq.read_table(
+        home.landing / "models" / f"{smollm2_file.model_id}.parquet"
+    ).to_pylist()
+    assert summary.model_id == model["model_id"] == smollm2_file.model_id
+    assert (model["quantization"], model["file_name"]) == ("Q4_1", smollm2_file.path.name)
 
 
 def test_a_copy_that_the_disk_has_no_room_for_is_refused_by_its_size(

@@ -20,7 +20,9 @@ from tests.valuescope.conftest import (
 )
 from warehouse.home import CLONE
 
-COMMANDS = ("demo", "ingest", "score", "build", "report", "sql", "status", "prompt", "models")
+COMMANDS = (
+    *("demo", "ingest", "doctor", "score", "build", "report", "sql", "status", "prompt", "models"),
+)
 SCORE = (
     *("score", "--model", "smollm2-135m-instruct", "--answer", "label"),
     *("--compute", "as-is"),

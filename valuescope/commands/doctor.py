@@ -6,7 +6,7 @@ import json
 import click
 from rich.table import Table
 
-from scorer.doctor import Examination, examine
+from scorer.doctor import QUESTIONS, Difference, Examination, examine
 from scorer.engine import Numerics, default_gpu_layers, default_threads
 from scorer.models import resolve_model
 from valuescope.console import out, step_progress
@@ -34,6 +34,13 @@ from warehouse.instrument import load_instrument
     type=click.IntRange(min=0),
     help="Layers on the GPU. [default: all where the engine was built for a GPU, else 0]",
 )
+@click.option(
+    "--question-count",
+    type=click.IntRange(min=1),
+    default=QUESTIONS,
+    show_default=True,
+    help="Questions of the survey to measure on; fewer are faster, more are more precise.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model_name: str,
@@ -44,6 +51,7 @@ def command(
     chat_mode: str,
     threads: int | None,
     gpu_layers: int | None,
+    question_count: int,
     as_json: bool,
 ) -> None:
     """Check a model before hours are spent on it.
@@ -53,8 +61,9 @@ def command(
     what rounding does to answers: in nats (the log-likelihood of an answer) and in r (the
     correlation that reports show), and how fast and how exact each --compute type is.
 
-    Nothing lands. It takes about a minute for a model of 135 million parameters, and longer in
-    proportion. Exit code 1 when a check finds a problem; warnings are for you to judge.
+    Nothing lands. A model of 135 million parameters takes a minute or two on two processors,
+    larger ones longer in proportion. Exit code 1 when a check finds a problem; warnings are for
+    you to judge.
     """
     home, instrument = current_home(), load_instrument()
     design = chosen_design(
@@ -76,6 +85,7 @@ def command(
             design,
             numerics=Numerics(batch_size=512 if layers else Numerics.batch_size, gpu_layers=layers),
             threads=threads or default_threads(),
+            question_count=question_count,
         )
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(examination), ensure_ascii=False, indent=2))
@@ -115,44 +125,35 @@ def _checks(examination: Examination) -> Table:
 
 def _noise(examination: Examination) -> Table:
     table = _table(
-        f"Numerical noise of {examination.prompts} prompts computed as "
-        f"{examination.compute_type}, against single sequences with an f32 cache",
+        f"Numerical noise in {examination.prompts} prompts computed as "
+        f"{examination.compute_type}, against single sequences",
         "scored by",
     )
-    for column in ("largest, nats", "mean, nats", "noise in r (1 - r)"):
-        table.add_column(column, justify="right")
+    _add_difference_columns(table)
     for measurement in examination.noise:
         if measurement.problem is not None:
-            table.add_row(measurement.changed, measurement.problem)
+            table.add_row(measurement.scored_by, measurement.problem)
             continue
-        noise_in_r = None if measurement.pearson_r is None else 1 - measurement.pearson_r
-        table.add_row(
-            measurement.changed,
-            _figure(measurement.largest_difference),
-            _figure(measurement.mean_difference),
-            _figure(noise_in_r),
-        )
+        table.add_row(measurement.scored_by, *_figures(measurement.difference))
     return table
 
 
 def _computations(examination: Examination) -> Table:
     table = _table(
-        f"Compute types on the {examination.scoring_path} path, answers against f32's", "--compute"
+        f"Compute types on the {examination.scoring_path} path, answers against those of f32",
+        "--compute",
     )
-    for column in ("tokens/s", "largest, nats", "mean, nats"):
-        table.add_column(column, justify="right")
+    table.add_column("tokens/s", justify="right")
+    _add_difference_columns(table)
     for measurement in examination.computations:
         name = measurement.compute_type
+        if name == examination.compute_type:
+            name += " (chosen)"
         if measurement.tokens_a_second is None:
             table.add_row(name, measurement.problem)
             continue
-        is_chosen = name == examination.compute_type
-        table.add_row(
-            f"{name} (chosen)" if is_chosen else name,
-            f"{measurement.tokens_a_second:,.0f}",
-            _figure(measurement.largest_difference),
-            _figure(measurement.mean_difference),
-        )
+        speed = f"{measurement.tokens_a_second:,.0f}"
+        table.add_row(name, speed, *_figures(measurement.difference))
     return table
 
 
@@ -163,5 +164,14 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{max(0.0, value):.2g}"
+def _add_difference_columns(table: Table) -> None:
+    for column in ("largest, nats", "mean, nats", "noise in r (1 - r)"):
+        table.add_column(column, justify="right")
+
+
+def _figures(difference: Difference | None) -> tuple[str, ...]:
+    if difference is None:
+        return ()
+    r = difference.pearson_r
+    noise_in_r = "" if r is None else f"{max(0.0, 1 - r):.2g}"
+    return f"{difference.largest:.2g}", f"{difference.mean:.2g}", noise_in_r
