@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from warehouse.errors import ValuescopeError, unknown_name
@@ -27,8 +27,8 @@ class ModelFile:
     model_id: str
     file_bytes: int
     registered: RegisteredModel | None
-    # Size and modification time of each part when it was hashed.
-    parts: tuple[tuple[Path, int, int], ...] = ()
+    # Size and modification time of each part when it was hashed; no part of the model's identity.
+    parts: tuple[tuple[Path, int, int], ...] = field(default=(), compare=False, repr=False)
 
 
 def require_unchanged(model_file: ModelFile) -> None:
