@@ -51,6 +51,8 @@ def choose_computation(
     named = numerics.compute_type
     if named == AS_IS:
         return Computation(AS_IS, model_file.path)
+    if named != AUTO and _target(model_file, named, home).is_file():
+        return Computation(named, _target(model_file, named, home))
     with Model(model_file.path, model_file.name) as model:
         parameter_count = model.description.parameter_count
         if named != AUTO:
@@ -118,8 +120,8 @@ def computed_file(
     """
     if compute_type == AS_IS:
         return model_file.path
-    folder = home.models / "computed"
-    target = folder / f"{model_file.model_id}.{compute_type}.gguf"
+    target = _target(model_file, compute_type, home)
+    folder = target.parent
     if target.is_file():
         return target
     needed = parameter_count * BYTES_A_WEIGHT[compute_type]
@@ -143,6 +145,10 @@ def computed_file(
     finally:
         temporary.unlink(missing_ok=True)
     return target
+
+
+def _target(model_file: ModelFile, compute_type: str, home: Home) -> Path:
+    return home.models / "computed" / f"{model_file.model_id}.{compute_type}.gguf"
 
 
 def write_weights(source: Path, target: Path, compute_type: str) -> None:

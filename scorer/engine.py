@@ -306,7 +306,11 @@ class Model:
         return (text or b"").decode(errors="replace")
 
     def _describe(self) -> ModelDescription:
-        file_type = llama.llama_ftype_name(llama.llama_model_ftype(self._model))
+        # From the metadata, which is there without the weights too.
+        kind = self._metadata("general.file_type")
+        file_type = llama.llama_ftype_name(
+            int(kind) if kind else llama.llama_model_ftype(self._model)
+        )
         template = llama.llama_model_chat_template(self._model, None)
         return ModelDescription(
             architecture=self._metadata("general.architecture"),

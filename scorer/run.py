@@ -123,8 +123,10 @@ class ScoringSession:
         self.description = self.model.description
         if computation.path != model_file.path:
             # What the named file says of itself, not the copy of its weights.
-            with Model(model_file.path, model_file.name) as named:
-                self.description = named.description
+            with Model(model_file.path, model_file.name, vocabulary_only=True) as named:
+                self.description = replace(
+                    named.description, parameter_count=self.model.description.parameter_count
+                )
 
     def __enter__(self) -> Self:
         return self

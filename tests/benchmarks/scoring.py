@@ -29,6 +29,7 @@ from warehouse.instrument import Country, Instrument, Question, load_instrument
 _QUESTION_STEP = 65
 _YARDSTICK_COUNTRIES = ("JPN", "USA")
 _PROMPT_TOKENS = 512
+_TOOL_COUNTRY_STEP = 11
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,15 @@ class Speed:
     tokens_a_second: float | None = None
 
 
-def workload(model_name: str, answer_style: str) -> Workload:
+def workload(model_name: str, answer_style: str, chat_mode: str = "template") -> Workload:
     """Every 65th question, 66 countries and the prompt without one."""
     instrument: Instrument = load_instrument()
     return Workload(
         model_file=resolve_model(model_name, current_home(), instrument),
         is_chat=instrument.models[model_name].is_chat,
-        design=PromptDesign(named_template("paper"), answer_style=answer_style),
+        design=PromptDesign(
+            named_template("paper"), answer_style=answer_style, chat_mode=chat_mode
+        ),
         questions=tuple(instrument.questions.values())[::_QUESTION_STEP],
         countries=tuple(c for c in instrument.countries.values() if c.in_wvs7),
     )
@@ -139,10 +142,13 @@ def eval_loop(work: Workload, keep_all_logits: bool) -> Speed:
 
 
 def multiple_choice_tool(work: Workload) -> Speed:
-    """llama.cpp's own scorer in C++, on the same prompts for a few countries, at its fastest."""
-    instrument = load_instrument()
+    """llama.cpp's own scorer in C++, on the same prompts for some countries, at its fastest.
+
+    It reads control tokens as plain text, so only raw prompts are the same for both.
+    """
+    assert work.design.chat_mode == "raw"
     with Model(work.model_file.path, "vocabulary", work.is_chat, vocabulary_only=True) as model:
-        cells = work.cells(model, [instrument.country(c) for c in _YARDSTICK_COUNTRIES])
+        cells = work.cells(model, work.countries[::_TOOL_COUNTRY_STEP])
     tasks = [
         Task(cell.text, tuple(answer.text.strip() for answer in cell.answers))
         for question in cells
