@@ -61,9 +61,7 @@ def choose_computation(
         if earlier is not None:
             path = computed_file(model_file, parameter_count, earlier, home)
             return Computation(earlier, path)
-        needed = parameter_count * BYTES_A_WEIGHT["f32"]
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if numerics.gpu_layers or needed > memory / 2:
+        if numerics.gpu_layers or not fits_memory(parameter_count, "f32"):
             return Computation(AS_IS, model_file.path)
         as_is = tokens_a_second(model, numerics, threads)
     path = computed_file(model_file, parameter_count, "f32", home)
@@ -75,6 +73,12 @@ def choose_computation(
     return Computation(
         "f32", path, f"Computing with the file's weights written out in float32: {speeds}."
     )
+
+
+def fits_memory(parameter_count: int, compute_type: str) -> bool:
+    """Whether weights written out take at most half of the machine's memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return parameter_count * BYTES_A_WEIGHT[compute_type] <= memory / 2
 
 
 def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:

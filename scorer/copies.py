@@ -14,7 +14,6 @@ from scorer.scores import (
     chunks,
     require_room,
     scored_sequences,
-    shared_prefix,
 )
 from scorer.tokens import TokenisedCell
 
@@ -55,7 +54,7 @@ class CopyScorer:
                 for position in range(start, len(tokens)):
                     self._wanted.setdefault(tokens[:position], set()).add(tokens[position])
             # Each cell has to have a token of its own, so that there is something to read.
-            trunk = shared_prefix([tokens[:-1] for tokens, _ in sequences])
+            trunk = _common_prefix(tokens[:-2] for tokens, _ in sequences)
             self._decode([(_TRUNK, trunk, 0)])
             for group in self._groups(cells, len(trunk)):
                 yield from self._score_group(group, len(trunk))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,27 @@ class PromptDesign:
         """Whether the order allows the question and the wording set words it for the country."""
         country_id = country.country_id if country else COUNTRY_FREE
         return self.allows(question) and self.wordings.covers(question, self.coding_id, country_id)
+
+    def asked(
+        self, questions: Iterable[Question], countries: Iterable[Country]
+    ) -> list[tuple[Question, list[Country | None]]]:
+        """The questions that the design asks, each with its countries; None is without one.
+
+        Raises ValuescopeError when it asks none of them.
+        """
+        everywhere = (None, *countries)
+        asked = [
+            (question, places)
+            for question in questions
+            if (places := [country for country in everywhere if self.asks(question, country)])
+        ]
+        if not asked:
+            raise ValuescopeError(
+                f"The design {self.prompt_id} asks none of the questions that were named: its "
+                f"order is {self.choice_order}, its wording set {self.wordings.name}. Name other "
+                "--questions."
+            )
+        return asked
 
     @property
     def prompt_id(self) -> str:

@@ -1,6 +1,5 @@
 """Examine a model before hours are spent: is it asked as it should be, and how noisy is it?"""
 
-import os
 import re
 import statistics
 import tomllib
@@ -22,6 +21,7 @@ from scorer.compute import (
     Computation,
     choose_computation,
     computed_file,
+    fits_memory,
     tokens_a_second,
 )
 from scorer.design import PromptDesign
@@ -518,11 +518,10 @@ def _computations(
 ) -> tuple[ComputeMeasurement, ...]:
     """The file as it is and its weights written out, where half of the memory holds them."""
     parameter_count = subject.model.description.parameter_count
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     fitting = [
         compute_type
-        for compute_type, size in BYTES_A_WEIGHT.items()
-        if not subject.numerics.gpu_layers and parameter_count * size <= memory / 2
+        for compute_type in BYTES_A_WEIGHT
+        if not subject.numerics.gpu_layers and fits_memory(parameter_count, compute_type)
     ]
     measured: list[ComputeMeasurement] = []
     scores: dict[str, list[CellScore]] = {}

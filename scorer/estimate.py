@@ -4,22 +4,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scorer.copies import CopyScorer
 from scorer.design import PromptDesign
 from scorer.engine import Model, Numerics
-from scorer.paths import context_size
+from scorer.paths import SCORERS, SEQUENCES, context_size, fastest_path
 from scorer.prompts import render_prompt
-from scorer.scores import Scorer
 from scorer.tokens import TokenisedCell, tokenise_cell
-from scorer.tree import TreeScorer, count_nodes
-from warehouse.errors import ValuescopeError
+from scorer.tree import count_nodes
 from warehouse.instrument import Country, Question
 
 # Questions whose trees are counted, spread evenly over those asked.
 _COUNTED_QUESTIONS = 8
 # Tokens that are decoded to measure the speed, about.
 _MEASURED_TOKENS = 256
-_SEQUENCES = 64
 
 
 @dataclass(frozen=True)
@@ -54,16 +50,7 @@ def estimate(
 
     Raises ValuescopeError when the design asks none of the questions.
     """
-    asked = [
-        (question, places)
-        for question in questions
-        if (places := [c for c in (None, *countries) if design.asks(question, c)])
-    ]
-    if not asked:
-        raise ValuescopeError(
-            f"The design {design.prompt_id} asks none of the questions that were named. Name "
-            "other --questions."
-        )
+    asked = design.asked(questions, countries)
     step = max(1, len(asked) // _COUNTED_QUESTIONS)
     trees = [
         [_tokenise(model, design, question, place) for place in places]
@@ -76,12 +63,12 @@ def estimate(
         (cell for tree in trees for cell in tree),
         key=lambda cell: max(len(answer.token_ids) for answer in cell.answers),
     )
-    path = "tree" if model.is_attention_only else "copies"
+    path = fastest_path(model)
     size = context_size(longest, numerics, model, path)
     return Estimate(
         cells=cells,
         tokens=round(cells * tokens_a_cell),
-        tokens_a_second=_measured_speed(model, middle, size, numerics, threads),
+        tokens_a_second=_measured_speed(model, middle, path, size, numerics, threads),
         memory_bytes=model.bytes + model.cache_bytes(size, numerics) + model.row_bytes(numerics),
     )
 
@@ -89,20 +76,17 @@ def estimate(
 def _measured_speed(
     model: Model,
     cells: Sequence[TokenisedCell],
+    path: str,
     size: int,
     numerics: Numerics,
     threads: int,
 ) -> float:
-    """Tokens a second on as many of `cells` as make a short measurement.
-
-    Single sequences where the model's memory takes no tree.
-    """
+    """Tokens a second on as many of `cells` as make a short measurement."""
     part = list(cells)
     while len(part) > 1 and count_nodes(part) > _MEASURED_TOKENS:
         part = part[: len(part) // 2]
-    sequences = _SEQUENCES if model.is_attention_only else 3
-    with model.new_context(size, numerics, threads, sequences) as context:
-        scorer: Scorer = TreeScorer(context) if model.is_attention_only else CopyScorer(context)
+    with model.new_context(size, numerics, threads, SEQUENCES[path]) as context:
+        scorer = SCORERS[path](context)
         list(scorer.score([part[:1]]))  # reads the weights into memory
         before, started = context.tokens_decoded, time.perf_counter()
         list(scorer.score([part]))

@@ -16,8 +16,8 @@ PATHS = ("auto", "tree", "copies", "sequence")
 # The number of sequences of each path. Few paths of a tree share a batch, and llama.cpp keeps an
 # output row for each; of copies there are fewer still, since a recurrent memory holds a whole
 # state for each.
-_SEQUENCES = {"tree": 64, "copies": 33, "sequence": 1}
-_SCORERS: dict[str, Callable[[Context], Scorer]] = {
+SEQUENCES = {"tree": 64, "copies": 33, "sequence": 1}
+SCORERS: dict[str, Callable[[Context], Scorer]] = {
     "tree": TreeScorer,
     "copies": CopyScorer,
     "sequence": SequenceScorer,
@@ -64,8 +64,8 @@ def open_scorer(
     notices: list[str] = []
     for name in _candidates(model, path):
         size = context_size(probe.longest, numerics, model, name)
-        with model.new_context(size, numerics, threads, _SEQUENCES[name]) as context:
-            scorer: Scorer = _SCORERS[name](context)
+        with model.new_context(size, numerics, threads, SEQUENCES[name]) as context:
+            scorer: Scorer = SCORERS[name](context)
             if name == "sequence":
                 yield OpenedScorer(scorer, context, None, tuple(notices))
                 return
@@ -85,6 +85,11 @@ def open_scorer(
         if path == name:
             raise ValuescopeError(f"{notice} Leave --path out or use --path sequence.")
         notices.append(notice)
+
+
+def fastest_path(model: Model) -> str:
+    """The fastest path that the model's kind of memory allows; a probe may still rule it out."""
+    return "tree" if model.is_attention_only else "copies"
 
 
 def tolerance(numerics: Numerics) -> float:
@@ -136,4 +141,4 @@ def _candidates(model: Model, path: str) -> tuple[str, ...]:
         )
     if path != "auto":
         return (path,)
-    return PATHS[1:] if model.is_attention_only else PATHS[2:]
+    return PATHS[PATHS.index(fastest_path(model)) :]

@@ -21,7 +21,7 @@ from scorer.compute import choose_computation
 from scorer.design import PromptDesign
 from scorer.engine import Model, Numerics, engine_version
 from scorer.models import ModelFile, require_unchanged
-from scorer.paths import PATHS, Probe, open_scorer
+from scorer.paths import Probe, open_scorer
 from scorer.prompts import render_prompt
 from scorer.scores import CellScore, Scorer
 from scorer.tokens import TokenisedCell, tokenise_cell
@@ -37,8 +37,6 @@ from warehouse.landing import (
     write_shard,
 )
 from warehouse.version import project_version
-
-__all__ = ["PATHS", "RunSummary", "ScoringSession", "StudyReference", "score"]
 
 # Question, country and SHA-256 of the text.
 CellKey = tuple[str, str, str]
@@ -199,11 +197,7 @@ class _Run:
         self._session, self._home = session, session.home
         self._model_file, self._model = session.model_file, session.model
         self._design, self._numerics = design, session.numerics
-        self._asked = [
-            (question, places)
-            for question in questions
-            if (places := [c for c in (None, *countries) if design.asks(question, c)])
-        ]
+        self._asked = design.asked(questions, countries)
         self._limit, self._study, self._on_progress = limit, study, on_progress
         self._run_id = uuid.uuid4().hex[:12]
         self._started_at = datetime.now(UTC)
@@ -214,12 +208,6 @@ class _Run:
         self._numerics_id = ""
 
     def score(self, stack: ExitStack) -> RunSummary:
-        if not self._asked:
-            raise ValuescopeError(
-                f"The design {self._design.prompt_id} asks none of the questions that were named: "
-                f"its order is {self._design.choice_order}, its wording set "
-                f"{self._design.wordings.name}. Name other --questions."
-            )
         self._tokenisers = stack.enter_context(ThreadPoolExecutor(self._session.threads))
         probe = Probe(self._longest_cell(), self._probe_cells())
         opened = stack.enter_context(
@@ -357,7 +345,6 @@ class _Run:
             compact_shards(self._home, "choice_log_likelihoods", shards, f"{self._run_id}.parquet")
 
     def _rows(self, cell: TokenisedCell, cell_score: CellScore) -> Iterator[dict[str, Any]]:
-        text_sha256 = _text_sha256(cell)
         scored_at = datetime.now(UTC)
         for answer, answer_score in zip(cell.answers, cell_score.answers, strict=True):
             yield {
@@ -374,7 +361,7 @@ class _Run:
                 "choice_text": answer.answer.choice_text,
                 "prompt_text": cell.text,
                 "answer_text": answer.text,
-                "text_sha256": text_sha256,
+                "text_sha256": cell.text_sha256,
                 "log_likelihood": answer_score.log_likelihood,
                 "label_log_likelihood": answer_score.label_log_likelihood,
                 "token_log_likelihoods": list(answer_score.token_log_likelihoods),
@@ -446,14 +433,7 @@ def numerics_id(numerics: Numerics, path: str) -> str:
 
 
 def _cell_key(cell: TokenisedCell) -> CellKey:
-    return cell.prompt.question_id, cell.prompt.country_id, _text_sha256(cell)
-
-
-def _text_sha256(cell: TokenisedCell) -> str:
-    """Over the rendered prompt, its tokens (so BOS too) and the answers."""
-    content = [cell.text, cell.answers[0].token_ids[: cell.boundary]]
-    content += [[answer.answer.choice_index, answer.text] for answer in cell.answers]
-    return _sha256(json.dumps(content, ensure_ascii=False))
+    return cell.prompt.question_id, cell.prompt.country_id, cell.text_sha256
 
 
 def _sha256(text: str) -> str:

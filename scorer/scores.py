@@ -74,18 +74,6 @@ def scored_sequences(cell: TokenisedCell) -> Iterator[tuple[tuple[int, ...], int
             yield answer.label_token_ids, answer.label_start
 
 
-def shared_prefix(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The tokens that all sequences begin with, short of any sequence's last token.
-
-    >>> shared_prefix([(1, 2, 3), (1, 2, 4)])
-    (1, 2)
-    """
-    first, last = min(sequences), max(sequences)
-    limit = min(len(tokens) for tokens in sequences) - 1
-    length = next((i for i in range(limit) if first[i] != last[i]), limit)
-    return first[:length]
-
-
 def require_room(cell: TokenisedCell, tokens: int, context_size: int) -> None:
     """Raise ValuescopeError when `tokens` of a cell do not fit the context."""
     if tokens > context_size:

@@ -1,7 +1,10 @@
 """From texts to token ids: where the answers start and which of their tokens are the label."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scorer.engine import Model
 from scorer.prompts import Answer, Prompt
@@ -39,6 +42,13 @@ class TokenisedCell:
     answers: tuple[TokenisedAnswer, ...]
     boundary: int
     boundary_merged: bool
+
+    @cached_property
+    def text_sha256(self) -> str:
+        """Over the rendered prompt, its tokens (so BOS too) and the answers."""
+        content = [self.text, self.answers[0].token_ids[: self.boundary]]
+        content += [[answer.answer.choice_index, answer.text] for answer in self.answers]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
 def shared_prefix_length(prompt: Sequence[int], joint: Sequence[Sequence[int]]) -> int:

@@ -145,11 +145,12 @@ class TreeScorer:
 
     @property
     def _is_full(self) -> bool:
-        return (
-            len(self._batch) == self._context.batch_size
-            or self._rows == self._context.most_rows
-            or self._last_sequence == self._context.sequences - 1
-        )
+        return self._takes_no_node or self._last_sequence == self._context.sequences - 1
+
+    @property
+    def _takes_no_node(self) -> bool:
+        context = self._context
+        return len(self._batch) == context.batch_size or self._rows == context.most_rows
 
     def _add(self, path: _Path, done: int) -> int:
         """Put nodes of `path` from `done` on into the batch; returns how far it got."""
@@ -160,9 +161,7 @@ class TreeScorer:
         for node in path.nodes[cached:done]:
             self._batch[node].append(self._last_sequence)
         for node in path.nodes[done:]:
-            if len(self._batch) == self._context.batch_size or (
-                self._rows == self._context.most_rows
-            ):
+            if self._takes_no_node:
                 break
             self._batch[node] = [self._last_sequence]
             self._rows += bool(node.wanted)

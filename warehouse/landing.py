@@ -7,7 +7,7 @@ has landed yet.
 
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -182,7 +182,10 @@ def done_cells(
 
 def loose_shards(home: Home, model_id: str, prompt_id: str) -> list[Path]:
     """The shards of single questions that runs of a model and design have left, in order."""
-    runs = _run_ids(home, model_id, prompt_id)
+    return _loose_shards(home, _run_ids(home, model_id, prompt_id))
+
+
+def _loose_shards(home: Home, runs: Collection[str]) -> list[Path]:
     folder = home.landing / "choice_log_likelihoods"
     return sorted(path for path in folder.glob("*-*.parquet") if path.stem.split("-")[0] in runs)
 
@@ -217,7 +220,7 @@ def remove_leftovers(home: Home, model_id: str, prompt_id: str) -> None:
         compacted = folder / f"{run_id}.parquet"
         if compacted.exists():
             merged |= _row_keys(compacted)
-    for shard in loose_shards(home, model_id, prompt_id):
+    for shard in _loose_shards(home, runs):
         if _row_keys(shard) <= merged:
             shard.unlink()
 
