@@ -94,9 +94,7 @@ def test_no_variable_stands_for_two_questions(items: Rows) -> None:
 
 def test_variables_look_like_those_of_the_time_series(items: Rows) -> None:
     for row in items:
-        assert re.fullmatch(
-            r"[A-I]\d{3}[A-D]?(_\d{2}[A-Z]?)?(_[AB])?|F114[A-E]", row["trend_variable"]
-        ), row
+        assert re.fullmatch(r"[A-I]\d{3}[A-E]?(_\d{2}A?)?(_B)?", row["trend_variable"]), row
 
 
 def test_recodes_are_pairs_in_order_that_change_codes_one_to_one(items: Rows) -> None:
