@@ -12,13 +12,13 @@ REFERENCE_VENV := .venv-reference
 SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
 
-.PHONY: help setup dev demo test lint unit bench reference docs lock clean FORCE
+.PHONY: help setup dev demo test lint unit bench reference docs dictionary lock clean FORCE
 .DEFAULT_GOAL := help
 # pip installs into one .venv, one call at a time.
 .NOTPARALLEL:
 
 help: ## List what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)/package ## Install valuescope into .venv; the first time this compiles for minutes
 	@echo "Ready: $(BIN)/valuescope --help"
@@ -49,6 +49,9 @@ docs: setup ## Write the warehouse's documentation to dbt_project/target/static_
 	@test -f "$${VALUESCOPE_HOME:-warehouse}/valuescope.duckdb" || { \
 		echo "error: no warehouse to document yet; make demo, then make docs" >&2; exit 1; }
 	cd dbt_project && ../$(BIN)/dbt docs generate --static
+
+dictionary: setup ## Write docs/data-dictionary.md anew from the seeds
+	$(BIN)/python -m reports.data_dictionary
 
 dev: setup $(STAMP)/dev ## Install what checking needs too
 

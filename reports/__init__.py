@@ -1,1 +1,4 @@
-"""Marts in, pictures and tables out. Nothing here computes a statistic; the marts hold them all."""
+"""Marts in, pictures and tables out; seeds in, a page out.
+
+Nothing here computes a statistic; the marts hold them all.
+"""
