@@ -49,13 +49,20 @@ class Question:
 
 @dataclass(frozen=True)
 class Country:
-    """One country: ISO3 code, the numeric codes that surveys use and its name in prompts."""
+    """One country: its ISO codes, the numeric codes that surveys use and its name in prompts."""
 
     country_id: str
+    iso_alpha_2: str | None
     numeric_codes: tuple[int, ...]
     name: str
     other_names: tuple[str, ...]
     in_wvs7: bool
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """Every code and name that stands for the country."""
+        codes = (self.country_id, self.iso_alpha_2) if self.iso_alpha_2 else (self.country_id,)
+        return (*codes, self.name, *self.other_names)
 
 
 @dataclass(frozen=True)
@@ -95,14 +102,13 @@ class Instrument:
         return found
 
     def country(self, country_id: str) -> Country:
-        """The country of that ISO3 code or name (any case).
+        """The country of that ISO code (three or two letters) or name (any case).
 
         Raises ValuescopeError with the nearest codes and names.
         """
         wanted = country_id.strip().casefold()
         for country in self.countries.values():
-            names = (country.country_id, country.name, *country.other_names)
-            if wanted in (name.casefold() for name in names):
+            if wanted in (name.casefold() for name in country.known_as):
                 return country
         known = [name for c in self.countries.values() for name in (c.country_id, c.name)]
         raise unknown_name(
@@ -176,6 +182,7 @@ def load_instrument(seeds: Path = SEEDS) -> Instrument:
     countries = {
         row["country_id"]: Country(
             country_id=row["country_id"],
+            iso_alpha_2=row["iso_alpha_2"] or None,
             numeric_codes=tuple(
                 int(code)
                 for code in (row["iso_numeric"], *row["other_numeric_codes"].split("|"))

@@ -9,6 +9,20 @@ ROOT = Path(__file__).resolve().parents[2]
 COUNTRIES = ROOT / "dbt_project" / "seeds" / "countries.csv"
 REFERENCE = ROOT.parent / "shared" / "data" / "wvs7_countries.csv"
 
+UN_MEMBER_CODES = """
+AFG AGO ALB AND ARE ARG ARM ATG AUS AUT AZE BDI BEL BEN BFA BGD BGR BHR BHS BIH BLR BLZ BOL BRA
+BRB BRN BTN BWA CAF CAN CHE CHL CHN CIV CMR COD COG COL COM CPV CRI CUB CYP CZE DEU DJI DMA DNK
+DOM DZA ECU EGY ERI ESP EST ETH FIN FJI FRA FSM GAB GBR GEO GHA GIN GMB GNB GNQ GRC GRD GTM GUY
+HND HRV HTI HUN IDN IND IRL IRN IRQ ISL ISR ITA JAM JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO
+LBN LBR LBY LCA LIE LKA LSO LTU LUX LVA MAR MCO MDA MDG MDV MEX MHL MKD MLI MLT MMR MNE MNG MOZ
+MRT MUS MWI MYS NAM NER NGA NIC NLD NOR NPL NRU NZL OMN PAK PAN PER PHL PLW PNG POL PRK PRT PRY
+QAT ROU RUS RWA SAU SDN SEN SGP SLB SLE SLV SMR SOM SRB SSD STP SUR SVK SVN SWE SWZ SYC SYR TCD
+TGO THA TJK TKM TLS TON TTO TUN TUR TUV TZA UGA UKR URY USA UZB VCT VEN VNM VUT WSM YEM ZAF ZMB
+ZWE
+"""
+UN_MEMBERS = frozenset(UN_MEMBER_CODES.split())
+UN_OBSERVERS = frozenset({"PSE", "VAT"})
+
 Rows = list[dict[str, str]]
 
 
@@ -43,6 +57,25 @@ def test_codes_are_unique_iso_codes_in_order(countries: Rows) -> None:
     assert codes == sorted(set(codes))
 
 
+def test_every_member_and_observer_of_the_united_nations_is_listed(countries: Rows) -> None:
+    assert len(UN_MEMBERS) == 193
+    listed_ids = {row["country_id"] for row in countries}
+    assert (UN_MEMBERS | UN_OBSERVERS) - listed_ids == set()
+
+
+def test_territories_that_surveys_sample_apart_are_listed(countries: Rows) -> None:
+    codes = {row["country_id"] for row in countries}
+    assert {"HKG", "MAC", "TWN", "PRI", "NIR", "XKX", "GRL", "FRO", "NCL", "REU", "GUM"} <= codes
+    assert len(codes - UN_MEMBERS - UN_OBSERVERS) == 49
+
+
+def test_alpha_2_codes_are_unique_and_missing_where_iso_has_none(countries: Rows) -> None:
+    codes = {row["country_id"]: row["iso_alpha_2"] for row in countries}
+    assert codes.pop("NIR") == ""
+    assert all(len(code) == 2 and code.isascii() and code.isupper() for code in codes.values())
+    assert len(set(codes.values())) == len(codes)
+
+
 def test_the_pseudo_country_of_country_free_prompts_is_no_country(countries: Rows) -> None:
     assert "ZZZ" not in {row["country_id"] for row in countries}
 
@@ -65,11 +98,41 @@ def test_a_name_stands_for_one_country_only(countries: Rows) -> None:
     assert len(names) == len(set(names))
 
 
+def test_no_code_or_name_of_one_country_stands_for_another(countries: Rows) -> None:
+    owners: dict[str, str] = {}
+    for row in countries:
+        names = [
+            row["country_id"],
+            row["iso_alpha_2"],
+            row["country_name"],
+            *listed(row["survey_names"]),
+        ]
+        for name in filter(None, names):
+            assert owners.setdefault(name.casefold(), row["country_id"]) == row["country_id"], name
+
+
+def test_names_in_files_are_written_without_stray_space(countries: Rows) -> None:
+    for row in countries:
+        if row["survey_names"]:
+            names = row["survey_names"].split("|")
+            assert "" not in names, row["country_id"]
+            assert names == [" ".join(name.split()) for name in names]
+
+
 def test_names_fit_into_a_prompt(countries: Rows) -> None:
     for row in countries:
         name = row["country_name"]
         assert name == " ".join(name.split()), name
         assert not set(name) & set("{}()[],:|"), name
+
+
+def test_the_survey_was_held_in_108_countries_with_those_of_its_seventh_wave(
+    countries: Rows,
+) -> None:
+    held = {row["country_id"] for row in countries if row["in_wvs"] == "true"}
+    assert len(held) == 108
+    assert held >= {row["country_id"] for row in countries if row["in_wvs7"] == "true"}
+    assert {row["in_wvs"] for row in countries} == {"true", "false"}
 
 
 def test_the_seventh_wave_has_66_countries(countries: Rows) -> None:
@@ -101,6 +164,7 @@ def test_every_country_of_the_open_survey_sample_is_listed(countries: Rows, tabl
     known = {
         int(code)
         for row in countries
+        if row["in_wvs"] == "true"
         for code in [row["iso_numeric"], *listed(row["other_numeric_codes"])]
     }
     assert set(respondents["s003"]) - known == set()
@@ -119,6 +183,30 @@ def test_every_country_of_the_open_survey_sample_is_listed(countries: Rows, tabl
         ("Hong Kong SAR", "HKG"),
         ("Russian Federation", "RUS"),
         ("Czech Republic", "CZE"),
+        ("S. Korea", "KOR"),
+        ("S. Africa", "ZAF"),
+        ("Britain", "GBR"),
+        ("U.S.", "USA"),
+        ("Palest. ter.", "PSE"),
+        ("Bosnia Herzegovina", "BIH"),
+        ("Macau SAR", "MAC"),
+        ("Taiwan ROC", "TWN"),
+        ("Dominican Rep.", "DOM"),
+        ("Burma", "MMR"),
+        ("Côte d'Ivoire", "CIV"),
+        ("Swaziland", "SWZ"),
+        ("Cabo Verde", "CPV"),
+        ("Congo (Democratic Republic)", "COD"),
+        ("DR Congo", "COD"),
+        ("Congo", "COG"),
+        ("Congo-Brazzaville", "COG"),
+        ("Korea (Democratic People's Republic of)", "PRK"),
+        ("Iran (Islamic Republic of)", "IRN"),
+        ("Lao PDR", "LAO"),
+        ("Micronesia, Fed. Sts.", "FSM"),
+        ("Rep. Dominicana", "DOM"),
+        ("Holy See", "VAT"),
+        ("Kosovo (under UNSC res. 1244)", "XKX"),
     ],
 )
 def test_names_that_other_tables_use_are_known(countries: Rows, name: str, country_id: str) -> None:
@@ -144,6 +232,36 @@ def test_western_memberships_differ_where_their_definitions_do(countries: Rows) 
     assert memberships("TUR") == ("false", "true", "false")
     assert memberships("GRC") == ("true", "true", "false")
     assert memberships("CZE") == ("false", "false", "true")
+
+
+@pytest.mark.parametrize(
+    ("country_id", "memberships"),
+    [
+        ("DNK", ("true", "true", "true")),
+        ("SMR", ("true", "true", "")),
+        ("VAT", ("true", "", "")),
+        ("FRO", ("true", "", "")),
+        ("GRL", ("", "", "")),
+        ("PRI", ("", "", "false")),
+        ("XKX", ("false", "false", "false")),
+        ("JAM", ("false", "false", "false")),
+    ],
+)
+def test_microstates_and_territories_follow_the_definitions(
+    countries: Rows, country_id: str, memberships: tuple[str, str, str]
+) -> None:
+    row = row_of(countries, country_id)
+    assert memberships == (
+        row["is_western_paper"],
+        row["is_western_weog"],
+        row["is_western_inglehart_welzel"],
+    )
+
+
+def test_the_western_european_and_others_group_has_its_29_members(countries: Rows) -> None:
+    members = {row["country_id"] for row in countries if row["is_western_weog"] == "true"}
+    assert len(members & UN_MEMBERS) == 29
+    assert members - UN_MEMBERS == {"NIR"}
 
 
 def test_memberships_are_true_false_or_unknown(countries: Rows) -> None:

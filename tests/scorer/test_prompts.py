@@ -11,7 +11,7 @@ from warehouse.instrument import Choice, Country, Instrument, Question
 from warehouse.wordings import WordingSet
 
 DESIGN = PromptDesign(named_template("paper"))
-JAPAN = Country("JPN", (392,), "Japan", (), in_wvs7=True)
+JAPAN = Country("JPN", "JP", (392,), "Japan", (), in_wvs7=True)
 TEA = Question(
     question_id="Q900",
     survey_id="wvs",
@@ -121,7 +121,7 @@ def test_a_wording_set_gives_question_choices_and_country_their_words() -> None:
 
 
 def test_a_country_with_words_of_its_own_is_asked_in_them() -> None:
-    switzerland = Country("CHE", (756,), "Switzerland", (), in_wvs7=True)
+    switzerland = Country("CHE", "CH", (756,), "Switzerland", (), in_wvs7=True)
     prompt = render_prompt(TEA, switzerland, replace(DESIGN, wordings=GERMAN))
     assert "Ist Tee fein?" in prompt.text
     assert "In der Schweiz," in prompt.text

@@ -72,11 +72,31 @@ def test_countries_are_found_by_code_and_by_any_name(instrument: Instrument, nam
     assert instrument.country(name).country_id == "KOR"
 
 
+@pytest.mark.parametrize(
+    ("code", "country_id"), [("GB", "GBR"), ("gb", "GBR"), (" De ", "DEU"), ("XK", "XKX")]
+)
+def test_countries_are_found_by_two_letters(
+    instrument: Instrument, code: str, country_id: str
+) -> None:
+    assert instrument.country(code).country_id == country_id
+
+
+@pytest.mark.parametrize("name", ["", "G", "G.B.", "QQ"])
+def test_what_only_resembles_a_code_is_no_country(instrument: Instrument, name: str) -> None:
+    with pytest.raises(ValuescopeError, match="Unknown country"):
+        instrument.country(name)
+
+
+def test_a_country_without_two_letters_has_its_other_names(instrument: Instrument) -> None:
+    assert instrument.country("Northern Ireland").iso_alpha_2 is None
+    assert instrument.country("NIR").known_as[:2] == ("NIR", "Northern Ireland")
+
+
 def test_no_name_means_two_countries(instrument: Instrument) -> None:
     names = [
         name.casefold()
         for country in instrument.countries.values()
-        for name in {country.country_id, country.name, *country.other_names}
+        for name in set(country.known_as)
     ]
 
     assert sorted(names) == sorted(set(names))

@@ -23,12 +23,14 @@ final as (
         country_name,
         false as is_country_free,
         iso_numeric,
+        iso_alpha_2,
         continent,
         continent_note,
         un_subregion,
         is_western_paper,
         is_western_weog,
         is_western_inglehart_welzel,
+        in_wvs,
         in_wvs7,
         {{ is_reference_country('country_id') }} as is_reference_country
     from countries
