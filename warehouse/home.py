@@ -36,6 +36,11 @@ class Home:
         return self.path / "instrument" / "wordings"
 
     @property
+    def surveys(self) -> Path:
+        """The instruments of other surveys than the project's own, a folder for each."""
+        return self.path / "instrument" / "surveys"
+
+    @property
     def models(self) -> Path:
         """Downloaded and assembled GGUF files."""
         return self.path / "models"

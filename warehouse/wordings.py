@@ -3,10 +3,9 @@
 A user's set is a folder of CSV and TOML files under `Home.wordings` (docs/wordings.md).
 """
 
-import csv
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ from typing import TypeVar
 from warehouse.errors import ValuescopeError, unknown_name
 from warehouse.home import Home
 from warehouse.instrument import COUNTRY_FREE, Choice, Country, Instrument, Question
+from warehouse.placed_rows import placed_rows
 
 _FILES = ("set.toml", "questions.csv", "choices.csv", "countries.csv", "templates.toml")
 _FACTS = ("language", "translator", "source")
@@ -211,7 +211,7 @@ def _questions(path: Path, instrument: Instrument) -> dict[tuple[str, str], str]
     if not path.exists():
         return None
     wordings: dict[tuple[str, str], str] = {}
-    for place, row in _rows(path, ("question_id", "country_id", "wording")):
+    for place, row in placed_rows(path, ("question_id", "country_id", "wording")):
         key = _known_question(row, place, instrument), _known_country(row, place, instrument)
         _add(wordings, key, row["wording"], place)
     return wordings
@@ -222,7 +222,7 @@ def _choices(path: Path, instrument: Instrument) -> dict[tuple[str, str, str], t
         return {}
     columns = ("coding_id", "question_id", "choice_index", "country_id", "choice_text")
     texts: dict[tuple[str, str, str, int], str] = {}
-    for place, row in _rows(path, columns):
+    for place, row in placed_rows(path, columns):
         coding_id = _known(row, "coding_id", instrument.codings, place)
         question_id = _known_question(row, place, instrument)
         country_id = _known_country(row, place, instrument)
@@ -272,7 +272,7 @@ def _country_names(path: Path, instrument: Instrument) -> dict[str, str]:
     if not path.exists():
         return {}
     names: dict[str, str] = {}
-    for place, row in _rows(path, ("country_id", "country_name")):
+    for place, row in placed_rows(path, ("country_id", "country_name")):
         country_id = _known(row, "country_id", instrument.countries, place)
         _add(names, country_id, row["country_name"], place)
     return names
@@ -293,35 +293,6 @@ def _check_stands_alone(wordings: WordingSet) -> None:
                 f"'{wordings.language}', but {wordings.folder}/choices.csv has no choices for it. "
                 "Only English sets may keep the project's choices: add them."
             )
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV, white space around values taken off, each with where it stands."""
-    try:
-        # Spreadsheets put a byte order mark first.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [column.strip() for column in next(reader, [])]
-            for column in columns:
-                if header.count(column) != 1:
-                    raise ValuescopeError(
-                        f"{path} must have the column '{column}' once; line 1 has: "
-                        f"{', '.join(header)}. Columns: {', '.join(columns)}, separated by commas."
-                    )
-            for values in reader:
-                if len(values) not in (0, len(header)):
-                    raise ValuescopeError(
-                        f"Line {reader.line_num} of {path} has {len(values)} values where the "
-                        f"header has {len(header)} columns. Put texts with commas in quotes."
-                    )
-                if values:
-                    place = f"Correct line {reader.line_num} of {path}."
-                    cells = (value.strip() for value in values)
-                    yield place, dict(zip(header, cells, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValuescopeError(
-            f"Cannot read {path}: {error}. Save it as comma-separated UTF-8 text."
-        ) from error
 
 
 def _known(row: Mapping[str, str], column: str, known: Iterable[str], place: str) -> str:

@@ -144,4 +144,4 @@ def test_a_missing_seed_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "seeds" / "models.csv").unlink()
 
     with pytest.raises(ValuescopeError, match=r"models\.csv is missing; restore it"):
-        load_instrument(tmp_path / "seeds")
+        load_instrument(seeds=tmp_path / "seeds")
