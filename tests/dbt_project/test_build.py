@@ -43,6 +43,7 @@ MARTS = {
     "dim_prompts",
     "dim_questions",
     "dim_runs",
+    "dim_surveys",
     "fct_choice_probabilities",
     "fct_human_mean_scores",
     "fct_mean_scores",
@@ -58,7 +59,13 @@ def test_nothing_loaded_and_nothing_scored_builds_empty_marts(
     build_successfully(home)
     for mart in sorted(MARTS):
         count = read(home, f"select count(*) as n from marts.{mart}")["n"].item()
-        is_instrument = mart in {"dim_categories", "dim_choices", "dim_countries", "dim_questions"}
+        is_instrument = mart in {
+            "dim_categories",
+            "dim_choices",
+            "dim_countries",
+            "dim_questions",
+            "dim_surveys",
+        }
         assert (count > 0) == is_instrument, mart
 
 

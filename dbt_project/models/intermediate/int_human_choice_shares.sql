@@ -126,6 +126,8 @@ final as (
     inner join questions
         on
             cells.question_id = questions.question_id
+            -- A load may hold questions under another survey's name; they are not its own.
+            and cells.survey_id = questions.survey_id
             and questions.is_selected
     left outer join choice_sums
         on

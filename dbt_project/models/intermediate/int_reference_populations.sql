@@ -14,7 +14,7 @@ marginals as (
 
 surveys as (
 
-    select * from {{ ref('surveys') }}
+    select * from {{ ref('stg_surveys') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 choices as (
 
-    select * from {{ ref('choices') }}
+    {{ instrument_table('choices') }}
 
 ),
 

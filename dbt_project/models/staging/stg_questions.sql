@@ -2,7 +2,7 @@ with
 
 questions as (
 
-    select * from {{ ref('questions') }}
+    {{ instrument_table('questions') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 categories as (
 
-    select * from {{ ref('categories') }}
+    select * from {{ ref('stg_categories') }}
 
 ),
 
@@ -10,6 +10,7 @@ final as (
 
     select
         category_id,
+        survey_id,
         category_name,
         category_order,
         in_paper,
