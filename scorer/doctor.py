@@ -33,7 +33,7 @@ from scorer.scores import CellScore
 from scorer.tokens import TokenisedCell, tokenise_cell
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
-from warehouse.instrument import Choice, Country, Instrument, Question
+from warehouse.instrument import DEFAULT_SURVEY, Choice, Country, Instrument, Question
 from warehouse.wordings import OUR_WORDINGS
 
 Item = TypeVar("Item")
@@ -271,7 +271,7 @@ def _asked(
     on_scale = sorted(
         (
             question
-            for question in instrument.questions.values()
+            for question in instrument.questions_of_survey(DEFAULT_SURVEY)
             if question.scale_kind in ("ordinal", "binary")
         ),
         key=lambda question: len(question.choices.get(design.coding_id, ())),

@@ -11,7 +11,7 @@ from scorer.run import StudyReference
 from scorer.templates import DEFAULT_TEMPLATE, named_template
 from warehouse.errors import ValuescopeError, unknown_name
 from warehouse.home import Home
-from warehouse.instrument import Country, Instrument, Question
+from warehouse.instrument import DEFAULT_SURVEY, Country, Instrument, Question
 from warehouse.landing import write_text
 from warehouse.wordings import OUR_WORDINGS, load_wording_set
 
@@ -29,6 +29,7 @@ _STUDY_KEYS = {
     "description",
     "models",
     "designs",
+    "survey",
     "countries",
     "questions",
     "categories",
@@ -104,10 +105,16 @@ def design_grid(
     orders: Sequence[str] = ("forward",),
     chats: Sequence[str] = ("template",),
     coding_id: str = "native",
+    questions: Sequence[Question] | None = None,
 ) -> tuple[PromptDesign, ...]:
-    """Every combination, each once. Raises ValuescopeError for a name that does not exist."""
+    """Every combination, each once. Raises ValuescopeError for a name that does not exist.
+
+    The order `cyclic` has as many rotations as the longest list of choices of `questions`, which
+    are those of the default survey unless they are named.
+    """
     coding_id = instrument.coding(coding_id)
-    largest = max(len(q.choices.get(coding_id, ())) for q in instrument.questions.values())
+    asked = questions or instrument.questions_of_survey(DEFAULT_SURVEY)
+    largest = max(len(question.choices.get(coding_id, ())) for question in asked)
     designs = {}
     for wording_set in wording_sets:
         wordings = load_wording_set(home, wording_set, instrument)
@@ -128,15 +135,23 @@ def design_grid(
 
 
 def choose_questions(
-    instrument: Instrument, questions: Sequence[str] | None, categories: Sequence[str] | None
+    instrument: Instrument,
+    questions: Sequence[str] | None,
+    categories: Sequence[str] | None,
+    survey_id: str = DEFAULT_SURVEY,
 ) -> tuple[Question, ...]:
-    """The named questions and those of the named categories, in survey order; None is all."""
+    """The named questions and those of the named categories, in survey order; None is all.
+
+    Names are those of `survey_id` first; questions of other surveys have theirs before a colon.
+    Raises ValuescopeError for a name that does not exist.
+    """
+    of_survey = instrument.questions_of_survey(survey_id)
     if questions is None and categories is None:
-        return tuple(instrument.questions.values())
-    wanted = {instrument.question(question_id).question_id for question_id in questions or ()}
+        return of_survey
+    wanted = {instrument.question(name, survey_id).question_id for name in questions or ()}
     wanted |= {
         question.question_id
-        for question in instrument.questions_of_categories(tuple(categories or ()))
+        for question in instrument.questions_of_categories(tuple(categories or ()), survey_id)
     }
     return tuple(q for q in instrument.questions.values() if q.question_id in wanted)
 
@@ -159,6 +174,12 @@ def _study(
     tables = content.get("designs", [{}])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ValuescopeError("Write each design as a table: [[designs]].")
+    questions = choose_questions(
+        instrument,
+        _texts("questions", content),
+        _texts("categories", content),
+        str(content.get("survey", DEFAULT_SURVEY)),
+    )
     designs: dict[str, PromptDesign] = {}
     for table in tables:
         _known_keys("a design", table, _DESIGN_KEYS)
@@ -171,15 +192,14 @@ def _study(
             orders=_texts("orders", table) or ("forward",),
             chats=_texts("chat", table) or ("template",),
             coding_id=content.get("coding", "native"),
+            questions=questions,
         )
         designs |= {design.prompt_id: design for design in grid}
     sha256 = canonical_hash(content)
     plan = Plan(
         models=tuple(_relative_to(path, model) for model in models or ()),
         designs=tuple(designs.values()),
-        questions=choose_questions(
-            instrument, _texts("questions", content), _texts("categories", content)
-        ),
+        questions=questions,
         countries=choose_countries(instrument, _texts("countries", content)),
         study=StudyReference(name, sha256),
     )

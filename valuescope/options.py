@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from scorer.templates import load_templates
+from warehouse.instrument import DEFAULT_SURVEY
 from warehouse.wordings import OUR_WORDINGS
 
 
@@ -19,6 +20,17 @@ def comma_separated(
     if not parts:
         raise click.BadParameter("the list is empty.")
     return parts
+
+
+survey_option = click.option(
+    "--survey",
+    "survey_id",
+    default=DEFAULT_SURVEY,
+    show_default=True,
+    metavar="NAME",
+    help="The survey whose questions are meant: the World Values Survey, or one that `ingest` "
+    "brought (docs/own-surveys.md).",
+)
 
 
 def design_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -65,7 +65,8 @@ def command(
     larger ones longer in proportion. Exit code 1 when a check finds a problem; warnings are for
     you to judge.
     """
-    home, instrument = current_home(), load_instrument()
+    home = current_home()
+    instrument = load_instrument(home)
     design = chosen_design(
         home,
         instrument,

@@ -9,7 +9,7 @@ from scorer.describe import PromptDescription, describe_prompt
 from scorer.models import resolve_model
 from valuescope.console import out
 from valuescope.designs import chosen_design, landed_design
-from valuescope.options import design_options
+from valuescope.options import design_options, survey_option
 from warehouse.home import current_home
 from warehouse.instrument import load_instrument
 
@@ -17,6 +17,7 @@ from warehouse.instrument import load_instrument
 @click.command(name="prompt")
 @click.option("--model", "model_name", required=True, metavar="NAME_OR_PATH", help="As in score.")
 @click.option("--question", "question_id", required=True, metavar="ID", help="For example Q182.")
+@survey_option
 @click.option(
     "--country", "country_id", metavar="ISO3", help="[default: the prompt without a country]"
 )
@@ -38,6 +39,7 @@ from warehouse.instrument import load_instrument
 def command(
     model_name: str,
     question_id: str,
+    survey_id: str,
     country_id: str | None,
     prompt_id: str | None,
     choice_order: str,
@@ -54,7 +56,8 @@ def command(
     The log-likelihood of the choice is the sum over the tokens from there on, each given all
     tokens before it.
     """
-    home, instrument = current_home(), load_instrument()
+    home = current_home()
+    instrument = load_instrument(home)
     if prompt_id is None:
         design = chosen_design(
             home,
@@ -70,7 +73,7 @@ def command(
         design = landed_design(home, instrument, prompt_id)
     description = describe_prompt(
         resolve_model(model_name, home, instrument),
-        instrument.question(question_id),
+        instrument.question(question_id, instrument.survey(survey_id).survey_id),
         instrument.country(country_id) if country_id else None,
         design,
     )

@@ -18,7 +18,7 @@ from scorer.study import (
     load_study,
 )
 from valuescope.console import out, say
-from valuescope.options import comma_separated, design_options
+from valuescope.options import comma_separated, design_options, survey_option
 from valuescope.scoring import PlannedRun, Settings, plan_runs, run_plan
 from warehouse.errors import ValuescopeError
 from warehouse.home import current_home
@@ -27,6 +27,7 @@ from warehouse.instrument import load_instrument
 # What a study file fixes, so that it cannot be given beside one.
 _FIXED_BY_STUDY = (
     "model_names",
+    "survey_id",
     "countries",
     "questions",
     "categories",
@@ -60,6 +61,7 @@ _FIXED_BY_STUDY = (
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A study file that names models, designs, countries and questions (docs/studies.md).",
 )
+@survey_option
 @click.option(
     "--countries",
     callback=comma_separated,
@@ -70,7 +72,7 @@ _FIXED_BY_STUDY = (
     "--questions",
     callback=comma_separated,
     metavar="LIST",
-    help="Question ids, comma-separated: Q1,Q46. [default: all]",
+    help="Question ids, comma-separated: Q1,Q46. [default: all of the survey]",
 )
 @click.option(
     "--categories",
@@ -142,6 +144,7 @@ def command(
     context: click.Context,
     model_names: tuple[str, ...],
     study_file: Path | None,
+    survey_id: str,
     countries: tuple[str, ...] | None,
     questions: tuple[str, ...] | None,
     categories: tuple[str, ...] | None,
@@ -171,7 +174,8 @@ def command(
     Several models or orders, or a study, run one after the other; one that fails does not stop
     the rest.
     """
-    home, instrument = current_home(), load_instrument()
+    home = current_home()
+    instrument = load_instrument(home)
     study = None
     if study_file is not None:
         _refuse_beside_study(context)
@@ -180,6 +184,7 @@ def command(
     elif not model_names:
         raise click.UsageError("Name a --model, or a --study that names some.")
     else:
+        chosen = choose_questions(instrument, questions, categories, survey_id)
         plan = Plan(
             models=model_names,
             designs=design_grid(
@@ -191,8 +196,9 @@ def command(
                 orders=orders,
                 chats=(chat_mode,),
                 coding_id=coding_id,
+                questions=chosen,
             ),
-            questions=choose_questions(instrument, questions, categories),
+            questions=chosen,
             countries=choose_countries(instrument, countries),
         )
         if questions is not None:
