@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -93,20 +93,20 @@ class _Item:
     source: str
     selections: dict[str, Shares]
 
-    @property
+    @cached_property
     def codes(self) -> tuple[int, ...]:
         """The code of each option: its place in the list, negative where it is no answer."""
         return tuple(
             _missing_code(option) or place for place, option in enumerate(self.options, start=1)
         )
 
-    @property
+    @cached_property
     def answers(self) -> tuple[tuple[int, str], ...]:
         """Code and text of the options that are answers."""
         pairs = zip(self.codes, self.options, strict=True)
         return tuple((code, option) for code, option in pairs if code > 0)
 
-    @property
+    @cached_property
     def question_id(self) -> str:
         """Readable, and the same in every order and selection of the file's rows."""
         content = json.dumps([self.question, self.options, self.source], ensure_ascii=False)

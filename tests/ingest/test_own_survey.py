@@ -36,7 +36,11 @@ def write(tmp_path: Path) -> Write:
     def write_folder(name: str = "ess", **files: str | None) -> Path:
         folder = tmp_path / name
         folder.mkdir()
-        texts = {"questions.csv": QUESTIONS, "choices.csv": CHOICES, "marginals.csv": MARGINALS}
+        texts: dict[str, str | None] = {
+            "questions.csv": QUESTIONS,
+            "choices.csv": CHOICES,
+            "marginals.csv": MARGINALS,
+        }
         texts |= {name.replace("_", "."): text for name, text in files.items()}
         for file, text in texts.items():
             if text is not None:
