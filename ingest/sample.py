@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from ingest.loading import Findings, Load, run_load
-from ingest.names import listed
-from ingest.report import LoadReport
+from ingest.loading import Load, run_load
+from ingest.problems import Problems, listed
+from ingest.report import Findings, LoadReport
 from warehouse.errors import ValuescopeError
 from warehouse.home import SEEDS, Home
 from warehouse.instrument import Instrument
@@ -85,10 +85,10 @@ def load_sample(
         },
     )
 
-    def read(connection: duckdb.DuckDBPyConnection) -> Findings:
-        return _read_sample(connection, files, instrument, wave, since)
+    def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
+        return _read_sample(connection, files, instrument, wave, since, problems)
 
-    return run_load(load, home, instrument, read)
+    return run_load(load, home, instrument, Problems(Path(PACKAGE)), read)
 
 
 def _wave_selection(wave: int | None, since: int | None) -> str:
@@ -114,6 +114,7 @@ def _read_sample(
     instrument: Instrument,
     wave: int | None,
     since: int | None,
+    problems: Problems,
 ) -> Findings:
     connection.execute(
         f"""
@@ -153,7 +154,7 @@ def _read_sample(
     _refuse_unknown_values(connection)
     connection.execute(
         f"""
-        insert into marginals by name
+        create temp table sample_marginals as
         with
 
         recoded as (
@@ -183,15 +184,36 @@ def _read_sample(
             group by all
         )
 
-        select
-            recoded.*,
-            recoded.respondents as sum_of_weights,
-            recoded.respondents as sum_of_squared_weights
+        select recoded.*
         from recoded
         {"semi join answered using (country_id, question_id, wave)" if wave is None else ""}
         """
     )
-    return Findings(rows_read, warnings=_warnings(connection))
+    connection.execute(
+        """
+        insert into marginals by name
+        select
+            * exclude (first_year, last_year),
+            respondents as sum_of_weights,
+            respondents as sum_of_squared_weights
+        from sample_marginals
+        """
+    )
+    connection.execute(
+        """
+        insert into fieldwork by name
+        select
+            wave,
+            country_id,
+            min(first_year) as first_year,
+            max(last_year) as last_year
+        from sample_marginals
+        where first_year is not null
+        group by all
+        """
+    )
+    _warn(connection, problems)
+    return Findings(rows_read)
 
 
 def _count_answers(connection: duckdb.DuckDBPyConnection, files: dict[Extract, Path]) -> int:
@@ -274,11 +296,11 @@ def _refuse_unknown_values(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _warnings(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    warnings = [
+def _warn(connection: duckdb.DuckDBPyConnection, problems: Problems) -> None:
+    problems.warn(
         "The sample has no weights and does not tell 'don't know' from other missing answers; "
         "all of them are stored as code -5."
-    ]
+    )
     unknown = connection.execute(
         """
         select answers.numeric_code || ' (' || max(answers.respondents) || ' respondents)'
@@ -289,7 +311,7 @@ def _warnings(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         """
     ).fetchall()
     if unknown:
-        warnings.append(
+        problems.warn(
             f"Country numbers unknown to the seed `countries` were left out: "
             f"{listed([row[0] for row in unknown])}."
         )
@@ -310,8 +332,7 @@ def _warnings(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         order by question_id
         """
     ).fetchall()
-    warnings += [
-        f"Nobody answered {question_id} in {len(countries)} countries ({listed(countries)})."
-        for question_id, countries in unanswered
-    ]
-    return tuple(warnings)
+    for question_id, countries in unanswered:
+        problems.warn(
+            f"Nobody answered {question_id} in {len(countries)} countries ({listed(countries)})."
+        )

@@ -1,11 +1,12 @@
-"""Files as DuckDB reads them: what a file is, its columns, and its rows as text."""
+"""Files as DuckDB reads them: what a file is, its columns, and its rows as text or numbers."""
 
+import codecs
 import csv
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -14,65 +15,97 @@ from warehouse.errors import ValuescopeError
 
 _HEADER_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
-# First bytes of files that people have of the survey but that are read in another way.
-_OTHER_KINDS = {
-    b"PK\x03\x04": "a ZIP archive or Excel file; unpack it and load the CSV inside",
-    b"\x1f\x8b": "compressed with gzip; unpack it and load the CSV inside",
-    b"$FL2": "an SPSS file; load the CSV edition of the survey",
-    b"$FL3": "an SPSS file; load the CSV edition of the survey",
-    b"<stata_dta>": "a Stata file; load the CSV edition of the survey",
-    b"%PDF": "a PDF; load the CSV edition of the survey",
-    b"<": "a web page or XML file; download the survey's CSV again",
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
 }
+# What older CSVs of the survey are written in where they are not UTF-8. Latin-1 takes any byte.
+_OLDER_ENCODINGS = ("cp1252", "latin-1")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One readable file: its column names as the file has them, and `relation`, SQL for its rows.
+    """One readable file: its columns, and how DuckDB gets at their rows.
 
-    The n-th column is called `column_names[n]` in the relation.
+    `path` is the file that the user named, `original` the survey's own file: the same, or what an
+    archive held; `file` is what is read, in UTF-8 if it is text.
+    `rows(columns)` gives SQL for a relation that has at least these columns; the n-th of `columns`
+    is called `column_names[n]` there and holds text, or numbers where it is in `numbers`.
+    `value_labels` maps a column's codes to their labels where the file tells them; in a file with
+    `has_labels` the cells themselves hold labels. `notes` are for the one who loads the file.
     """
 
     path: Path
+    original: Path
+    file: Path
+    kind: str
     columns: tuple[str, ...]
     column_names: tuple[str, ...]
-    relation: str
+    rows: Callable[[Iterable[str]], str]
+    numbers: frozenset[str] = frozenset()
+    value_labels: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    has_labels: bool = False
+    notes: tuple[str, ...] = ()
 
     def find(self, *names: str) -> str | None:
         """The file's own name of the first of `names` that it has, in any case."""
         own = {column.casefold(): column for column in self.columns}
         return next((own[name.casefold()] for name in names if name.casefold() in own), None)
 
-    def text(self, column: str) -> str:
-        """SQL for the trimmed text of a column, null where it is blank."""
+    def raw(self, column: str) -> str:
+        """SQL for a column as it is."""
         name = self.column_names[self.columns.index(column)].replace('"', '""')
-        return f"nullif(trim(cast(\"{name}\" as varchar)), '')"
+        return f'"{name}"'
+
+    def text(self, column: str | None) -> str:
+        """SQL for the trimmed text of a column, null where it is blank or there is no column.
+
+        Whole numbers have no decimal point.
+        """
+        if column is None:
+            return "cast(null as varchar)"
+        value = self.raw(column)
+        if column in self.numbers:
+            return (
+                f"case when {value} = floor({value}) then cast(cast({value} as bigint) as varchar) "
+                f"else cast({value} as varchar) end"
+            )
+        # R writes NA for what is missing.
+        return f"nullif(nullif(trim(cast({value} as varchar)), ''), 'NA')"
+
+    def number(self, column: str | None) -> str:
+        """SQL for the number in a column, null where it is none; a decimal comma is understood."""
+        if column is None:
+            return "cast(null as double)"
+        if column in self.numbers:
+            return self.raw(column)
+        return decimal(self.text(column))
 
 
-def open_source(path: Path) -> Source:
-    """Look at the head of a CSV or Parquet file.
+def decimal(text: str) -> str:
+    """SQL for the number that a text holds, with a decimal point or a decimal comma."""
+    return (
+        f"try_cast(if(contains({text}, ',') and not contains({text}, '.'), "
+        f"replace({text}, ',', '.'), {text}) as double)"
+    )
 
-    Raises ValuescopeError when there is no such file or it is neither.
+
+def open_table(path: Path, file: Path, work: Path) -> Source:
+    """Look at the head of a CSV or Parquet file. Text that is not UTF-8 is rewritten in `work`.
+
+    Raises ValuescopeError when it is neither.
     """
-    if path.is_dir():
-        raise ValuescopeError(f"{path} is a folder. Name the survey file inside it.")
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER_BYTES)
-    except FileNotFoundError:
-        raise ValuescopeError(f"No such file: {path}. Check the path and repeat.") from None
-    except OSError as error:
-        raise ValuescopeError(
-            f"Cannot read {path}: {error.strerror}. Fix its permissions and repeat."
-        ) from error
-    if not head.strip():
-        raise ValuescopeError(f"{path} is empty. Download or export it again.")
+    head = read_head(file)
     if head.startswith(b"PAR1"):
-        return _open_parquet(path)
-    for start, kind in _OTHER_KINDS.items():
-        if head.startswith(start):
-            raise ValuescopeError(f"{path} is {kind}.")
-    return _open_csv(path, head)
+        return open_parquet(path, file)
+    return _open_csv(path, file, head, work)
+
+
+def read_head(file: Path) -> bytes:
+    """The first bytes of a file, to tell what it is."""
+    with file.open("rb") as opened:
+        return opened.read(_HEADER_BYTES)
 
 
 def file_sha256(path: Path) -> str:
@@ -89,34 +122,34 @@ def reading(path: Path) -> Iterator[None]:
     except duckdb.InvalidInputException as error:
         raise _row_error(path, str(error)) from error
     except duckdb.IOException as error:
-        if str(path) not in str(error):
+        if path.name not in str(error):
             raise
         raise ValuescopeError(
             f"Cannot read {path}: {str(error).splitlines()[0]} Download or export it again."
         ) from error
 
 
-def _open_parquet(path: Path) -> Source:
-    relation = f"read_parquet({_pattern(path)})"
+def parquet_relation(file: Path) -> str:
+    """SQL for the rows of a Parquet file."""
+    return f"read_parquet({_pattern(file)})"
+
+
+def open_parquet(path: Path, file: Path) -> Source:
+    """The source that a Parquet file is. Raises ValuescopeError when it is damaged."""
+    relation = parquet_relation(file)
     with reading(path), duckdb.connect() as connection:
         described = connection.execute(f"describe select * from {relation}").fetchall()
     columns = tuple(str(row[0]) for row in described)
-    return Source(path, columns, columns, relation)
+    return Source(path, file, file, "parquet", columns, columns, lambda _: relation)
 
 
-def _open_csv(path: Path, head: bytes) -> Source:
-    line = head.removeprefix(b"\xef\xbb\xbf").splitlines()[0]
-    try:
-        if b"\0" in head:
-            raise ValueError
-        header = line.decode("utf-8")
-    except ValueError:
-        raise ValuescopeError(
-            f"{path} is not a survey file: neither UTF-8 text (CSV) nor Parquet. Load the CSV "
-            "edition of the survey."
-        ) from None
-    delimiter = max(_DELIMITERS, key=header.count)
-    columns = tuple(name.strip() for name in next(csv.reader([header], delimiter=delimiter)))
+def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
+    original = file
+    file, notes = _as_utf8(path, file, head, work)
+    header = read_head(file).removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
+    line = header.splitlines()[0] if header.strip() else ""
+    delimiter = max(_DELIMITERS, key=line.count)
+    columns = tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter), []))
     folded = [name.casefold() for name in columns]
     repeated = sorted({name for name in columns if folded.count(name.casefold()) > 1})
     if repeated:
@@ -128,10 +161,53 @@ def _open_csv(path: Path, head: bytes) -> Source:
     names = tuple(f"column_{index}" for index in range(len(columns)))
     types = ", ".join(f"'{name}': 'varchar'" for name in names)
     relation = (
-        f"read_csv({_pattern(path)}, header = true, auto_detect = false, strict_mode = true, "
+        f"read_csv({_pattern(file)}, header = true, auto_detect = false, strict_mode = true, "
         f"delim = {_quote(delimiter)}, quote = '\"', escape = '\"', columns = {{{types}}})"
     )
-    return Source(path, columns, names, relation)
+    return Source(path, original, file, "csv", columns, names, lambda _: relation, notes=notes)
+
+
+def _as_utf8(path: Path, file: Path, head: bytes, work: Path) -> tuple[Path, tuple[str, ...]]:
+    """The file itself when it is UTF-8, else a copy in `work` that is, and what to say of it."""
+    mark = next((bom for bom in _BYTE_ORDER_MARKS if head.startswith(bom)), b"")
+    encoding = _BYTE_ORDER_MARKS.get(mark, "utf-8")
+    if encoding != "utf-16" and b"\0" in head:
+        raise ValuescopeError(
+            f"{path} is not a survey file: neither text (CSV), Parquet, SPSS, Stata nor Excel. "
+            "Load one of these editions of the survey."
+        )
+    if encoding != "utf-16" and _decodes(file, encoding):
+        return file, ()
+    if encoding == "utf-8":
+        encoding = next(older for older in _OLDER_ENCODINGS if _decodes(file, older))
+    copy = work / file.name
+    if copy == file:
+        copy = work / f"utf-8-{file.name}"
+    try:
+        with (
+            file.open(encoding=encoding, newline="") as source,
+            copy.open("w", encoding="utf-8", newline="") as target,
+        ):
+            while text := source.read(_HEADER_BYTES):
+                target.write(text)
+    except UnicodeError as error:
+        raise ValuescopeError(
+            f"{path} is not readable as {encoding} text, which its first bytes announce: {error}. "
+            "It is damaged or was cut off; download or export it again."
+        ) from error
+    return copy, (f"The file is not UTF-8; it was read as {encoding}.",)
+
+
+def _decodes(file: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with file.open("rb") as opened:
+            while block := opened.read(4 * _HEADER_BYTES):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True
 
 
 def _row_error(path: Path, complaint: str) -> ValuescopeError:
@@ -142,8 +218,6 @@ def _row_error(path: Path, complaint: str) -> ValuescopeError:
         what = f"has {counts.group(2)} values where the header has {counts.group(1)} columns"
     elif "unterminated quote" in complaint:
         what = "has a quote that is never closed"
-    elif "unicode" in complaint or "utf-8" in complaint:
-        what = "is not UTF-8 text"
     else:
         what = f"cannot be read ({complaint.splitlines()[0]})"
     return ValuescopeError(

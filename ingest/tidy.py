@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest.loading import Findings
-from ingest.names import create_country_names, listed, refuse
-from ingest.sources import Source, reading
+from ingest.names import create_country_names
+from ingest.problems import Problems, listed
+from ingest.report import Findings
+from ingest.sources import Source, decimal, reading
 from warehouse.errors import ValuescopeError
 from warehouse.instrument import Instrument
 
@@ -17,6 +18,8 @@ COUNT = ("count", "respondents", "frequency")
 SHARE = ("share", "proportion")
 SHARE_OF_ALL = ("share_of_all",)
 RESPONDENTS_ASKED = ("n",)
+SUM_OF_WEIGHTS = ("sum_of_weights", "weighted_count")
+SUM_OF_SQUARED_WEIGHTS = ("sum_of_squared_weights",)
 WAVE = ("wave", "a_wave")
 
 # However coarsely shares were rounded, a sum this far from 1 has lost an answer.
@@ -28,7 +31,8 @@ _SMALLEST_TOLERANCE = 1e-6
 class TidyColumns:
     """Which column of the file plays which part; `format_id` says what `value` holds.
 
-    `asked` holds the number of respondents that a share is a share of.
+    `asked` holds the number of respondents that a share is a share of; `weight` and
+    `squared_weight` the sums of weights and of their squares that stand beside counts.
     """
 
     format_id: str
@@ -38,11 +42,22 @@ class TidyColumns:
     value: str
     asked: str | None
     wave: str | None
+    weight: str | None = None
+    squared_weight: str | None = None
 
     @property
     def used(self) -> frozenset[str]:
         """Every column of the file that plays a part."""
-        named = (self.country, self.question, self.code, self.value, self.asked, self.wave)
+        named = (
+            self.country,
+            self.question,
+            self.code,
+            self.value,
+            self.asked,
+            self.wave,
+            self.weight,
+            self.squared_weight,
+        )
         return frozenset(column for column in named if column is not None)
 
 
@@ -65,9 +80,22 @@ def find_columns(source: Source) -> TidyColumns | None:
             break
     if country is None or question is None or code is None or value is None:
         return None
+    weight = squared_weight = None
     if format_id == "tidy_counts":
         asked = None
-    return TidyColumns(format_id, country, question, code, value, asked, source.find(*WAVE))
+        weight = source.find(*SUM_OF_WEIGHTS)
+        squared_weight = source.find(*SUM_OF_SQUARED_WEIGHTS) if weight else None
+    return TidyColumns(
+        format_id,
+        country,
+        question,
+        code,
+        value,
+        asked,
+        source.find(*WAVE),
+        weight,
+        squared_weight,
+    )
 
 
 def missing_columns(source: Source) -> tuple[str, ...]:
@@ -87,81 +115,100 @@ def read_tidy(
     columns: TidyColumns,
     instrument: Instrument,
     survey_id: str,
-    wave: int,
+    wave: int | None,
     weighting: str,
+    problems: Problems,
 ) -> Findings:
-    """Fill `marginals` from tidy marginals.
+    """Fill `marginals` from tidy marginals, of one `wave` or of all that the file has.
 
     Shares of one country and question must sum to 1 (`tidy_shares_valid`) or to at most 1
     (`tidy_shares_all`), as closely as the decimals they are written with allow.
-    Raises ValuescopeError for anything that is not a share, count, code or known country, and
-    for codes that come twice.
+    What is not a share, count, code or known country, and codes that come twice, are collected in
+    `problems`. Raises ValuescopeError where the file cannot be read at all.
     """
-    warnings: list[str] = []
-    _read_rows(connection, source, columns)
+    _read_rows(connection, source, columns, wave)
     rows_read = _total(connection, "select count(*) from tidy_rows")
     if not rows_read:
         raise ValuescopeError(f"{source.path} has a header but no rows. Export it again.")
-    _check_cells(connection, source, columns, weighting)
+    _check_cells(connection, columns, weighting, problems)
     if columns.wave is not None:
-        warnings += _choose_wave(connection, source, wave)
+        _check_waves(connection, source, wave, problems)
     create_country_names(
-        connection, "select distinct country from tidy_rows order by all", source, instrument
+        connection,
+        "select distinct country from tidy_rows where country is not null order by all",
+        instrument,
+        problems,
     )
     known = tuple(q.question_id for q in instrument.questions.values() if q.survey_id == survey_id)
-    _name_rows(connection, known)
+    _name_rows(connection, survey_id, known)
     if not _total(connection, "select count(*) from named_rows where in_instrument"):
-        raise ValuescopeError(
-            f"{source.path}: column {columns.question!r} names no question of survey "
-            f"{survey_id!r}. Its questions are called {known[0]} to {known[-1]}."
+        problems.refuse(
+            f"has a column {columns.question!r} that names no question of survey {survey_id!r}",
+            f"Its questions are called {known[0]} to {known[-1]}." if known else "It has none.",
         )
-    refuse(
+    problems.refuse_rows(
         connection,
         "select country_id, question_id, 'code ' || code from named_rows "
-        "group by country_id, question_id, code having count(*) > 1 order by all",
-        source,
+        "group by wave, country_id, question_id, code having count(*) > 1 order by all",
         "has more than one row for",
         "Keep one row for each country, question and code.",
     )
     if columns.format_id == "tidy_counts":
-        warnings += _empty_questions(connection)
+        _warn_of_empty_questions(connection, problems)
     else:
-        _check_sums(connection, source, columns.format_id)
+        _check_sums(connection, columns.format_id, problems)
     if columns.asked is not None and weighting == "within_country":
-        warnings.append(
+        problems.warn(
             f"Column {columns.asked!r} is not used: respondents do not tell how far weighted "
             "shares can be trusted."
         )
+    _store_marginals(connection, columns, weighting)
+    ignored = tuple(column for column in source.columns if column not in columns.used)
+    return Findings(rows_read, ignored)
+
+
+def _store_marginals(
+    connection: duckdb.DuckDBPyConnection, columns: TidyColumns, weighting: str
+) -> None:
     is_weighted = weighting == "within_country"
     # With the number of respondents a share is a count again, as far as its decimals reach.
     in_counts = columns.asked is not None and not is_weighted
     amount = "number * asked" if in_counts else "number"
     # A weighted count says nothing of the squares of its weights.
     has_counts = in_counts or (columns.format_id == "tidy_counts" and not is_weighted)
+    respondents = f"round({amount})::bigint" if has_counts else "null"
+    weight, squared_weight = amount, amount if has_counts else "null"
+    if columns.weight is not None:
+        respondents, weight = "number::bigint", "weight"
+        squared_weight = "squared_weight" if columns.squared_weight else "null"
     connection.execute(
         f"""
         insert into marginals by name
         select
-            {wave} as wave,
+            wave,
             country_id,
             question_id,
             code,
-            {f"round({amount})::bigint" if has_counts else "null"} as respondents,
-            {amount} as sum_of_weights,
-            {amount if has_counts else "null"} as sum_of_squared_weights,
-            null as first_year,
-            null as last_year
+            {respondents} as respondents,
+            {weight} as sum_of_weights,
+            {squared_weight} as sum_of_squared_weights
         from named_rows
+        where country_id is not null and code is not null and number is not null
+            and wave is not null
         """
     )
-    ignored = tuple(column for column in source.columns if column not in columns.used)
-    return Findings(rows_read, ignored, tuple(warnings))
 
 
-def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, columns: TidyColumns) -> None:
+def _read_rows(
+    connection: duckdb.DuckDBPyConnection, source: Source, columns: TidyColumns, wave: int | None
+) -> None:
     """Create `tidy_rows`: the file's texts and the numbers they stand for."""
-    asked = "null" if columns.asked is None else source.text(columns.asked)
-    wave = "null" if columns.wave is None else source.text(columns.wave)
+    wave_text = source.text(columns.wave) if columns.wave else f"'{wave}'"
+    used = [column for column in source.columns if column in columns.used]
+    number = source.number(columns.value)
+    if columns.format_id == "tidy_counts" and columns.value not in source.numbers:
+        # A comma in a count parts thousands; in a share it is a decimal comma.
+        number = f"try_cast({source.text(columns.value)} as double)"
     with reading(source.path):
         connection.execute(
             f"""
@@ -171,147 +218,191 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, columns: T
                 {source.text(columns.question)} as question,
                 {source.text(columns.code)} as code_text,
                 {source.text(columns.value)} as number_text,
-                {asked} as asked_text,
-                {wave} as wave_text,
+                {source.text(columns.asked)} as asked_text,
+                {wave_text} as wave_text,
+                {source.text(columns.weight)} as weight_text,
+                {source.text(columns.squared_weight)} as squared_weight_text,
                 try_cast(code_text as double) as code_number,
-                try_cast(number_text as double) as number,
-                try_cast(asked_text as double) as asked
-            from {source.relation}
+                {number} as number,
+                try_cast(asked_text as double) as asked,
+                try_cast(wave_text as integer) as wave,
+                {decimal("weight_text")} as weight,
+                {decimal("squared_weight_text")} as squared_weight
+            from {source.rows(used)}
             """
         )
 
 
 def _check_cells(
-    connection: duckdb.DuckDBPyConnection, source: Source, columns: TidyColumns, weighting: str
+    connection: duckdb.DuckDBPyConnection,
+    columns: TidyColumns,
+    weighting: str,
+    problems: Problems,
 ) -> None:
     blank = "select country, question, code_text, number_text from tidy_rows where "
-    refuse(
+    problems.refuse_rows(
         connection,
         f"{blank} country is null or question is null or code_text is null or number_text is null",
-        source,
         "has rows with a blank country, question, code or value",
         "The file may have been cut off; fill or remove these rows.",
     )
     where = "select country, question, "
-    refuse(
+    problems.refuse_rows(
         connection,
         f"""
         {where} code_text from tidy_rows
-        where code_number is null or not isfinite(code_number)
+        where code_text is not null and (
+            code_number is null or not isfinite(code_number)
             or code_number <> floor(code_number) or abs(code_number) > 2000000000
+        )
         """,
-        source,
         f"has answer codes in column {columns.code!r} that are not whole numbers",
         "Write the survey's numeric codes there.",
     )
     if columns.format_id == "tidy_counts":
-        refuse(
-            connection,
-            f"{where} code_text, number_text from tidy_rows "
-            "where number is null or not isfinite(number) or number < 0",
-            source,
-            f"has counts in column {columns.value!r} that are negative or no numbers",
-            "Correct these rows.",
-        )
-        if weighting != "within_country":
-            refuse(
-                connection,
-                f"{where} code_text, number_text from tidy_rows where number <> floor(number)",
-                source,
-                f"has counts in column {columns.value!r} that are not whole",
-                "If they are sums of weights, load the file with --weighting within_country.",
-            )
+        _check_counts(connection, columns, weighting, problems)
         return
-    refuse(
+    problems.refuse_rows(
         connection,
-        f"{where} code_text, number_text from tidy_rows "
-        "where number is null or not isfinite(number) or not number between 0 and 1",
-        source,
+        f"{where} code_text, number_text from tidy_rows where number_text is not null "
+        "and (number is null or not isfinite(number) or not number between 0 and 1)",
         f"has shares in column {columns.value!r} outside 0 to 1",
         "Divide percentages by 100; correct what is not a number.",
     )
     if columns.asked is not None:
-        refuse(
+        problems.refuse_rows(
             connection,
             f"{where} asked_text from tidy_rows "
             "where asked is null or not isfinite(asked) or asked <= 0 or asked <> floor(asked)",
-            source,
             f"has numbers of respondents in column {columns.asked!r} that are not positive and "
             "whole",
-            "Correct these rows or remove the column.",
+            "Correct these rows or remove the column; write thousands without separators.",
         )
-        refuse(
+        problems.refuse_rows(
             connection,
-            "select country, question from tidy_rows group by country, question "
+            "select country, question from tidy_rows group by wave, country, question "
             "having min(asked) <> max(asked) order by all",
-            source,
             f"gives more than one number of respondents in column {columns.asked!r} for",
             "It must be the same for all answers of one country and question.",
         )
 
 
-def _choose_wave(
-    connection: duckdb.DuckDBPyConnection, source: Source, wave: int
-) -> tuple[str, ...]:
-    """Keep the rows of one wave; says which others the file has."""
-    refuse(
+def _check_counts(
+    connection: duckdb.DuckDBPyConnection,
+    columns: TidyColumns,
+    weighting: str,
+    problems: Problems,
+) -> None:
+    where = "select country, question, code_text, number_text from tidy_rows where "
+    separated = problems.refuse_rows(
         connection,
-        "select distinct wave_text from tidy_rows "
-        "where try_cast(wave_text as integer) is null order by all",
-        source,
+        f"{where} regexp_full_match(number_text, '\\d{{1,3}}([, \u00a0''’]\\d{{3}})+')",
+        f"has counts in column {columns.value!r} with thousands separators",
+        "Write them as digits only.",
+    )
+    if not separated:
+        problems.refuse_rows(
+            connection,
+            f"{where} number_text is not null "
+            "and (number is null or not isfinite(number) or number < 0)",
+            f"has counts in column {columns.value!r} that are negative or no numbers",
+            "Correct these rows.",
+        )
+    if weighting != "within_country" or columns.weight is not None:
+        problems.refuse_rows(
+            connection,
+            f"{where} number <> floor(number)",
+            f"has counts in column {columns.value!r} that are not whole",
+            "If they are sums of weights, load the file with --weighting within_country; if a "
+            "point parts thousands, leave it out.",
+        )
+    for column, name in ((columns.weight, "weight"), (columns.squared_weight, "squared_weight")):
+        if column is not None:
+            problems.refuse_rows(
+                connection,
+                f"select country, question, code_text, {name}_text from tidy_rows "
+                f"where {name} is null or not isfinite({name}) or {name} < 0",
+                f"has sums in column {column!r} that are negative or no numbers",
+                "Correct these rows.",
+            )
+
+
+def _check_waves(
+    connection: duckdb.DuckDBPyConnection, source: Source, wave: int | None, problems: Problems
+) -> None:
+    """Keep the rows of one wave when it is asked for; says which others the file has."""
+    if problems.refuse_rows(
+        connection,
+        "select distinct wave_text from tidy_rows where wave is null order by all",
         "has waves that are not numbers",
         "Correct them or remove the column.",
-    )
-    waves = connection.execute(
-        "select distinct wave_text::integer from tidy_rows order by all"
-    ).fetchall()
+    ):
+        return
+    if wave is None:
+        return
+    waves = connection.execute("select distinct wave from tidy_rows order by all").fetchall()
     others = [str(found) for (found,) in waves if found != wave]
     if (wave,) not in waves:
         raise ValuescopeError(
             f"{source.path} has no rows of wave {wave}, only of {listed(others)}. Choose one of "
             "these with --wave."
         )
-    connection.execute("delete from tidy_rows where wave_text::integer <> ?", [wave])
-    return (f"Rows of other waves were left out: {listed(others)}.",) if others else ()
+    connection.execute("delete from tidy_rows where wave <> ?", [wave])
+    if others:
+        problems.warn(f"Rows of other waves were left out: {listed(others)}.")
 
 
-def _name_rows(connection: duckdb.DuckDBPyConnection, known: tuple[str, ...]) -> None:
-    """Create `named_rows`; a question that the instrument does not know keeps its own name."""
+def _name_rows(
+    connection: duckdb.DuckDBPyConnection, survey_id: str, known: tuple[str, ...]
+) -> None:
+    """Create `named_rows`; a question that the instrument does not know keeps its own name.
+
+    Questions of other surveys than the World Values Survey may leave out the survey's name.
+    """
     connection.execute("create temp table known_questions as select unnest(?) as id", [list(known)])
     connection.execute(
         """
         create temp table named_rows as
         select
+            tidy_rows.wave,
             country_names.country_id,
             coalesce(known_questions.id, tidy_rows.question) as question_id,
             known_questions.id is not null as in_instrument,
-            tidy_rows.code_number::integer as code,
+            try_cast(tidy_rows.code_number as integer) as code,
             tidy_rows.number,
             tidy_rows.number_text,
-            tidy_rows.asked
+            tidy_rows.asked,
+            tidy_rows.weight,
+            tidy_rows.squared_weight
         from tidy_rows
         inner join country_names on tidy_rows.country = country_names.name
-        left join known_questions on upper(tidy_rows.question) = upper(known_questions.id)
-        """
+        left join known_questions
+            on
+                upper(known_questions.id) = upper(tidy_rows.question)
+                or upper(known_questions.id) = upper(? || ':' || tidy_rows.question)
+        """,
+        [survey_id],
     )
 
 
-def _check_sums(connection: duckdb.DuckDBPyConnection, source: Source, format_id: str) -> None:
+def _check_sums(connection: duckdb.DuckDBPyConnection, format_id: str, problems: Problems) -> None:
     # A share is off by at most half a unit of the last decimal it is written with; the longest
     # one of a question tells how many decimals there were.
     distance = "total - 1" if format_id == "tidy_shares_all" else "abs(total - 1)"
-    refuse(
+    problems.refuse_rows(
         connection,
         f"""
         with sums as (
             select
+                wave,
                 country_id,
                 question_id,
                 sum(number) as total,
                 count(*) as answers,
-                max(length(regexp_extract(number_text, '\\.(\\d+)', 1))) as decimals
+                max(length(regexp_extract(number_text, '[.,](\\d+)', 1))) as decimals
             from named_rows
-            group by country_id, question_id
+            where number between 0 and 1
+            group by wave, country_id, question_id
         )
 
         select country_id, question_id, 'sum ' || round(total, 6)
@@ -322,7 +413,6 @@ def _check_sums(connection: duckdb.DuckDBPyConnection, source: Source, format_id
         ) + 1e-9
         order by all
         """,
-        source,
         "has shares that sum to more than 1 for"
         if format_id == "tidy_shares_all"
         else "has shares that do not sum to 1 for",
@@ -330,14 +420,13 @@ def _check_sums(connection: duckdb.DuckDBPyConnection, source: Source, format_id
     )
 
 
-def _empty_questions(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+def _warn_of_empty_questions(connection: duckdb.DuckDBPyConnection, problems: Problems) -> None:
     empty = connection.execute(
-        "select country_id || ' ' || question_id from named_rows group by country_id, question_id "
-        "having sum(number) = 0 order by all"
+        "select country_id || ' ' || question_id from named_rows "
+        "group by wave, country_id, question_id having sum(number) = 0 order by all"
     ).fetchall()
-    if not empty:
-        return ()
-    return (f"All counts are 0 for {listed([name for (name,) in empty])}.",)
+    if empty:
+        problems.warn(f"All counts are 0 for {listed([name for (name,) in empty])}.")
 
 
 def _total(connection: duckdb.DuckDBPyConnection, query: str) -> int:

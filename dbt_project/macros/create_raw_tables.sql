@@ -7,6 +7,7 @@ create table if not exists raw.survey_loads (
     survey_id varchar not null,
     wave_selection varchar not null,
     weighting varchar not null,
+    breakdown varchar not null default 'all',
     subgroup_id varchar not null,
     file_name varchar not null,
     file_sha256 varchar not null,
@@ -37,10 +38,19 @@ create table if not exists raw.survey_fieldwork (
     load_id varchar not null,
     wave integer not null,
     country_id varchar not null,
-    question_id varchar not null,
     first_year integer,
     last_year integer,
+    mode varchar,
+    release varchar,
+    doi varchar,
 );
+
+-- Databases of earlier versions.
+alter table raw.survey_loads add column if not exists breakdown varchar default 'all';
+alter table raw.survey_fieldwork drop column if exists question_id;
+alter table raw.survey_fieldwork add column if not exists mode varchar;
+alter table raw.survey_fieldwork add column if not exists release varchar;
+alter table raw.survey_fieldwork add column if not exists doi varchar;
 {% endmacro -%}
 
 {%- macro create_raw_tables() %}

@@ -49,3 +49,15 @@
             )
     end
 {%- endmacro %}
+
+{#-
+  The same for shares without counts, as if the variable `assumed_respondents` people had answered:
+  SE^2 = sum_k r_k (s_k - h)^2 / (n - 1), times `deff`.
+-#}
+{% macro assumed_standard_error(score, mean, share) -%}
+    sqrt(
+        {{ var('deff') }}
+        * sum({{ share }} * power({{ score }} - {{ mean }}, 2))
+        / ({{ var('assumed_respondents') }} - 1)
+    )
+{%- endmacro %}

@@ -54,16 +54,16 @@ def test_both_files_are_loaded_whole_and_agree(
     valid = load_file(shared_data / VALID, home, instrument)
     everyone = load_file(shared_data / ALL_RESPONDENTS, home, instrument)
 
-    assert (len(valid.countries), len(valid.questions)) == (44, 185)
-    assert (len(everyone.countries), len(everyone.questions)) == (18, 259)
-    assert valid.codes_outside_instrument == everyone.codes_outside_instrument == ()
-    assert valid.questions_outside_instrument == ()
-    assert everyone.questions_outside_instrument == ("Q234A",)
+    assert (len(valid.file.country_ids), len(valid.file.questions)) == (44, 185)
+    assert (len(everyone.file.country_ids), len(everyone.file.questions)) == (18, 259)
+    assert valid.file.codes_outside_instrument == everyone.file.codes_outside_instrument == ()
+    assert valid.file.questions_outside_instrument == ()
+    assert everyone.file.questions_outside_instrument == ("Q234A",)
     with duckdb.connect() as connection:
         rows = connection.execute(
             "select count(*) from read_csv(?)", [str(shared_data / VALID)]
         ).fetchall()
-    assert valid.rows_loaded == rows[0][0]
+    assert valid.file.marginal_count == rows[0][0]
     differences = query(
         """
         with
@@ -85,8 +85,8 @@ def test_both_files_are_loaded_whole_and_agree(
         inner join shares as everyone using (country_id, question_id, code)
         where valid.load_id = ? and everyone.load_id = ?
         """,
-        valid.load_id,
-        everyone.load_id,
+        valid.load_ids[0],
+        everyone.load_ids[0],
     )
     assert differences[0][0] > 5000
     assert differences[0][1] < 1.5e-4

@@ -78,11 +78,16 @@ def test_the_same_file_again_changes_nothing(
 
     assert again.already_loaded
     assert not first.already_loaded
-    assert (again.load_id, again.loaded_at, again.countries, again.rows_loaded) == (
-        first.load_id,
+    assert (
+        again.load_ids[0],
+        again.loaded_at,
+        again.file.country_ids,
+        again.file.marginal_count,
+    ) == (
+        first.load_ids[0],
         first.loaded_at,
-        first.countries,
-        first.rows_loaded,
+        first.file.country_ids,
+        first.file.marginal_count,
     )
     assert home.database.read_bytes() == before
 
@@ -95,7 +100,7 @@ def test_a_renamed_copy_of_a_loaded_file_changes_nothing(
     again = load_file(write_shares(tmp_path / "copy.csv", 0.25), home, instrument)
 
     assert again.already_loaded
-    assert again.file_name == "shares.csv"
+    assert again.file.file_name == "shares.csv"
     assert query("select count(*) from raw.survey_loads") == [(1,)]
 
 

@@ -99,11 +99,11 @@ def test_of_each_country_and_question_the_latest_answered_wave_is_loaded(
     report = load_sample(home, instrument)
 
     assert query(MARGINALS) == counted(latest(respondents))
-    assert report.population_id == "wvs:latest:unweighted:all"
-    assert report.questions == ("Q45", "Q50", "Q57", "Q130", "Q164", "Q181", "Q184", "Q240")
-    assert len(report.countries) >= 97
-    assert report.has_counts
-    assert report.codes_outside_instrument == ()
+    assert report.file.populations[0] == "wvs:latest:unweighted:all"
+    assert report.file.questions == ("Q45", "Q50", "Q57", "Q130", "Q164", "Q181", "Q184", "Q240")
+    assert len(report.file.country_ids) >= 97
+    assert report.file.has_counts
+    assert report.file.codes_outside_instrument == ()
 
 
 def test_since_a_wave_means_the_latest_one_that_is_not_older(
@@ -112,8 +112,8 @@ def test_since_a_wave_means_the_latest_one_that_is_not_older(
     report = load_sample(home, instrument, since=5)
 
     assert query(MARGINALS) == counted(latest(respondents[respondents["wave"] >= 5]))
-    assert report.population_id == "wvs:since-5:unweighted:all"
-    assert report.waves == (5, 6)
+    assert report.file.populations[0] == "wvs:since-5:unweighted:all"
+    assert report.file.waves == (5, 6)
 
 
 def test_one_wave_is_loaded_whole_with_what_nobody_answered(
@@ -122,19 +122,19 @@ def test_one_wave_is_loaded_whole_with_what_nobody_answered(
     report = load_sample(home, instrument, wave=6)
 
     assert query(MARGINALS) == counted(respondents[respondents["wave"] == 6])
-    assert report.population_id == "wvs:6:unweighted:all"
-    assert any(w.startswith("Nobody answered Q130 in 60 countries") for w in report.warnings)
+    assert report.file.populations[0] == "wvs:6:unweighted:all"
+    assert any(w.startswith("Nobody answered Q130 in 60 countries") for w in report.file.warnings)
 
 
-def test_the_years_of_each_country_and_question_are_kept(
+def test_the_years_of_each_country_and_wave_are_kept(
     home: Home, instrument: Instrument, query: Query, respondents: pd.DataFrame
 ) -> None:
     load_sample(home, instrument)
 
-    years = latest(respondents).groupby(["country_id", "question_id", "wave"])["year"]
+    years = latest(respondents).groupby(["country_id", "wave"])["year"]
     assert query(
-        "select country_id, question_id, wave, first_year, last_year from raw.survey_fieldwork "
-        "order by country_id, question_id"
+        "select country_id, wave, first_year, last_year from raw.survey_fieldwork "
+        "order by country_id, wave"
     ) == rows_of(years.agg(["min", "max"]).reset_index())
 
 
@@ -143,8 +143,8 @@ def test_missing_answers_are_not_taken_for_dont_know(
 ) -> None:
     report = load_sample(home, instrument)
 
-    assert not report.has_dont_know_codes
-    assert "does not tell 'don't know' from other missing answers" in report.warnings[0]
+    assert not report.file.has_dont_know_codes
+    assert "does not tell 'don't know' from other missing answers" in report.file.warnings[0]
 
 
 def test_parts_of_one_country_are_counted_together(

@@ -34,9 +34,9 @@ def test_shares_of_valid_answers_are_kept_as_weights_without_respondents(
 
     report = load_file(file, home, instrument)
 
-    assert report.format_id == "tidy_shares_valid"
-    assert report.population_id == "wvs:7:unstated:all"
-    assert not report.has_counts
+    assert report.file.format_id == "tidy_shares_valid"
+    assert report.file.populations[0] == "wvs:7:unstated:all"
+    assert not report.file.has_counts
     assert query(MARGINALS) == [
         (7, "JPN", "Q57", 1, None, 0.3548, None),
         (7, "JPN", "Q57", 2, None, 0.6452, None),
@@ -53,7 +53,7 @@ def test_shares_of_all_respondents_may_leave_missing_answers_out(
 
     report = load_file(file, home, instrument)
 
-    assert report.format_id == "tidy_shares_all"
+    assert report.file.format_id == "tidy_shares_all"
     assert query(MARGINALS) == [
         (7, "JPN", "Q57", 1, None, 0.34, None),
         (7, "JPN", "Q57", 2, None, 0.6, None),
@@ -70,9 +70,9 @@ def test_counts_are_respondents_of_weight_one_and_missing_codes_are_kept(
 
     report = load_file(file, home, instrument, weighting="unweighted")
 
-    assert report.format_id == "tidy_counts"
-    assert report.has_counts
-    assert report.has_dont_know_codes
+    assert report.file.format_id == "tidy_counts"
+    assert report.file.has_counts
+    assert report.file.has_dont_know_codes
     assert query(MARGINALS) == [
         (7, "JPN", "Q57", -1, 70, 70.0, 70.0),
         (7, "JPN", "Q57", 1, 480, 480.0, 480.0),
@@ -88,7 +88,7 @@ def test_missing_codes_other_than_dont_know_do_not_tell_it_apart(
         "country,question,code,count\nJPN,Q57,1,480\nJPN,Q57,2,873\nJPN,Q57,-2,70\n",
     )
 
-    assert not load_file(file, home, instrument).has_dont_know_codes
+    assert not load_file(file, home, instrument).file.has_dont_know_codes
 
 
 def test_shares_with_the_number_of_respondents_become_counts(
@@ -101,7 +101,7 @@ def test_shares_with_the_number_of_respondents_become_counts(
 
     report = load_file(file, home, instrument)
 
-    assert report.has_counts
+    assert report.file.has_counts
     rows = query(MARGINALS)
     assert [row[4] for row in rows] == [1, 2]
     assert [row[5] for row in rows] == pytest.approx([0.9999, 2.0001])
@@ -118,8 +118,8 @@ def test_respondents_behind_weighted_shares_are_not_used_and_this_is_said(
 
     report = load_file(file, home, instrument, weighting="within_country")
 
-    assert not report.has_counts
-    assert any("'n' is not used" in warning for warning in report.warnings)
+    assert not report.file.has_counts
+    assert any("'n' is not used" in warning for warning in report.file.warnings)
     assert query(MARGINALS)[0] == (7, "JPN", "Q57", 1, None, 0.25, None)
 
 
@@ -188,8 +188,8 @@ def test_a_name_with_wildcards_means_that_file_alone(
     write(tmp_path / "wave7_final.csv", text)
     write(tmp_path / "wave7*.csv", text)
 
-    assert load_file(tmp_path / "wave7 [final].csv", home, instrument).rows_read == 1
-    assert load_file(tmp_path / "wave7*.csv", home, instrument).rows_read == 1
+    assert load_file(tmp_path / "wave7 [final].csv", home, instrument).file.rows_read == 1
+    assert load_file(tmp_path / "wave7*.csv", home, instrument).file.rows_read == 1
 
 
 def test_countries_are_understood_by_code_and_by_name(
@@ -203,7 +203,7 @@ def test_countries_are_understood_by_code_and_by_name(
 
     report = load_file(file, home, instrument)
 
-    assert report.countries == ("GBR", "JPN", "KOR", "NIR", "TUR")
+    assert report.file.country_ids == ("GBR", "JPN", "KOR", "NIR", "TUR")
 
 
 def test_codes_outside_the_instrument_are_counted_named_and_kept(
@@ -217,7 +217,7 @@ def test_codes_outside_the_instrument_are_counted_named_and_kept(
 
     report = load_file(file, home, instrument)
 
-    assert report.codes_outside_instrument == (
+    assert report.file.codes_outside_instrument == (
         CodeOutsideInstrument("Q57", -99, ("USA",), 2),
         CodeOutsideInstrument("Q57", 3, ("JPN", "USA"), 12),
     )
@@ -236,9 +236,9 @@ def test_questions_outside_the_instrument_are_named_and_kept(
 
     report = load_file(file, home, instrument)
 
-    assert report.questions == ("Q57", "Q223", "Q33_3")
-    assert report.questions_outside_instrument == ("Q223", "Q33_3")
-    assert report.codes_outside_instrument == ()
+    assert report.file.questions == ("Q57", "Q223", "Q33_3")
+    assert report.file.questions_outside_instrument == ("Q223", "Q33_3")
+    assert report.file.codes_outside_instrument == ()
     assert query("select count(*) from raw.human_marginals") == [(3,)]
 
 
@@ -250,7 +250,7 @@ def test_columns_that_play_no_part_are_named(
         "iso3,country,variable,code,label,share\nJPN,Japan,Q57,1,Trusted,1\n",
     )
 
-    assert load_file(file, home, instrument).columns_ignored == ("country", "label")
+    assert load_file(file, home, instrument).file.columns_ignored == ("country", "label")
 
 
 def test_one_wave_is_chosen_where_the_file_has_several(
@@ -263,9 +263,9 @@ def test_one_wave_is_chosen_where_the_file_has_several(
 
     report = load_file(file, home, instrument, wave=6)
 
-    assert report.population_id == "wvs:6:unstated:all"
-    assert report.rows_read == 3
-    assert report.warnings == ("Rows of other waves were left out: 7.",)
+    assert report.file.populations[0] == "wvs:6:unstated:all"
+    assert report.file.rows_read == 3
+    assert report.file.warnings == ("Rows of other waves were left out: 7.",)
     assert query("select wave, sum(respondents) from raw.human_marginals group by all") == [
         (6, 100)
     ]
@@ -277,7 +277,37 @@ def test_a_wave_that_the_file_lacks_is_refused_with_those_it_has(
     file = write(tmp_path / "waves.csv", "wave,iso3,variable,code,count\n5,JPN,Q57,1,38\n")
 
     with pytest.raises(ValuescopeError, match=r"no rows of wave 7, only of 5\. Choose .* --wave"):
-        load_file(file, home, instrument)
+        load_file(file, home, instrument, wave=7)
+
+
+def test_every_wave_of_a_file_is_a_population_of_its_own(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    rows = ["wave,iso3,variable,code,count", "5,JPN,Q57,1,38", "6,JPN,Q57,1,40", "6,JPN,Q57,2,60"]
+    file = write(tmp_path / "waves.csv", "\n".join(rows))
+
+    report = load_file(file, home, instrument)
+
+    assert report.file.populations == ("wvs:5:unstated:all", "wvs:6:unstated:all")
+    assert query("select wave, code, respondents from raw.human_marginals order by all") == [
+        (5, 1, 38),
+        (6, 1, 40),
+        (6, 2, 60),
+    ]
+
+
+def test_weighted_counts_bring_their_sums_of_weights(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    header = "iso3,variable,code,count,sum_of_weights,sum_of_squared_weights"
+    file = write(tmp_path / "weighted.csv", f"{header}\nJPN,Q57,1,3,2.5,2.25\nJPN,Q57,2,4,4,4.5\n")
+
+    load_file(file, home, instrument, weighting="within_country")
+
+    assert query(
+        "select code, respondents, sum_of_weights, sum_of_squared_weights "
+        "from raw.human_marginals order by all"
+    ) == [(1, 3, 2.5, 2.25), (2, 4, 4.0, 4.5)]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +325,7 @@ def test_shares_may_miss_1_by_what_their_own_rounding_explains(
     rows = [f"JPN,Q45,{code},{share}" for code, share in enumerate(shares, start=1)]
     file = write(tmp_path / "shares.csv", "\n".join(["iso3,variable,code,share", *rows]))
 
-    assert load_file(file, home, instrument).rows_loaded == 3
+    assert load_file(file, home, instrument).file.marginal_count == 3
 
 
 @pytest.mark.parametrize(
@@ -327,7 +357,7 @@ def test_a_question_whose_counts_are_all_zero_is_said(
         "iso3,variable,code,count\nJPN,Q57,1,0\nJPN,Q57,2,0\nUSA,Q57,1,5\n",
     )
 
-    assert load_file(file, home, instrument).warnings == ("All counts are 0 for JPN Q57.",)
+    assert load_file(file, home, instrument).file.warnings == ("All counts are 0 for JPN Q57.",)
 
 
 def test_the_load_is_recorded_with_its_file(
@@ -343,7 +373,7 @@ def test_the_load_is_recorded_with_its_file(
         "from raw.survey_loads"
     ) == [
         (
-            report.load_id,
+            report.load_ids[0],
             "shares.csv",
             hashlib.sha256(text.encode()).hexdigest(),
             len(text),

@@ -18,6 +18,7 @@ from warehouse.instrument import Instrument, load_instrument
 
 FOLDER = Path(__file__).parent
 RESPONDENTS = FOLDER / "respondents.csv"
+DOI = None  # This little file has no column for it.
 MARGINALS = """
 select
     country_id, question_id, code, respondents, sum_of_weights, sum_of_squared_weights
@@ -51,33 +52,33 @@ def test_marginals_of_a_small_file_are_those_counted_by_hand(
 def test_the_report_says_what_the_file_holds(home: Home, instrument: Instrument) -> None:
     report = load_file(RESPONDENTS, home, instrument)
 
-    assert report.format_id == "wvs7_csv"
-    assert report.population_id == "wvs:7:within_country:all"
-    assert report.countries == ("JPN", "USA")
-    assert report.questions == ("Q1", "Q57", "Q178", "Q223")
-    assert report.questions_outside_instrument == ("Q223",)
-    assert report.codes_outside_instrument == (CodeOutsideInstrument("Q1", 7, ("USA",), 1),)
-    assert report.columns_ignored == ("Q94R", "Q33_3", "Q260")
-    assert report.rows_read == 6
-    assert (report.first_year, report.last_year) == (2017, 2020)
-    assert report.has_counts
-    assert report.has_dont_know_codes
-    assert report.warnings[0].startswith("The file has no columns for Q2, Q3, Q4")
+    assert report.file.format_id == "wvs7_csv"
+    assert report.file.populations[0] == "wvs:7:within_country:all"
+    assert report.file.country_ids == ("JPN", "USA")
+    assert report.file.questions == ("Q1", "Q57", "Q178", "Q223")
+    assert report.file.questions_outside_instrument == ("Q223",)
+    assert report.file.codes_outside_instrument == (CodeOutsideInstrument("Q1", 7, ("USA",), 1),)
+    assert report.file.columns_ignored == ("Q94R", "Q33_3", "Q260")
+    assert report.file.rows_read == 6
+    assert (report.file.first_year, report.file.last_year) == (2017, 2020)
+    assert report.file.has_counts
+    assert report.file.has_dont_know_codes
+    assert report.file.warnings[0].startswith("Release 6-0-0 (2024-04-30) has 97220 respondents")
+    assert report.file.warnings[1].startswith("The file has no columns for Q2, Q3, Q4")
 
 
-def test_fieldwork_years_are_kept_where_the_question_was_asked(
+def test_fieldwork_and_provenance_are_kept_by_country(
     home: Home, instrument: Instrument, query: Query
 ) -> None:
     load_file(RESPONDENTS, home, instrument)
 
     years = query(
-        "select country_id, question_id, first_year, last_year from raw.survey_fieldwork "
-        "where question_id in ('Q57', 'Q178') order by all"
+        "select country_id, wave, first_year, last_year, release, doi "
+        "from raw.survey_fieldwork order by all"
     )
     assert years == [
-        ("JPN", "Q178", 2019, 2020),
-        ("JPN", "Q57", 2019, 2020),
-        ("USA", "Q57", 2017, 2017),
+        ("JPN", 7, 2019, 2020, "6-0-0 (2024-04-30)", DOI),
+        ("USA", 7, 2017, 2017, "6-0-0 (2024-04-30)", DOI),
     ]
 
 
@@ -86,7 +87,7 @@ def test_unweighted_counts_every_respondent_once(
 ) -> None:
     report = load_file(RESPONDENTS, home, instrument, weighting="unweighted")
 
-    assert report.population_id == "wvs:7:unweighted:all"
+    assert report.file.populations[0] == "wvs:7:unweighted:all"
     assert all(
         respondents == weights == squares for *_, respondents, weights, squares in query(MARGINALS)
     )
@@ -112,7 +113,7 @@ def test_without_weights_only_unweighted_is_possible(
 
     with pytest.raises(ValuescopeError, match="lacks the columns W_WEIGHT"):
         load_file(file, home, instrument)
-    assert load_file(file, home, instrument, weighting="unweighted").rows_read == 6
+    assert load_file(file, home, instrument, weighting="unweighted").file.rows_read == 6
 
 
 def test_blank_answers_are_missing_and_this_is_said(
@@ -125,7 +126,7 @@ def test_blank_answers_are_missing_and_this_is_said(
 
     report = load_file(tmp_path / "blank.csv", home, instrument)
 
-    assert "2 blank answers (Q1) were stored as missing (code -5)." in report.warnings
+    assert "2 blank answers (Q1) were stored as missing (code -5)." in report.file.warnings
     assert query(
         "select code, respondents from raw.human_marginals "
         "where country_id = 'JPN' and question_id = 'Q1' order by all"

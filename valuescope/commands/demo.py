@@ -47,7 +47,7 @@ def command() -> None:
     say(f"2. What {MODEL} expects them to say")
     design = PromptDesign(named_template("paper"))
     settings = Settings(Numerics(gpu_layers=default_gpu_layers()), default_threads())
-    for questions, countries in _asked_together(home, instrument, report.load_id):
+    for questions, countries in _asked_together(home, instrument, report.load_ids[0]):
         plan = Plan((MODEL,), (design,), tuple(questions), tuple(countries))
         run_plan(home, instrument, plan, settings)
     say("3. Both as tables")

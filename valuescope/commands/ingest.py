@@ -1,15 +1,31 @@
 """`valuescope ingest`."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import click
+from rich.table import Table
 
-from ingest import LoadReport, load_file, load_sample
+from ingest import (
+    Breakdown,
+    FileReport,
+    LoadReport,
+    check_file,
+    load_file,
+    load_sample,
+    parse_breakdown,
+    split_halves,
+)
+from ingest.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
+from ingest.problems import listed
 from valuescope.console import out, say, step_progress
 from warehouse.home import current_home
 from warehouse.instrument import load_instrument
 
-_SHOWN_CODES = 10
+_SHOWN = 10
+# Shares of missing answers from here on are worth a look.
+_HIGH_MISSING_RATE = 0.1
 
 
 @click.command(name="ingest")
@@ -21,10 +37,18 @@ _SHOWN_CODES = 10
     "(Q181) and immigration policy (Q130), and six more questions for the United States.",
 )
 @click.option(
+    "--check",
+    is_flag=True,
+    help="Only look: say what the file holds, what is wrong with it and how it differs from what "
+    "is loaded, and load nothing. Exits with 1 when the file cannot be loaded.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --check: the whole report as JSON.")
+@click.option(
     "--wave",
     type=click.IntRange(1),
-    help="The wave of the answers. [default: 7 for a file; for the sample the latest wave of "
-    "each country and question]",
+    help="Load this wave only, or say which wave a file without a column for it holds. [default: "
+    "all waves of the file; 7 for marginals without waves; for the sample the latest wave of each "
+    "country and question]",
 )
 @click.option(
     "--since", type=click.IntRange(1), help="Sample only: the latest wave, from this one on."
@@ -32,70 +56,131 @@ _SHOWN_CODES = 10
 @click.option(
     "--weighting",
     type=click.Choice(["within_country", "unweighted"]),
-    help="For respondents: weigh them within their country (W_WEIGHT) or count each once. For "
-    "shares: say how they were made. [default: within_country; unstated for shares]",
+    help="For respondents: weigh them within their country (W_WEIGHT, S017) or count each once. "
+    "For shares: say how they were made. [default: within_country; unstated for shares]",
+)
+@click.option(
+    "--by",
+    "traits",
+    multiple=True,
+    metavar="TRAITS",
+    help="Also load each cell of respondents by these traits as a population of its own, such as "
+    f"sex,age (crossed). Can be repeated. Traits: {', '.join(TRAITS)}.",
+)
+@click.option(
+    "--minimum-cell",
+    type=click.IntRange(1),
+    default=DEFAULT_MINIMUM_CELL,
+    show_default=True,
+    help="Leave out a country's cells with fewer respondents.",
+)
+@click.option(
+    "--split-halves",
+    "splits",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Also divide respondents at random into halves, N times: how well one half of a country "
+    "predicts the other is the most that a model can reach.",
+)
+@click.option(
+    "--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the halves."
+)
+@click.option("--member", metavar="NAME", help="Which file of a ZIP archive to load.")
+@click.option(
+    "--survey",
+    "survey_id",
+    metavar="NAME",
+    help="Marginals only: the survey that they belong to. For a survey of your own also what to "
+    "call it. [default: wvs; the folder's name]",
 )
 def command(
-    file: Path | None, sample: bool, wave: int | None, since: int | None, weighting: str | None
+    file: Path | None,
+    sample: bool,
+    check: bool,
+    as_json: bool,
+    wave: int | None,
+    since: int | None,
+    weighting: str | None,
+    traits: tuple[str, ...],
+    minimum_cell: int,
+    splits: int | None,
+    seed: int,
+    member: str | None,
+    survey_id: str | None,
 ) -> None:
     """Load what people said: a survey FILE, or the open sample.
 
-    FILE is the official World Values Survey wave 7 CSV, or a CSV or Parquet of answer shares or
-    counts with the columns country (or iso3), question (or variable), code, and share,
-    share_of_all or count. The format is found by its columns.
+    FILE is what you have: the World Values Survey's wave 7 as CSV (plain or with inverted
+    scales), SPSS, Stata or a single country's Excel file; its integrated time series 1981-2022;
+    GlobalOpinionQA; answer shares or counts as CSV or Parquet (columns country or iso3, question
+    or variable, code, and share, share_of_all or count); or a folder with a survey of your own
+    (docs/own-surveys.md). Each also inside the ZIP archive it came in. What it is, is found by
+    its content.
 
     Loading a file again changes nothing; a corrected file of the same name replaces its own
     rows. Files of the same survey stand side by side: counts go before shares, then the newest.
     """
     if (file is None) == (not sample):
         raise click.UsageError("Name a FILE, or ask for --sample (one of the two).")
-    if sample and weighting:
-        raise click.UsageError("--weighting does not apply to --sample: it carries no weights.")
-    if file and since is not None:
-        raise click.UsageError("--since applies to --sample only.")
+    if as_json and not check:
+        raise click.UsageError("--json goes with --check.")
     if wave is not None and since is not None:
         raise click.UsageError("Choose one of --wave and --since.")
-    home, instrument = current_home(), load_instrument()
-    with step_progress(f"Loading {file or 'the open sample'}"):
-        if file is None:
+    home = current_home()
+    instrument = load_instrument(home)
+    if file is None:
+        if weighting:
+            raise click.UsageError("--weighting does not apply to --sample: it carries no weights.")
+        if check or traits or splits or member or survey_id:
+            raise click.UsageError("--sample takes no option but --wave and --since.")
+        with step_progress("Loading the open sample"):
             report = load_sample(home, instrument, wave=wave, since=since)
+        print_load_report(report)
+        return
+    if since is not None:
+        raise click.UsageError("--since applies to --sample only.")
+    breakdowns: tuple[Breakdown, ...] = tuple(dict.fromkeys(map(parse_breakdown, traits)))
+    if splits:
+        breakdowns += split_halves(splits, seed)
+    if check:
+        with step_progress(f"Looking at {file}"):
+            found = check_file(
+                file,
+                home,
+                instrument,
+                survey_id=survey_id,
+                wave=wave,
+                weighting=weighting,
+                breakdowns=breakdowns,
+                minimum_cell=minimum_cell,
+                member=member,
+            )
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
         else:
-            report = load_file(file, home, instrument, wave=wave, weighting=weighting)
+            _print_check(found)
+        if found.refusals:
+            raise SystemExit(1)
+        return
+    with step_progress(f"Loading {file}"):
+        report = load_file(
+            file,
+            home,
+            instrument,
+            survey_id=survey_id,
+            wave=wave,
+            weighting=weighting,
+            breakdowns=breakdowns,
+            minimum_cell=minimum_cell,
+            member=member,
+        )
     print_load_report(report)
 
 
 def print_load_report(report: LoadReport, next_step: bool = True) -> None:
     """Say what was loaded and the next step; what could mislead goes to stderr as warnings."""
-    console = out()
-    years = f", fielded {_span(report.first_year, report.last_year)}" if report.first_year else ""
-    waves = ", ".join(str(wave) for wave in report.waves)
-    console.print(
-        f"{report.file_name}: {report.format_id}, survey {report.survey_id}, wave {waves}{years}, "
-        f"weighting {report.weighting}",
-        soft_wrap=True,
-    )
-    console.print(
-        f"  {len(report.countries)} countries, {len(report.questions)} questions, "
-        f"{report.rows_read} rows read, {report.rows_loaded} marginals",
-        soft_wrap=True,
-    )
-    console.print(f"  population {report.population_id}", soft_wrap=True)
-    for outside in report.codes_outside_instrument[:_SHOWN_CODES]:
-        count = "" if outside.respondents is None else f", {outside.respondents} respondents"
-        say(
-            f"Warning: {outside.question_id} has code {outside.code}, which the instrument does "
-            f"not know, in {', '.join(outside.countries)}{count}: kept in raw, left out of shares."
-        )
-    more = len(report.codes_outside_instrument) - _SHOWN_CODES
-    if more > 0:
-        say(f"Warning: {more} more codes outside the instrument, kept in raw.")
-    if report.questions_outside_instrument:
-        say(
-            "Warning: not in the instrument, kept in raw only: "
-            f"{', '.join(report.questions_outside_instrument)}"
-        )
-    for warning in report.warnings:
-        say(f"Warning: {warning}")
+    _print_summary(report.file)
+    _say_warnings(report.file)
     if report.already_loaded:
         say(f"Already loaded on {report.loaded_at:%Y-%m-%d %H:%M}; nothing changed.")
     elif report.replaced_earlier_version:
@@ -104,5 +189,126 @@ def print_load_report(report: LoadReport, next_step: bool = True) -> None:
         say("Loaded. Next: valuescope score --model NAME, then valuescope build")
 
 
+def _print_summary(file: FileReport) -> None:
+    console = out()
+    years = f", fielded {_span(file.first_year, file.last_year)}" if file.first_year else ""
+    waves = ", ".join(str(wave) for wave in file.waves)
+    release = f", release {', '.join(file.releases)}" if file.releases else ""
+    console.print(
+        f"{file.file_name}: {file.format_id}, survey {file.survey_id}, wave {waves}{release}"
+        f"{years}, weighting {file.weighting}",
+        soft_wrap=True,
+    )
+    console.print(
+        f"  {len(file.country_ids)} countries, {len(file.questions)} questions, "
+        f"{file.rows_read} rows read, {file.marginal_count} marginals",
+        soft_wrap=True,
+    )
+    populations = list(file.populations)
+    noun = "population" if len(populations) == 1 else "populations"
+    console.print(f"  {noun} {listed(populations)}", soft_wrap=True)
+
+
+def _say_warnings(file: FileReport) -> None:
+    for outside in file.codes_outside_instrument[:_SHOWN]:
+        count = "" if outside.respondents is None else f", {outside.respondents} respondents"
+        say(
+            f"Warning: {outside.question_id} has code {outside.code}, which the instrument does "
+            f"not know, in {', '.join(outside.countries)}{count}: kept in raw, left out of shares."
+        )
+    more = len(file.codes_outside_instrument) - _SHOWN
+    if more > 0:
+        say(f"Warning: {more} more codes outside the instrument, kept in raw.")
+    if file.questions_outside_instrument:
+        say(
+            "Warning: not in the instrument, kept in raw only: "
+            f"{', '.join(file.questions_outside_instrument)}"
+        )
+    for direction in file.directions:
+        say(
+            f"Warning: {direction.question_id} may run the other way ({direction.basis}): "
+            f"{direction.detail}."
+        )
+    for warning in file.warnings:
+        say(f"Warning: {warning}")
+
+
+def _print_check(file: FileReport) -> None:
+    """The whole report; what keeps the file from being loaded comes first."""
+    console = out()
+    _print_summary(file)
+    if file.refusals:
+        console.print(f"\nCannot be loaded, {len(file.refusals)} faults:")
+        for problem in file.refusals:
+            console.print(f"  - The file {problem.what}. {problem.remedy}", soft_wrap=True)
+    countries = Table(title="Countries", title_justify="left")
+    for column in ("country", "wave", "respondents", "effective", "weights", "years", "mode"):
+        countries.add_column(column)
+    countries.add_column("questions", justify="right")
+    countries.add_column("not asked")
+    for country in file.countries:
+        countries.add_row(
+            country.country_id,
+            str(country.wave),
+            _number(country.respondents),
+            _number(country.effective_sample_size),
+            _weights(country.smallest_weight, country.largest_weight),
+            _span(country.first_year, country.last_year),
+            country.mode or "",
+            str(country.question_count),
+            f"{len(country.not_asked)}: {listed(country.not_asked)}" if country.not_asked else "",
+        )
+    console.print(countries)
+    for title, questions in (
+        ("Questions of the instrument that the file lacks", file.questions_missing),
+        ("Questions that nobody answered", file.questions_unanswered),
+        ("Questions outside the instrument", file.questions_outside_instrument),
+    ):
+        if questions:
+            console.print(f"{title}, {len(questions)}: {listed(questions)}", soft_wrap=True)
+    high = [
+        rate
+        for rate in file.missing_rates
+        if rate.dont_know + rate.no_answer + rate.other_missing >= _HIGH_MISSING_RATE
+    ]
+    if high:
+        rates = Table(title="Missing answers, shares of those asked", title_justify="left")
+        for column in ("question", "don't know", "no answer", "other", "not asked (of all)"):
+            rates.add_column(column, justify="left" if column == "question" else "right")
+        for rate in sorted(high, key=lambda r: -(r.dont_know + r.no_answer + r.other_missing)):
+            shares = (rate.dont_know, rate.no_answer, rate.other_missing, rate.not_asked)
+            rates.add_row(rate.question_id, *(f"{share:.1%}" for share in shares))
+        console.print(rates)
+    if file.differences:
+        differences = Table(title="Differences from what is loaded", title_justify="left")
+        for column in ("population", "question", "largest difference of a share", "in"):
+            differences.add_column(column)
+        for difference in file.differences[:_SHOWN]:
+            differences.add_row(
+                difference.population_id,
+                difference.question_id,
+                f"{difference.largest_difference:.4f}",
+                difference.country_id,
+            )
+        console.print(differences)
+        more = len(file.differences) - _SHOWN
+        if more > 0:
+            console.print(f"{more} more questions differ; --json has all.")
+    _say_warnings(file)
+    say("Nothing was loaded." if file.refusals else "Nothing was loaded; the file can be.")
+
+
 def _span(first: int | None, last: int | None) -> str:
+    if first is None:
+        return ""
     return str(first) if first == last else f"{first}-{last}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}"
+
+
+def _weights(smallest: float | None, largest: float | None) -> str:
+    if smallest is None or largest is None:
+        return ""
+    return "all 1" if smallest == largest == 1 else f"{smallest:.2f}-{largest:.2f}"

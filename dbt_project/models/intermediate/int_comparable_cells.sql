@@ -118,6 +118,7 @@ final as (
         llm_mean_score,
         human_mean_score,
         human_standard_error,
+        standard_error_basis,
         blind_mean_score,
         mean_llm_score,
         demeaned_llm_score,

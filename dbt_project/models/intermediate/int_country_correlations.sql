@@ -41,6 +41,10 @@ measured as (
             as mean_llm_r,
         var_pop(human_mean_score) as human_variance,
         count(human_standard_error) = count(*) as has_standard_errors,
+        case
+            when count(distinct standard_error_basis) > 1 then 'mixed'
+            else min(standard_error_basis)
+        end as human_error_basis,
         avg(power(human_standard_error, 2)) as mean_error_variance,
         avg(absolute_error) as mean_absolute_error,
         avg(wasserstein_1) as mean_wasserstein_1,
@@ -94,6 +98,7 @@ final as (
                 and sqrt(human_variance) >= 1e-12
                 then sqrt(greatest(0.0, 1 - mean_error_variance / human_variance))
         end as noise_ceiling,
+        human_error_basis,
         mean_absolute_error,
         mean_wasserstein_1,
         mean_total_variation,

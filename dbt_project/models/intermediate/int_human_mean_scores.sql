@@ -71,7 +71,9 @@ cells as (
             'respondents',
             'sum_of_weights',
             'sum_of_squared_weights',
-        ) }} as human_standard_error
+        ) }} as counted_standard_error,
+        {{ assumed_standard_error('choice_score', 'human_mean_score', 'human_share') }}
+            as assumed_standard_error
     from scored
     group by all
 
@@ -81,6 +83,12 @@ final as (
 
     select
         cells.*,
+        coalesce(cells.counted_standard_error, cells.assumed_standard_error)
+            as human_standard_error,
+        case
+            when cells.counted_standard_error is not null then 'respondents'
+            when cells.assumed_standard_error is not null then 'assumed_respondents'
+        end as standard_error_basis,
         fieldwork.first_year,
         fieldwork.last_year
     from cells
@@ -89,7 +97,6 @@ final as (
             cells.load_id = fieldwork.load_id
             and cells.wave = fieldwork.wave
             and cells.country_id = fieldwork.country_id
-            and cells.question_id = fieldwork.question_id
 
 )
 

@@ -12,9 +12,11 @@ final as (
         load_id,
         wave,
         country_id,
-        question_id,
         first_year,
-        last_year
+        last_year,
+        mode,
+        release,
+        doi
     from fieldwork
 
 )

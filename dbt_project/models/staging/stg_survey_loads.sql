@@ -14,6 +14,7 @@ final as (
         {{ population_id() }} as population_id,
         wave_selection,
         weighting,
+        breakdown,
         subgroup_id,
         file_name,
         file_sha256,

@@ -79,6 +79,7 @@ final as (
         end as blind_null_reason,
         correlations.country_gain,
         correlations.noise_ceiling,
+        correlations.human_error_basis,
         correlations.mean_absolute_error,
         correlations.mean_wasserstein_1,
         correlations.mean_total_variation,

@@ -34,6 +34,7 @@ final as (
         choice_count,
         human_mean_score,
         human_standard_error,
+        standard_error_basis,
         human_entropy,
         human_modal_choice,
         outside_scale_share,

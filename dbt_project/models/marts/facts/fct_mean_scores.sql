@@ -62,6 +62,7 @@ joined as (
         questions.unscaled_reason,
         human_mean_scores.human_mean_score,
         human_mean_scores.human_standard_error,
+        human_mean_scores.standard_error_basis,
         human_mean_scores.human_entropy,
         human_mean_scores.human_modal_choice,
         human_mean_scores.outside_scale_share,
@@ -107,6 +108,7 @@ final as (
         case when unscaled_reason is null then llm_mean_score end as llm_mean_score,
         human_mean_score,
         human_standard_error,
+        standard_error_basis,
         blind_mean_score,
         case when unscaled_reason is null then abs(llm_mean_score - human_mean_score) end
             as absolute_error,

@@ -1,0 +1,77 @@
+"""What is wrong with a file, collected so that one look tells all of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import ValuescopeError
+
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a file and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+@dataclass
+class Problems:
+    """What keeps `path` from being loaded (`refusals`), and what its loader should know."""
+
+    path: Path
+    refusals: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def refuse(self, what: str, remedy: str) -> None:
+        """Note something that must be mended before the file can be loaded."""
+        self.refusals.append(Problem(what, remedy))
+
+    def refuse_rows(
+        self, connection: duckdb.DuckDBPyConnection, query: str, what: str, remedy: str
+    ) -> bool:
+        """Refuse when `query` finds rows, and show them; true when it does."""
+        found = connection.execute(
+            f"select *, count(*) over () from ({query}) limit {_SHOWN}"
+        ).fetchall()
+        if found:
+            shown = [
+                " ".join("(blank)" if value is None else str(value) for value in row[:-1])
+                for row in found
+            ]
+            self.refuse(f"{what}: {listed(shown, found[0][-1])}", remedy)
+        return bool(found)
+
+    def warn(self, text: str) -> None:
+        """Note something that does not keep the file from being loaded."""
+        self.warnings.append(text)
+
+    def raise_refusals(self) -> None:
+        """Raise ValuescopeError with every refusal so far, if there are any."""
+        if len(self.refusals) == 1:
+            problem = self.refusals[0]
+            raise ValuescopeError(f"{self.path} {problem.what}. {problem.remedy}")
+        if self.refusals:
+            lines = "\n".join(f"  - {p.what}. {p.remedy}" for p in self.refusals)
+            raise ValuescopeError(
+                f"{self.path} has {len(self.refusals)} faults; nothing was loaded.\n{lines}"
+            )
+
+
+def listed(names: Iterable[str], total: int | None = None) -> str:
+    """The first names and how many more there are.
+
+    >>> listed(["Q1", "Q2"])
+    'Q1, Q2'
+    >>> listed(["Q1", "Q2"], total=5)
+    'Q1, Q2 and 3 more'
+    """
+    names = list(names)
+    total = len(names) if total is None else total
+    shown = names[:_SHOWN]
+    more = f" and {total - len(shown)} more" if total > len(shown) else ""
+    return ", ".join(shown) + more

@@ -1,0 +1,711 @@
+"""Respondents in, marginals out: one row of the file is one person's answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from ingest.breakdowns import EVERYBODY, Breakdown, Trait
+from ingest.labels import code_of_label, codes_of_labels, nearest_label
+from ingest.layouts import Item, RespondentFile, TraitColumn
+from ingest.names import create_country_codes
+from ingest.problems import Problems, listed
+from ingest.report import Findings
+from ingest.sources import Source, reading
+from warehouse.errors import ValuescopeError
+from warehouse.instrument import Instrument
+
+MISSING = -5
+# Stand for a blank answer and for one that is no code, until both are dealt with.
+_BLANK, _BAD = -2147483001, -2147483002
+_LARGEST_CODE = 2000000000
+_ROWS = "count(*) || if(count(*) = 1, ' row', ' rows')"
+_UNWEIGHTED_LABEL = "no weighting"
+_WAVE_LABELS = {
+    "1981": 1,
+    "1989": 2,
+    "1990": 2,
+    "1994": 3,
+    "1995": 3,
+    "1999": 4,
+    "2005": 5,
+    "2010": 6,
+    "2017": 7,
+}
+# Modes of interview in the wave 7 file.
+_MODES = {"1": "CAPI", "2": "PAPI", "3": "CATI", "4": "CAWI", "5": "mail"}
+
+
+@dataclass(frozen=True)
+class Division:
+    """How respondents are counted: weighted or not, one wave or all, and into which cells."""
+
+    is_weighted: bool = True
+    wave: int | None = None
+    breakdowns: tuple[Breakdown, ...] = (EVERYBODY,)
+    minimum_cell: int = 1
+
+
+def read_respondents(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    instrument: Instrument,
+    division: Division,
+    problems: Problems,
+) -> Findings:
+    """Fill `marginals` and `fieldwork` from respondents; blank answers get code -5.
+
+    Faults of the rows are collected in `problems`. Raises ValuescopeError where the file cannot
+    be read at all.
+    """
+    source = file.source
+    expressions = {
+        item.question_id: _code(connection, item, source, instrument) for item in file.items
+    }
+    with reading(source.path):
+        _read_rows(connection, file, division, expressions)
+    read = _total(connection, "select count(*) from respondents")
+    if not read:
+        raise ValuescopeError(f"{source.path} has a header but no respondents. Download it again.")
+    _check_waves(connection, file, problems)
+    if division.wave is not None:
+        _keep_wave(connection, division.wave, problems)
+    _check_rows(connection, file, division, problems)
+    _name_places(connection, file, instrument, problems)
+    _check_duplicates(connection, file, problems)
+    _warn_of_size(connection, file, read, problems)
+    if any(breakdown.split is not None for breakdown in division.breakdowns):
+        _draw_halves(connection, file, division, problems)
+    _count_answers(connection, file, division)
+    _check_answers(connection, file, instrument, expressions, problems)
+    _store_marginals(connection, file, division, problems)
+    _store_fieldwork(connection)
+    return Findings(rows_read=read, columns_ignored=file.ignored_columns())
+
+
+def _read_rows(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    division: Division,
+    expressions: Mapping[str, str],
+) -> None:
+    """Create `respondents`: who and where as text and numbers, and one code a question."""
+    source, layout = file.source, file.layout
+    find = source.find
+    country, number = find(*layout.country), find(*layout.country_number)
+    wave, year, weight = find(layout.wave), find(layout.year), find(layout.weight)
+    interview, mode = find(layout.interview), find(*layout.mode)
+    release, doi = find(layout.release), find(layout.doi)
+    traits = {
+        trait: _trait(source, trait, columns)
+        for trait, columns in layout.traits.items()
+        if any(trait in breakdown.traits for breakdown in division.breakdowns)
+    }
+    used = [country, number, wave, year, weight, interview, mode, release, doi]
+    used += [item.column for item in file.items]
+    used += [find(c.column) for columns in layout.traits.values() for c in columns]
+    weight_text = source.text(weight) if division.is_weighted else "'1'"
+    if source.has_labels:
+        weight_text = f"if(lower({weight_text}) = '{_UNWEIGHTED_LABEL}', '1', {weight_text})"
+        weight_number = f"try_cast({weight_text} as double)"
+    else:
+        weight_number = source.number(weight) if division.is_weighted else "1::double"
+    parts = {
+        "country_text": source.text(country),
+        "number_text": source.text(number),
+        "wave_text": source.text(wave),
+        "wave": _wave(source, wave),
+        "year_text": source.text(year),
+        "fieldwork_year": f"try_cast({source.text(year)} as integer)",
+        "weight_text": weight_text if division.is_weighted else "cast(null as varchar)",
+        "weight": weight_number,
+        "interview": source.text(interview),
+        "mode": _mode(source, mode),
+        "release": source.text(release),
+        "doi": source.text(doi),
+        **{f"trait_{trait.name}": sql for trait, sql in traits.items()},
+        **expressions,
+    }
+    chosen = ",\n".join(f'{sql} as "{name}"' for name, sql in parts.items())
+    relation = source.rows(column for column in used if column is not None)
+    connection.execute(f"create temp table respondents as select {chosen} from {relation}")
+
+
+def _wave(source: Source, column: str | None) -> str:
+    """SQL for the wave: a number, or in a file with labels its years or `Wave 7`."""
+    if not source.has_labels:
+        return f"try_cast({source.text(column)} as integer)"
+    text = source.text(column)
+    by_year = " ".join(f"when '{year}' then {wave}" for year, wave in _WAVE_LABELS.items())
+    return (
+        f"coalesce(try_cast({text} as integer), "
+        f"try_cast(regexp_extract({text}, '(?i)wave (\\d)', 1) as integer), "
+        f"case left({text}, 4) {by_year} end)"
+    )
+
+
+def _mode(source: Source, column: str | None) -> str:
+    if column is None or source.has_labels:
+        return source.text(column)
+    labels = source.value_labels.get(column) or {int(code): m for code, m in _MODES.items()}
+    cases = " ".join(
+        f"when '{code}' then '{label.replace(chr(39), chr(39) * 2)}'"
+        for code, label in labels.items()
+    )
+    text = source.text(column)
+    return f"case {text} {cases} else 'mode ' || {text} end" if cases else text
+
+
+def _trait(source: Source, trait: Trait, columns: Sequence[TraitColumn]) -> str:
+    """SQL for the number of a respondent's category, null where it is not known."""
+    for candidate in columns:
+        column = source.find(candidate.column)
+        if column is None:
+            continue
+        number = source.number(column)
+        if candidate.recodes:
+            cases = " ".join(f"when {old} then {new}" for old, new in candidate.recodes.items())
+            number = f"case {number} {cases} end"
+        conditions = []
+        for index, category in enumerate(trait.categories):
+            condition = f"{number} between {category.lowest} and {category.highest}"
+            if source.has_labels:
+                text = f"lower({source.text(column)})"
+                tests = [f"starts_with({text}, '{label}')" for label in category.labels]
+                condition = " or ".join([condition, *tests])
+            conditions.append(f"when {condition} then {index}")
+        return f"cast(case {' '.join(conditions)} end as utinyint)"
+    raise ValuescopeError(
+        f"{source.path} has no column {' or '.join(c.column for c in columns)}, which "
+        f"--by {trait.name} needs. Leave {trait.name} out."
+    )
+
+
+def _code(
+    connection: duckdb.DuckDBPyConnection, item: Item, source: Source, instrument: Instrument
+) -> str:
+    """SQL for the code in a question's column, or what stands for a blank or a bad answer."""
+    raw = source.raw(item.column)
+    if source.has_labels:
+        return _code_of_labels(connection, item, source, instrument)
+    if item.column in source.numbers:
+        whole = f"{raw} = floor({raw}) and abs({raw}) <= {_LARGEST_CODE}"
+        return (
+            f"case when {raw} is null then {_BLANK} when {whole} then cast({raw} as integer) "
+            f"else {_BAD} end"
+        )
+    # A cast to integer would round 1.5; only texts with a decimal sign take the slow way.
+    number = source.number(item.column)
+    slow = (
+        f"if({number} = floor({number}) and abs({number}) <= {_LARGEST_CODE}, "
+        f"cast({number} as integer), null)"
+    )
+    signs = " or ".join(f"contains({raw}, '{sign}')" for sign in (".", ",", "e", "E"))
+    return (
+        f"coalesce(case when {signs} then {slow} else try_cast({raw} as integer) end, "
+        f"if({source.text(item.column)} is null, {_BLANK}, {_BAD}))"
+    )
+
+
+def _code_of_labels(
+    connection: duckdb.DuckDBPyConnection, item: Item, source: Source, instrument: Instrument
+) -> str:
+    text = source.text(item.column)
+    question = instrument.questions.get(item.question_id)
+    if question is None:
+        return f"coalesce(try_cast({text} as integer), if({text} is null, {_BLANK}, {_BAD}))"
+    known = codes_of_labels(question)
+    labels = connection.execute(
+        f"select distinct {text} as label from {source.rows(())} where label is not null"
+    ).fetchall()
+    if all(label.lstrip("-").isdigit() for (label,) in labels):
+        return f"coalesce(try_cast({text} as integer), {_BLANK})"
+    cases = []
+    for (label,) in labels:
+        code = code_of_label(label, known)
+        if code is not None:
+            quoted = label.replace("'", "''")
+            cases.append(f"when '{quoted}' then {code}")
+    known_labels = f"case {text} {' '.join(cases)} end" if cases else "cast(null as integer)"
+    return f"coalesce({known_labels}, if({text} is null, {_BLANK}, {_BAD}))"
+
+
+def _check_waves(
+    connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
+) -> None:
+    layout = file.layout
+    if layout.only_wave is not None:
+        problems.refuse_rows(
+            connection,
+            f"select wave_text, {_ROWS} from respondents "
+            f"where wave is distinct from {layout.only_wave} group by wave_text order by all",
+            f"has rows whose {layout.wave} is not {layout.only_wave}",
+            f"Load the wave {layout.only_wave} file; files of other waves use other question "
+            "numbers.",
+        )
+        return
+    problems.refuse_rows(
+        connection,
+        f"select wave_text, {_ROWS} from respondents "
+        "where wave is null or not wave between 1 and 99 group by wave_text order by all",
+        f"has rows whose {layout.wave} is not a wave",
+        "Download the file again.",
+    )
+
+
+def _keep_wave(connection: duckdb.DuckDBPyConnection, wave: int, problems: Problems) -> None:
+    waves = connection.execute(
+        "select distinct wave from respondents where wave is not null order by all"
+    ).fetchall()
+    if (wave,) not in waves:
+        raise ValuescopeError(
+            f"{problems.path} has no respondents of wave {wave}, only of "
+            f"{listed(str(found) for (found,) in waves)}. Choose one of these with --wave."
+        )
+    connection.execute("delete from respondents where wave is distinct from ?", [wave])
+
+
+def _check_rows(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    division: Division,
+    problems: Problems,
+) -> None:
+    layout = file.layout
+    problems.refuse_rows(
+        connection,
+        f"select {_ROWS} from respondents where coalesce(country_text, number_text) is null "
+        "having count(*) > 0",
+        f"has rows with a blank {layout.country[0]}",
+        "The file may have been cut off; download it again.",
+    )
+    problems.refuse_rows(
+        connection,
+        f"select year_text, {_ROWS} from respondents "
+        "where fieldwork_year is null or not fieldwork_year between 1980 and 2100 "
+        "group by year_text order by all",
+        f"has rows whose {layout.year} is not a year",
+        "Download the file again.",
+    )
+    if not division.is_weighted:
+        return
+    problems.refuse_rows(
+        connection,
+        f"""
+        select
+            case
+                when weight_text is null then 'missing'
+                when weight is null or not isfinite(weight) then 'not a number'
+                when weight < 0 then 'negative'
+                else 'zero'
+            end as problem,
+            {_ROWS}
+        from respondents
+        where weight is null or not isfinite(weight) or weight <= 0
+        group by problem
+        order by all
+        """,
+        f"has unusable weights in {layout.weight}",
+        "Correct them, or load the file with --weighting unweighted.",
+    )
+
+
+def _name_places(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    instrument: Instrument,
+    problems: Problems,
+) -> None:
+    """Create `places` (country and wave) and give each respondent the number of theirs."""
+    create_country_codes(
+        connection,
+        "select distinct country_text, number_text from respondents "
+        "where coalesce(country_text, number_text) is not null order by all",
+        instrument,
+        problems,
+    )
+    connection.execute(
+        """
+        create temp table places as
+        select
+            cast(row_number() over (order by country_id, wave) as usmallint) as place,
+            country_id,
+            wave
+        from (
+            select distinct country_codes.country_id, respondents.wave
+            from respondents
+            inner join country_codes
+                on
+                    respondents.country_text is not distinct from country_codes.country_text
+                    and respondents.number_text is not distinct from country_codes.number_text
+            where respondents.wave is not null
+        ) as named
+        """
+    )
+    connection.execute("alter table respondents add column place usmallint")
+    connection.execute(
+        """
+        update respondents
+        set place = found.place
+        from (
+            select places.place, places.wave, country_codes.country_text, country_codes.number_text
+            from places
+            inner join country_codes on places.country_id = country_codes.country_id
+        ) as found
+        where
+            respondents.wave = found.wave
+            and respondents.country_text is not distinct from found.country_text
+            and respondents.number_text is not distinct from found.number_text
+        """
+    )
+
+
+def _check_duplicates(
+    connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
+) -> None:
+    """A row that comes twice counts somebody twice; a number that comes twice may be a slip."""
+    repeated = (
+        "select place, interview from respondents where interview is not null "
+        "group by place, interview having count(*) > 1"
+    )
+    again = _total(connection, f"select count(*) from ({repeated})")
+    if not again:
+        return
+    connection.execute(
+        "create temp table repeats as select respondents.* from respondents "
+        f"semi join ({repeated}) as twice using (place, interview)"
+    )
+    same = problems.refuse_rows(
+        connection,
+        """
+        select country_id, interview, count(*) || ' times'
+        from (
+            select *, count(*) over (partition by hash(repeats)) as copies
+            from repeats
+        ) as repeats
+        inner join places using (place)
+        where copies > 1
+        group by country_id, wave, interview
+        order by all
+        """,
+        f"has the same respondent more than once (same {file.layout.interview}, same answers)",
+        "Remove the repeated rows.",
+    )
+    if not same:
+        problems.warn(
+            f"{again} values of {file.layout.interview} come more than once within a country and "
+            "wave, with different answers; all these respondents were counted."
+        )
+
+
+def _warn_of_size(
+    connection: duckdb.DuckDBPyConnection, file: RespondentFile, read: int, problems: Problems
+) -> None:
+    """Whoever has a part of a release may not know it."""
+    releases = connection.execute(
+        "select distinct release from respondents where release is not null"
+    ).fetchall()
+    if len(releases) != 1:
+        return
+    whole = file.layout.release_sizes.get(str(releases[0][0]).split("-")[0].split(".")[0].strip())
+    if whole is not None and read != whole:
+        problems.warn(
+            f"Release {releases[0][0]} has {whole} respondents, this file {read}: it is a "
+            "selection or was cut off."
+        )
+
+
+def _draw_halves(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    division: Division,
+    problems: Problems,
+) -> None:
+    """Add a column for each split: the half, 0 or 1, of each respondent.
+
+    Within each country and wave respondents are ordered by a hash of seed, split and interview,
+    so the halves are the same whatever the file's format and order, and of equal size.
+    """
+    if _total(
+        connection,
+        "select count(*) - count(distinct (place, interview)) from respondents "
+        "where place is not null",
+    ):
+        problems.refuse(
+            f"has respondents without a {file.layout.interview} of their own, so halves cannot be "
+            "drawn",
+            "Load the file without --split-halves.",
+        )
+    splits = [b for b in division.breakdowns if b.split is not None]
+    drawn = ", ".join(
+        f"cast((row_number() over (partition by place order by "
+        f"md5('{b.seed}:{b.split}:' || interview), interview) - 1) % 2 as utinyint) "
+        f"as half_{b.split}"
+        for b in splits
+    )
+    connection.execute(
+        f"create temp table halves as select rowid as respondent, {drawn} from respondents "
+        "where place is not null and interview is not null"
+    )
+    connection.execute(
+        "create or replace temp table respondents as select respondents.*, "
+        "halves.* exclude (respondent) from respondents "
+        "left join halves on respondents.rowid = halves.respondent"
+    )
+
+
+def _cell(breakdown: Breakdown) -> str:
+    """SQL for the number of a respondent's cell, as `Breakdown.cells` counts; null for none."""
+    if breakdown.split is not None:
+        return f"half_{breakdown.split}"
+    cell = "0"
+    for trait in breakdown.traits:
+        cell = f"({cell} * {len(trait.categories)} + trait_{trait.name})"
+    return cell
+
+
+def _count_answers(
+    connection: duckdb.DuckDBPyConnection, file: RespondentFile, division: Division
+) -> None:
+    """Create `answers`: counts of each code by question, place and cell.
+
+    One small aggregation a question reads few columns; unpivoting all of them first would make
+    25 million rows of the official file.
+    """
+    connection.execute(
+        """
+        create temp table answers (
+            breakdown utinyint, item usmallint, place usmallint, cell usmallint, code integer,
+            respondents bigint, sum_of_weights double, sum_of_squared_weights double
+        )
+        """
+    )
+    for number, breakdown in enumerate(division.breakdowns):
+        cell = _cell(breakdown)
+        connection.execute(
+            "insert into answers "
+            + " union all ".join(
+                f"""
+                select
+                    {number}, {index}, place, {cell} as cell, "{item.question_id}",
+                    count(*), fsum(weight), fsum(weight * weight)
+                from respondents
+                where place is not null and cell is not null
+                group by place, cell, "{item.question_id}"
+                """
+                for index, item in enumerate(file.items)
+            )
+        )
+
+
+def _check_answers(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    instrument: Instrument,
+    expressions: Mapping[str, str],
+    problems: Problems,
+) -> None:
+    counted = connection.execute(
+        "select item, code, sum(respondents) from answers where breakdown = 0 "
+        f"and code in ({_BLANK}, {_BAD}) group by item, code order by all"
+    ).fetchall()
+    bad = [file.items[item] for item, code, _ in counted if code == _BAD]
+    if bad:
+        _refuse_answers(connection, file, bad, instrument, expressions, problems)
+    blank = [(file.items[item].question_id, count) for item, code, count in counted if code != _BAD]
+    if blank:
+        total = sum(count for _, count in blank)
+        problems.warn(
+            f"{total} blank answers ({listed([q for q, _ in blank])}) were stored as missing "
+            f"(code {MISSING})."
+        )
+    _check_recodes(connection, file, problems)
+
+
+def _refuse_answers(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    items: Sequence[Item],
+    instrument: Instrument,
+    expressions: Mapping[str, str],
+    problems: Problems,
+) -> None:
+    """Name the answers that are no codes, or the labels that no option has."""
+    source = file.source
+    relation = source.rows(
+        [
+            column
+            for item in file.items
+            for column in (item.column, source.find(file.layout.country[0]))
+            if column is not None
+        ]
+    )
+    found = connection.execute(
+        " union all ".join(
+            f"select '{item.question_id}' as question, {source.text(item.column)} as answer, "
+            f"count(*) as times from {relation} "
+            f"where {expressions[item.question_id]} = {_BAD} group by all"
+            for item in items
+        )
+    ).fetchall()
+    if source.has_labels:
+        shown = []
+        for question_id, answer, times in sorted(found):
+            question = instrument.questions.get(question_id)
+            near = f", nearest {nearest_label(answer, question)}" if question else ""
+            shown.append(f"{question_id} {answer!r} {times} times{near}")
+        problems.refuse(
+            f"has labels that match no option: {listed(shown)}",
+            "Correct them, or load the edition that has codes instead of labels.",
+        )
+        return
+    shown = [
+        f"{question_id} {answer} {times} times" for question_id, answer, times in sorted(found)
+    ]
+    problems.refuse(
+        f"has answers that are not whole numbers: {listed(shown)}",
+        "Load the edition that has codes instead of labels.",
+    )
+
+
+def _check_recodes(
+    connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
+) -> None:
+    """Create `recodes`; a code that a recoded question does not know must not become another."""
+    connection.execute("create temp table recodes (item usmallint, code integer, new integer)")
+    rows = [
+        [index, old, new]
+        for index, item in enumerate(file.items)
+        for old, new in (item.recodes or {}).items()
+    ]
+    if not rows:
+        return
+    connection.executemany("insert into recodes values (?, ?, ?)", rows)
+    unknown = connection.execute(
+        """
+        select answers.item, answers.code, sum(answers.respondents)
+        from answers
+        left join recodes using (item, code)
+        where
+            answers.breakdown = 0
+            and answers.code >= 0
+            and recodes.new is null
+            and answers.item in (select item from recodes)
+        group by answers.item, answers.code
+        order by all
+        """
+    ).fetchall()
+    if unknown:
+        shown = [f"{file.items[item].column} {code} {n} times" for item, code, n in unknown]
+        problems.warn(
+            f"Codes that the question does not know were stored as missing (code {MISSING}): "
+            f"{listed(shown)}."
+        )
+
+
+def _store_marginals(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    division: Division,
+    problems: Problems,
+) -> None:
+    connection.execute(
+        "create temp table items (item usmallint, question_id varchar, recoded bool)"
+    )
+    connection.executemany(
+        "insert into items values (?, ?, ?)",
+        [[n, i.question_id, i.recodes is not None] for n, i in enumerate(file.items)],
+    )
+    connection.execute(
+        "create temp table cells "
+        "(breakdown utinyint, cell usmallint, breakdown_name varchar, subgroup_id varchar)"
+    )
+    connection.executemany(
+        "insert into cells values (?, ?, ?, ?)",
+        [
+            [number, cell, breakdown.name, subgroup]
+            for number, breakdown in enumerate(division.breakdowns)
+            for cell, subgroup in enumerate(breakdown.cells())
+        ],
+    )
+    sizes = " union all ".join(
+        f"select {number} as breakdown, place, {_cell(breakdown)} as cell, count(*) as size "
+        "from respondents where place is not null group by all"
+        for number, breakdown in enumerate(division.breakdowns)
+    )
+    connection.execute(
+        f"create temp table cell_sizes as select * from ({sizes}) where cell is not null"
+    )
+    small = connection.execute(
+        """
+        select cells.breakdown_name, count(*), sum(cell_sizes.size)
+        from cell_sizes
+        inner join cells using (breakdown, cell)
+        where cells.subgroup_id <> 'all' and cell_sizes.size < ?
+        group by cells.breakdown_name
+        order by all
+        """,
+        [division.minimum_cell],
+    ).fetchall()
+    for name, count, size in small:
+        problems.warn(
+            f"--by {name}: {count} cells of a country with fewer than {division.minimum_cell} "
+            f"respondents ({size} respondents in all) were left out."
+        )
+    connection.execute(
+        f"""
+        insert into marginals by name
+        select
+            places.wave,
+            places.country_id,
+            cells.breakdown_name as breakdown,
+            cells.subgroup_id,
+            items.question_id,
+            case
+                when answers.code < {-_LARGEST_CODE} then {MISSING}
+                when recodes.new is not null then recodes.new
+                when items.recoded and answers.code >= 0 then {MISSING}
+                else answers.code
+            end as code,
+            sum(answers.respondents)::bigint as respondents,
+            fsum(answers.sum_of_weights) as sum_of_weights,
+            fsum(answers.sum_of_squared_weights) as sum_of_squared_weights
+        from answers
+        inner join places using (place)
+        inner join items using (item)
+        inner join cells using (breakdown, cell)
+        inner join cell_sizes using (breakdown, place, cell)
+        left join recodes
+            on answers.item = recodes.item and answers.code = recodes.code
+        where cells.subgroup_id = 'all' or cell_sizes.size >= ?
+        group by all
+        """,
+        [division.minimum_cell],
+    )
+
+
+def _store_fieldwork(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        """
+        insert into fieldwork by name
+        select
+            places.wave,
+            places.country_id,
+            min(fieldwork_year) as first_year,
+            max(fieldwork_year) as last_year,
+            string_agg(distinct mode, ', ' order by mode) as mode,
+            max(release) as release,
+            max(doi) as doi,
+            count(*) as respondents,
+            min(weight) as smallest_weight,
+            max(weight) as largest_weight,
+            power(fsum(weight), 2) / fsum(weight * weight) as effective_sample_size
+        from respondents
+        inner join places using (place)
+        group by all
+        """
+    )
+
+
+def _total(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(connection.execute(query).fetchall()[0][0])
