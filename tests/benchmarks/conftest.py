@@ -4,6 +4,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 
@@ -36,26 +37,42 @@ def report() -> Iterator[Report]:
     report = Report()
     yield report
     if report.lines:
-        PAGE.write_text(_page(report), encoding="utf-8")
+        _write_section("Scoring", "tests/benchmarks/scoring.py", engine_version(), report)
         _plot(report)
 
 
-def _page(report: Report) -> str:
+@pytest.fixture(scope="session")
+def ingest_report() -> Iterator[Report]:
+    report = Report()
+    yield report
+    if report.lines:
+        engine = f"DuckDB {version('duckdb')}, pandas {version('pandas')}"
+        _write_section("Reading survey files", "tests/benchmarks/reading.py", engine, report)
+
+
+def _write_section(title: str, source: str, engine: str, report: Report) -> None:
+    """Put a section in the place of the page's own of that title; the others stay."""
+    first, *texts = PAGE.read_text(encoding="utf-8").split("\n## ")
+    sections = {text.splitlines()[0]: text.rstrip() + "\n" for text in texts}
+    sections[title] = _section(title, source, engine, report).rstrip() + "\n"
+    PAGE.write_text("\n## ".join([first, *sections.values()]), encoding="utf-8")
+
+
+def _section(title: str, source: str, engine: str, report: Report) -> str:
     rows = [f"| {measure} | {figure} | {goal} |" for measure, figure, goal in report.lines]
     return "\n".join(
         [
-            "# Benchmark of scoring",
+            title,
             "",
             f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {_processor()}, "
-            f"{default_threads()} threads, {engine_version()}. Every ratio is of two figures taken",
-            "in one run. What each line does stands in `tests/benchmarks/scoring.py`.",
+            f"{default_threads()} threads, {engine}. Every ratio is of two figures taken",
+            f"in one run. What each line does stands in `{source}`.",
             "",
             "| measure | measured | goal |",
             "|---|---|---|",
             *rows,
             "",
             *report.notes,
-            "",
         ]
     )
 
