@@ -107,7 +107,8 @@ def run_load(
     or when the database is held; nothing is lost then.
     """
     earlier = _same_load(load, home)
-    if earlier:
+    # Answers without their survey's questions are loaded once more, to bring these back.
+    if earlier and load.survey_id in instrument.surveys:
         return _report_loaded(load, home, instrument, earlier)
     with replacement_copy(home) as working, open_for_writing(working) as connection:
         create_raw_tables(connection)

@@ -53,6 +53,8 @@ def create_country_codes(
                 "Correct it or remove its rows.",
             )
         by_text = None if text is None else _named(text, instrument, problems)
+        if text is not None and by_text is None:
+            continue
         if by_text and by_number and by_text != by_number:
             problems.refuse(
                 f"has {text} with the number {number}, but {number} is "

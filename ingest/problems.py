@@ -18,6 +18,10 @@ class Problem:
     what: str
     remedy: str
 
+    def __str__(self) -> str:
+        end = "" if self.what.endswith("?") else "."
+        return f"{self.what}{end} {self.remedy}"
+
 
 @dataclass
 class Problems:
@@ -53,10 +57,9 @@ class Problems:
     def raise_refusals(self) -> None:
         """Raise ValuescopeError with every refusal so far, if there are any."""
         if len(self.refusals) == 1:
-            problem = self.refusals[0]
-            raise ValuescopeError(f"{self.path} {problem.what}. {problem.remedy}")
+            raise ValuescopeError(f"{self.path} {self.refusals[0]}")
         if self.refusals:
-            lines = "\n".join(f"  - {p.what}. {p.remedy}" for p in self.refusals)
+            lines = "\n".join(f"  - {problem}" for problem in self.refusals)
             raise ValuescopeError(
                 f"{self.path} has {len(self.refusals)} faults; nothing was loaded.\n{lines}"
             )

@@ -378,14 +378,14 @@ def _check_duplicates(
     same = problems.refuse_rows(
         connection,
         """
-        select country_id, interview, count(*) || ' times'
+        select places.country_id, same_rows.interview, count(*) || ' times'
         from (
-            select *, count(*) over (partition by hash(repeats)) as copies
+            select place, interview, count(*) over (partition by hash(repeats)) as copies
             from repeats
-        ) as repeats
+        ) as same_rows
         inner join places using (place)
-        where copies > 1
-        group by country_id, wave, interview
+        where same_rows.copies > 1
+        group by places.country_id, places.wave, same_rows.interview
         order by all
         """,
         f"has the same respondent more than once (same {file.layout.interview}, same answers)",

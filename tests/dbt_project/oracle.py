@@ -58,7 +58,10 @@ def human_cells(
         shares = weight / weight.sum()
         mean = shares @ score
         error = np.nan
-        if best["has_counts"] and count > 1:
+        if not best["has_counts"]:
+            # The build's default: a thousand respondents whom nobody counted.
+            error = np.sqrt((shares * (score - mean) ** 2).sum() / (1000 - 1))
+        elif count > 1:
             error = np.sqrt(
                 count / (count - 1) * (squared * (score - mean) ** 2).sum() / weight.sum() ** 2
             )

@@ -87,7 +87,7 @@ def add_load(
     for column in ("respondents", "sum_of_squared_weights"):
         if column not in rows:
             rows[column] = None
-    years = rows[["load_id", "wave", "country_id", "question_id"]].drop_duplicates()
+    years = rows[["load_id", "wave", "country_id"]].drop_duplicates()
     years = years.assign(first_year=2017, last_year=2019)
     home.path.mkdir(parents=True, exist_ok=True)
     connection = open_for_writing(home.database)

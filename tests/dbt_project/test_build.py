@@ -36,8 +36,10 @@ MARTS = {
     "agg_country_correlations",
     "agg_question_correlations",
     "dim_categories",
+    "dim_citations",
     "dim_choices",
     "dim_countries",
+    "dim_fieldwork",
     "dim_models",
     "dim_populations",
     "dim_prompts",
@@ -61,8 +63,10 @@ def test_nothing_loaded_and_nothing_scored_builds_empty_marts(
         count = read(home, f"select count(*) as n from marts.{mart}")["n"].item()
         is_instrument = mart in {
             "dim_categories",
+    "dim_citations",
             "dim_choices",
             "dim_countries",
+    "dim_fieldwork",
             "dim_questions",
             "dim_surveys",
         }

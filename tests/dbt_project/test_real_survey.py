@@ -97,8 +97,19 @@ def test_the_human_side_alone_gives_the_same_baseline(home: Home) -> None:
         assert blind[country_id] == pytest.approx(expected, abs=1e-9)
 
 
-def test_shares_without_counts_have_no_sampling_error(home: Home) -> None:
-    human = read(home, "select * from marts.fct_human_mean_scores")
-    assert human["human_standard_error"].isna().all()
+def test_shares_without_counts_have_the_error_of_an_assumed_sample_and_say_so(home: Home) -> None:
+    human = read(
+        home,
+        "select human_mean_score is null as unscaled, human_standard_error is null as errorless, "
+        "coalesce(standard_error_basis, 'none') as basis, effective_sample_size is null as "
+        "uncounted, count(*) as cells from marts.fct_human_mean_scores group by all order by all",
+    )
+    assert human["uncounted"].all()
+    assert (human["unscaled"] == human["errorless"]).all()
+    assert set(human.loc[~human["unscaled"], "basis"]) == {"assumed_respondents"}
     mart = read(home, "select * from marts.agg_country_correlations")
-    assert mart["noise_ceiling"].isna().all()
+    assert set(mart.loc[mart["noise_ceiling"].notna(), "human_error_basis"]) == {
+        "assumed_respondents"
+    }
+    (population,) = read(home, "select assumed_respondents from marts.dim_populations").to_numpy()
+    assert population[0] == 1000

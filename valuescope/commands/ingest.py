@@ -240,7 +240,7 @@ def _print_check(file: FileReport) -> None:
     if file.refusals:
         console.print(f"\nCannot be loaded, {len(file.refusals)} faults:")
         for problem in file.refusals:
-            console.print(f"  - The file {problem.what}. {problem.remedy}", soft_wrap=True)
+            console.print(f"  - The file {problem}", soft_wrap=True)
     countries = Table(title="Countries", title_justify="left")
     for column in ("country", "wave", "respondents", "effective", "weights", "years", "mode"):
         countries.add_column(column)

@@ -72,8 +72,10 @@ cells as (
             'sum_of_weights',
             'sum_of_squared_weights',
         ) }} as counted_standard_error,
-        {{ assumed_standard_error('choice_score', 'human_mean_score', 'human_share') }}
-            as assumed_standard_error
+        case
+            when count(respondents) = 0
+                then {{ assumed_standard_error('choice_score', 'human_mean_score', 'human_share') }}
+        end as assumed_standard_error
     from scored
     group by all
 
