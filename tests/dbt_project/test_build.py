@@ -63,10 +63,9 @@ def test_nothing_loaded_and_nothing_scored_builds_empty_marts(
         count = read(home, f"select count(*) as n from marts.{mart}")["n"].item()
         is_instrument = mart in {
             "dim_categories",
-    "dim_citations",
+            "dim_citations",
             "dim_choices",
             "dim_countries",
-    "dim_fieldwork",
             "dim_questions",
             "dim_surveys",
         }
