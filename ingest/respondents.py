@@ -32,8 +32,6 @@ _WAVE_LABELS = {
     "2010": 6,
     "2017": 7,
 }
-# Modes of interview in the wave 7 file.
-_MODES = {"1": "CAPI", "2": "PAPI", "3": "CATI", "4": "CAWI", "5": "mail"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ def read_respondents(
     be read at all.
     """
     source = file.source
+    _check_value_labels(file, instrument, problems)
     expressions = {
         item.question_id: _code(connection, item, source, instrument) for item in file.items
     }
@@ -81,6 +80,27 @@ def read_respondents(
     _store_marginals(connection, file, division, problems)
     _store_fieldwork(connection)
     return Findings(rows_read=read, columns_ignored=file.ignored_columns())
+
+
+def _check_value_labels(file: RespondentFile, instrument: Instrument, problems: Problems) -> None:
+    """A label that belongs to another code of the question: the scale may run the other way."""
+    wrong = []
+    for item in file.items:
+        question = instrument.questions.get(item.question_id)
+        labels = file.source.value_labels.get(item.column, {})
+        if question is None or not labels:
+            continue
+        known = codes_of_labels(question)
+        for code, label in sorted(labels.items()):
+            meant = code_of_label(label, known)
+            stored = code if item.recodes is None else item.recodes.get(code)
+            if code >= 0 and meant is not None and stored is not None and meant != stored:
+                wrong.append(f"{item.column} {code} is {label!r}, which is {meant} of the question")
+    if wrong:
+        problems.refuse(
+            f"labels codes in another way than the instrument: {listed(wrong)}",
+            "The scales may have been turned round; load the survey's own edition.",
+        )
 
 
 def _read_rows(
@@ -147,13 +167,13 @@ def _wave(source: Source, column: str | None) -> str:
 def _mode(source: Source, column: str | None) -> str:
     if column is None or source.has_labels:
         return source.text(column)
-    labels = source.value_labels.get(column) or {int(code): m for code, m in _MODES.items()}
+    labels = source.value_labels.get(column, {})
     cases = " ".join(
         f"when '{code}' then '{label.replace(chr(39), chr(39) * 2)}'"
         for code, label in labels.items()
     )
     text = source.text(column)
-    return f"case {text} {cases} else 'mode ' || {text} end" if cases else text
+    return f"case {text} {cases} else 'code ' || {text} end" if cases else f"'code ' || {text}"
 
 
 def _trait(source: Source, trait: Trait, columns: Sequence[TraitColumn]) -> str:

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import pyreadstat
 import pytest
 
 from ingest import check_file, load_file
@@ -56,6 +57,8 @@ def test_a_file_with_ten_defects_is_told_all_of_them_at_once(
     tmp_path: Path, home: Home, instrument: Instrument
 ) -> None:
     def spoil(rows: list[dict[str, str]]) -> None:
+        for row in rows:
+            row["Q1"] = "4"
         rows[0]["A_WAVE"] = "6"
         rows[1]["B_COUNTRY_ALPHA"] = "JAP"
         rows[2]["B_COUNTRY"] = "840"
@@ -68,8 +71,6 @@ def test_a_file_with_ten_defects_is_told_all_of_them_at_once(
         rows[10]["B_COUNTRY_ALPHA"] = rows[10]["B_COUNTRY"] = ""
         rows[11]["Q57"] = "7"
         rows[12]["Q57"] = ""
-        for row in rows[20:]:
-            row["Q1"] = "4"
 
     report = check_file(edited(tmp_path / "spoilt.csv", spoil), home, instrument)
 
@@ -118,7 +119,7 @@ def test_the_report_of_a_good_file_describes_it(
     assert report.dois == ("doi.org/10.14281/18241.24",)
     assert [c.country_id for c in report.countries] == ["JPN", "USA"]
     japan = report.countries[0]
-    assert (japan.respondents, japan.mode, japan.question_count) == (30, "PAPI", 3)
+    assert (japan.respondents, japan.mode, japan.question_count) == (30, "code 2", 3)
     assert (japan.smallest_weight, japan.largest_weight) == (1, 1)
     assert japan.effective_sample_size == pytest.approx(30)
     assert report.questions == ("Q1", "Q57", "Q181")
@@ -251,3 +252,52 @@ def test_an_earlier_waves_own_file_is_named_for_what_it_is(
 
     with pytest.raises(ValuescopeError, match=r"single earlier wave \(columns V1, V2, V4, V258\)"):
         check_file(tmp_path / "wave6.csv", home, instrument)
+
+
+def test_labels_that_contradict_the_instrument_are_refused(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    path = files.write_sav(SURVEY, tmp_path / "survey.sav")
+    frame, described = pyreadstat.read_sav(path, user_missing=True)
+    labels = described.variable_value_labels
+    turned = {5 - code: label for code, label in labels["Q1"].items() if code > 0}
+    pyreadstat.write_sav(frame, path, variable_value_labels=labels | {"Q1": turned})
+
+    report = check_file(path, home, instrument)
+
+    assert [p.what for p in report.refusals] == [
+        "labels codes in another way than the instrument: "
+        "Q1 1 is 'Not at all important', which is 4 of the question, "
+        "Q1 2 is 'Not very important', which is 3 of the question, "
+        "Q1 3 is 'Rather important', which is 2 of the question, "
+        "Q1 4 is 'Very important', which is 1 of the question"
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["sav", "dta"])
+def test_a_statistics_file_cut_in_the_middle_is_refused(
+    suffix: str, tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    write = files.write_sav if suffix == "sav" else files.write_dta
+    path = write(SURVEY, tmp_path / f"survey.{suffix}")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+
+    with pytest.raises(ValuescopeError, match=r"cut off"):
+        load_file(path, home, instrument)
+    assert not home.database.exists()
+
+
+def test_labels_that_match_no_option_are_listed_with_the_nearest(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    people = tuple(person for person in SURVEY.respondents if person.country_id == "JPN")
+    survey = files.Survey(people, SURVEY.questions)
+    path = files.write_excel(survey, tmp_path / "japan.xlsx", dirt=["", " indeed"])
+
+    report = check_file(path, home, instrument)
+
+    (problem,) = report.refusals
+    assert problem.what.startswith("has labels that match no option: ")
+    assert "Q1 'Very important indeed'" in problem.what
+    assert "nearest 'Very important' (code 1)" in problem.what
