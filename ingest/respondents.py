@@ -62,7 +62,17 @@ def read_respondents(
         item.question_id: _code(connection, item, source, instrument) for item in file.items
     }
     with reading(source.path):
-        _read_rows(connection, file, division, expressions)
+        _read_rows(connection, file, division, _quick_where_possible(file, expressions))
+        unclear = _columns_with_nulls(connection, file)
+        if unclear:
+            connection.execute("drop table respondents")
+            quick = _quick_where_possible(file, expressions)
+            _read_rows(
+                connection,
+                file,
+                division,
+                {name: expressions[name] if name in unclear else quick[name] for name in quick},
+            )
     read = _total(connection, "select count(*) from respondents")
     if not read:
         raise ValuescopeError(f"{source.path} has a header but no respondents. Download it again.")
@@ -101,6 +111,31 @@ def _check_value_labels(file: RespondentFile, instrument: Instrument, problems: 
             f"labels codes in another way than the instrument: {listed(wrong)}",
             "The scales may have been turned round; load the survey's own edition.",
         )
+
+
+def _quick_where_possible(
+    file: RespondentFile, expressions: Mapping[str, str]
+) -> Mapping[str, str]:
+    source = file.source
+    return {
+        item.question_id: expressions[item.question_id]
+        if source.has_labels or item.column in source.numbers
+        else _quick_code(item, source)
+        for item in file.items
+    }
+
+
+def _columns_with_nulls(
+    connection: duckdb.DuckDBPyConnection, file: RespondentFile
+) -> frozenset[str]:
+    """The questions with answers that the quick way could not read: blank ones or no codes."""
+    if not file.items:
+        return frozenset()
+    counts = ", ".join(f'count(*) - count("{item.question_id}")' for item in file.items)
+    nulls = connection.execute(f"select {counts} from respondents").fetchall()[0]
+    return frozenset(
+        item.question_id for item, count in zip(file.items, nulls, strict=True) if count
+    )
 
 
 def _read_rows(
@@ -214,17 +249,21 @@ def _code(
             f"case when {raw} is null then {_BLANK} when {whole} then cast({raw} as integer) "
             f"else {_BAD} end"
         )
-    # A cast to integer would round 1.5; only texts with a decimal sign take the slow way.
     number = source.number(item.column)
-    slow = (
-        f"if({number} = floor({number}) and abs({number}) <= {_LARGEST_CODE}, "
-        f"cast({number} as integer), null)"
-    )
-    signs = " or ".join(f"contains({raw}, '{sign}')" for sign in (".", ",", "e", "E"))
     return (
-        f"coalesce(case when {signs} then {slow} else try_cast({raw} as integer) end, "
-        f"if({source.text(item.column)} is null, {_BLANK}, {_BAD}))"
+        f"case when {source.text(item.column)} is null then {_BLANK} "
+        f"when {number} = floor({number}) and abs({number}) <= {_LARGEST_CODE} "
+        f"then cast({number} as integer) else {_BAD} end"
     )
+
+
+def _quick_code(item: Item, source: Source) -> str:
+    """SQL for the code in a text column, null where it takes a closer look, and quick.
+
+    It names the column once: what an expression names twice DuckDB computes for every row. A
+    decimal keeps the fraction that a cast to integer would round away.
+    """
+    return f"try_cast({source.raw(item.column)} as decimal(9, 3))"
 
 
 def _code_of_labels(
@@ -495,7 +534,8 @@ def _count_answers(
     connection.execute(
         """
         create temp table answers (
-            breakdown utinyint, item usmallint, place usmallint, cell usmallint, code integer,
+            breakdown utinyint, item usmallint, place usmallint, cell usmallint,
+            answer decimal(18, 3),
             respondents bigint, sum_of_weights double, sum_of_squared_weights double
         )
         """
@@ -516,6 +556,10 @@ def _count_answers(
                 for index, item in enumerate(file.items)
             )
         )
+    connection.execute("alter table answers add column code integer")
+    connection.execute(
+        f"update answers set code = if(answer = floor(answer), cast(answer as integer), {_BAD})"
+    )
 
 
 def _check_answers(
