@@ -38,7 +38,7 @@ unit: dev $(STAMP)/demo $(STAMP)/test-models
 	$(BIN)/pytest
 
 bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
-	$(BIN)/pytest tests/benchmarks -m benchmark
+	CMAKE_ARGS="$$(cat $(STAMP)/cmake-args)" $(BIN)/pytest tests/benchmarks -m benchmark
 
 reference: setup $(STAMP)/demo $(STAMP)/test-models $(REFERENCE_VENV)/installed ## Compute the tests' reference anew with PyTorch
 	$(BIN)/python -m tests.scorer.reference.cells $(REFERENCE_VENV)/cells.json

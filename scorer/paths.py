@@ -110,7 +110,7 @@ def context_size(longest: TokenisedCell, numerics: Numerics, model: Model, path:
             f"{model.name} was trained for {model.description.context_length}. Leave the question "
             "out, use a shorter --template, or choose a model with a longer context."
         )
-    # The longest text in characters need not be the longest in tokens.
+    # Another country's name may take more tokens than the longest one.
     needed = length + length // 4 + numerics.batch_size
     if path == "copies":
         needed += 8 * length

@@ -301,14 +301,18 @@ class _Run:
         )
 
     def _longest_cell(self) -> TokenisedCell:
-        """The cell of the longest text, by characters."""
+        """The cell with the most tokens, of each question that for the longest name of a place.
 
-        def length(place: tuple[Question, Country | None]) -> int:
-            prompt = render_prompt(*place, self._design)
-            return len(prompt.text) + max(len(answer.text) for answer in prompt.answers)
+        Every question is tokenised, because the longest text need not be the longest in tokens.
+        """
 
-        cells = ((question, place) for question, places in self._asked for place in places)
-        return self._tokenise(*max(cells, key=length))
+        def characters(place: Country | None) -> int:
+            return 0 if place is None else len(place.name)
+
+        cells = self._tokenisers.map(
+            lambda asked: self._tokenise(asked[0], max(asked[1], key=characters)), self._asked
+        )
+        return max(cells, key=lambda cell: max(len(a.token_ids) for a in cell.answers))
 
     def _probe_cells(self) -> list[TokenisedCell]:
         """A few cells of the question that is scored fastest."""

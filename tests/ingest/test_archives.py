@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ingest import archives, load_file
-from tests.ingest.survey_files import zipped
+from tests.ingest.survey_files import Respondent, Survey, write_excel, zipped
 from warehouse.errors import ValuescopeError
-from warehouse.home import Home
+from warehouse.home import CLONE, Home
 from warehouse.instrument import Instrument
 
 GOOD = "iso3,variable,code,share\nJPN,Q57,1,0.25\nJPN,Q57,2,0.75\n"
@@ -101,3 +101,29 @@ def test_a_member_of_a_plain_file_is_refused(
 ) -> None:
     with pytest.raises(ValuescopeError, match="no ZIP archive"):
         load_file(shares, home, instrument, member="shares.csv")
+
+
+def test_a_workbook_in_an_archive_is_a_workbook(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    person = Respondent("JPN", 7, 2019, 1.0, 1, None, 1, 30, 1, 1, {"Q1": 1})
+    workbook = write_excel(Survey((person,), ("Q1",)), tmp_path / "japan.xlsx")
+
+    report = load_file(zipped(workbook), home, instrument)
+
+    assert (report.file.format_id, report.file.country_ids) == ("wvs7_excel", ("JPN",))
+
+
+def test_a_survey_of_ones_own_may_come_as_archive(home: Home, instrument: Instrument) -> None:
+    folder = CLONE / "docs" / "examples" / "neighbours"
+    archive = home.path.parent / "neighbours.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in folder.iterdir():
+            file.write(path, f"neighbours/{path.name}")
+
+    packed = load_file(archive, home, instrument)
+    plain = load_file(folder, Home(home.path.parent / "other"), instrument)
+
+    assert packed.file.survey_id == plain.file.survey_id == "neighbours"
+    assert packed.file.countries == plain.file.countries
+    assert packed.file.marginal_count == plain.file.marginal_count

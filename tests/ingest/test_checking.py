@@ -301,3 +301,43 @@ def test_labels_that_match_no_option_are_listed_with_the_nearest(
     assert problem.what.startswith("has labels that match no option: ")
     assert "Q1 'Very important indeed'" in problem.what
     assert "nearest 'Very important' (code 1)" in problem.what
+
+
+def test_a_question_that_nobody_answered_is_told_and_is_no_distribution_of_zeros(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    def silence(rows: list[dict[str, str]]) -> None:
+        for row in rows:
+            row["Q57"] = "-2"
+
+    file = edited(tmp_path / "silent.csv", silence)
+
+    assert check_file(file, home, instrument).questions_unanswered == ("Q57",)
+    load_file(file, home, instrument)
+    assert query("select distinct code from raw.human_marginals where question_id = 'Q57'") == [
+        (-2,)
+    ]
+
+
+def test_a_whole_number_with_a_fraction_is_no_code(
+    tmp_path: Path, home: Home, instrument: Instrument
+) -> None:
+    def halve(rows: list[dict[str, str]]) -> None:
+        rows[0]["Q57"], rows[1]["Q57"], rows[2]["Q57"] = "1.5", "2.0", ".5"
+
+    report = check_file(edited(tmp_path / "halves.csv", halve), home, instrument)
+
+    assert [p.what for p in report.refusals] == [
+        "has answers that are not whole numbers: Q57 .5 1 times, Q57 1.5 1 times"
+    ]
+
+
+def test_missing_values_as_r_writes_them_are_blank(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    def lose(rows: list[dict[str, str]]) -> None:
+        rows[0]["Q57"] = "NA"
+
+    load_file(edited(tmp_path / "from_r.csv", lose), home, instrument)
+
+    assert query("select code from raw.human_marginals where code < 0") == [(-5,)]
