@@ -5,21 +5,24 @@ from dataclasses import dataclass
 
 import duckdb
 
+from ingest.answers import BAD, LARGEST_CODE, MISSING, code, quick_code
 from ingest.breakdowns import EVERYBODY, Breakdown, Trait
-from ingest.labels import code_of_label, codes_of_labels, nearest_label
-from ingest.layouts import Item, RespondentFile, TraitColumn
+from ingest.layouts import RespondentFile, TraitColumn
 from ingest.names import create_country_codes
 from ingest.problems import Problems, listed
 from ingest.report import Findings
+from ingest.respondent_checks import (
+    check_answers,
+    check_duplicates,
+    check_rows,
+    check_value_labels,
+    check_waves,
+    warn_of_size,
+)
 from ingest.sources import Source, reading
 from warehouse.errors import ValuescopeError
 from warehouse.instrument import Instrument
 
-MISSING = -5
-# Stand for a blank answer and for one that is no code, until both are dealt with.
-_BLANK, _BAD = -2147483001, -2147483002
-_LARGEST_CODE = 2000000000
-_ROWS = "count(*) || if(count(*) = 1, ' row', ' rows')"
 _UNWEIGHTED_LABEL = "no weighting"
 _WAVE_LABELS = {
     "1981": 1,
@@ -57,9 +60,9 @@ def read_respondents(
     be read at all.
     """
     source = file.source
-    _check_value_labels(file, instrument, problems)
+    check_value_labels(file, instrument, problems)
     expressions = {
-        item.question_id: _code(connection, item, source, instrument) for item in file.items
+        item.question_id: code(connection, item, source, instrument) for item in file.items
     }
     with reading(source.path):
         _read_rows(connection, file, division, _quick_where_possible(file, expressions))
@@ -76,41 +79,21 @@ def read_respondents(
     read = _total(connection, "select count(*) from respondents")
     if not read:
         raise ValuescopeError(f"{source.path} has a header but no respondents. Download it again.")
-    _check_waves(connection, file, problems)
+    check_waves(connection, file, problems)
     if division.wave is not None:
         _keep_wave(connection, division.wave, problems)
-    _check_rows(connection, file, division, problems)
+    check_rows(connection, file, division.is_weighted, problems)
     _name_places(connection, file, instrument, problems)
-    _check_duplicates(connection, file, problems)
-    _warn_of_size(connection, file, read, problems)
+    check_duplicates(connection, file, problems)
+    warn_of_size(connection, file, read, problems)
     if any(breakdown.split is not None for breakdown in division.breakdowns):
         _draw_halves(connection, file, division, problems)
     _count_answers(connection, file, division)
-    _check_answers(connection, file, instrument, expressions, problems)
+    check_answers(connection, file, instrument, expressions, problems)
+    _check_recodes(connection, file, problems)
     _store_marginals(connection, file, division, problems)
     _store_fieldwork(connection)
     return Findings(rows_read=read, columns_ignored=file.ignored_columns())
-
-
-def _check_value_labels(file: RespondentFile, instrument: Instrument, problems: Problems) -> None:
-    """A label that belongs to another code of the question: the scale may run the other way."""
-    wrong = []
-    for item in file.items:
-        question = instrument.questions.get(item.question_id)
-        labels = file.source.value_labels.get(item.column, {})
-        if question is None or not labels:
-            continue
-        known = codes_of_labels(question)
-        for code, label in sorted(labels.items()):
-            meant = code_of_label(label, known)
-            stored = code if item.recodes is None else item.recodes.get(code)
-            if code >= 0 and meant is not None and stored is not None and meant != stored:
-                wrong.append(f"{item.column} {code} is {label!r}, which is {meant} of the question")
-    if wrong:
-        problems.refuse(
-            f"labels codes in another way than the instrument: {listed(wrong)}",
-            "The scales may have been turned round; load the survey's own edition.",
-        )
 
 
 def _quick_where_possible(
@@ -120,7 +103,7 @@ def _quick_where_possible(
     return {
         item.question_id: expressions[item.question_id]
         if source.has_labels or item.column in source.numbers
-        else _quick_code(item, source)
+        else quick_code(item, source)
         for item in file.items
     }
 
@@ -236,82 +219,6 @@ def _trait(source: Source, trait: Trait, columns: Sequence[TraitColumn]) -> str:
     )
 
 
-def _code(
-    connection: duckdb.DuckDBPyConnection, item: Item, source: Source, instrument: Instrument
-) -> str:
-    """SQL for the code in a question's column, or what stands for a blank or a bad answer."""
-    raw = source.raw(item.column)
-    if source.has_labels:
-        return _code_of_labels(connection, item, source, instrument)
-    if item.column in source.numbers:
-        whole = f"{raw} = floor({raw}) and abs({raw}) <= {_LARGEST_CODE}"
-        return (
-            f"case when {raw} is null then {_BLANK} when {whole} then cast({raw} as integer) "
-            f"else {_BAD} end"
-        )
-    number = source.number(item.column)
-    return (
-        f"case when {source.text(item.column)} is null then {_BLANK} "
-        f"when {number} = floor({number}) and abs({number}) <= {_LARGEST_CODE} "
-        f"then cast({number} as integer) else {_BAD} end"
-    )
-
-
-def _quick_code(item: Item, source: Source) -> str:
-    """SQL for the code in a text column, null where it takes a closer look, and quick.
-
-    It names the column once: what an expression names twice DuckDB computes for every row. A
-    decimal keeps the fraction that a cast to integer would round away.
-    """
-    return f"try_cast({source.raw(item.column)} as decimal(9, 3))"
-
-
-def _code_of_labels(
-    connection: duckdb.DuckDBPyConnection, item: Item, source: Source, instrument: Instrument
-) -> str:
-    text = source.text(item.column)
-    question = instrument.questions.get(item.question_id)
-    if question is None:
-        return f"coalesce(try_cast({text} as integer), if({text} is null, {_BLANK}, {_BAD}))"
-    known = codes_of_labels(question)
-    labels = connection.execute(
-        f"select distinct {text} as label from {source.rows(())} where label is not null"
-    ).fetchall()
-    if all(label.lstrip("-").isdigit() for (label,) in labels):
-        return f"coalesce(try_cast({text} as integer), {_BLANK})"
-    cases = []
-    for (label,) in labels:
-        code = code_of_label(label, known)
-        if code is not None:
-            quoted = label.replace("'", "''")
-            cases.append(f"when '{quoted}' then {code}")
-    known_labels = f"case {text} {' '.join(cases)} end" if cases else "cast(null as integer)"
-    return f"coalesce({known_labels}, if({text} is null, {_BLANK}, {_BAD}))"
-
-
-def _check_waves(
-    connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
-) -> None:
-    layout = file.layout
-    if layout.only_wave is not None:
-        problems.refuse_rows(
-            connection,
-            f"select wave_text, {_ROWS} from respondents "
-            f"where wave is distinct from {layout.only_wave} group by wave_text order by all",
-            f"has rows whose {layout.wave} is not {layout.only_wave}",
-            f"Load the wave {layout.only_wave} file; files of other waves use other question "
-            "numbers.",
-        )
-        return
-    problems.refuse_rows(
-        connection,
-        f"select wave_text, {_ROWS} from respondents "
-        "where wave is null or not wave between 1 and 99 group by wave_text order by all",
-        f"has rows whose {layout.wave} is not a wave",
-        "Download the file again.",
-    )
-
-
 def _keep_wave(connection: duckdb.DuckDBPyConnection, wave: int, problems: Problems) -> None:
     waves = connection.execute(
         "select distinct wave from respondents where wave is not null order by all"
@@ -322,51 +229,6 @@ def _keep_wave(connection: duckdb.DuckDBPyConnection, wave: int, problems: Probl
             f"{listed(str(found) for (found,) in waves)}. Choose one of these with --wave."
         )
     connection.execute("delete from respondents where wave is distinct from ?", [wave])
-
-
-def _check_rows(
-    connection: duckdb.DuckDBPyConnection,
-    file: RespondentFile,
-    division: Division,
-    problems: Problems,
-) -> None:
-    layout = file.layout
-    problems.refuse_rows(
-        connection,
-        f"select {_ROWS} from respondents where coalesce(country_text, number_text) is null "
-        "having count(*) > 0",
-        f"has rows with a blank {layout.country[0]}",
-        "The file may have been cut off; download it again.",
-    )
-    problems.refuse_rows(
-        connection,
-        f"select year_text, {_ROWS} from respondents "
-        "where fieldwork_year is null or not fieldwork_year between 1980 and 2100 "
-        "group by year_text order by all",
-        f"has rows whose {layout.year} is not a year",
-        "Download the file again.",
-    )
-    if not division.is_weighted:
-        return
-    problems.refuse_rows(
-        connection,
-        f"""
-        select
-            case
-                when weight_text is null then 'missing'
-                when weight is null or not isfinite(weight) then 'not a number'
-                when weight < 0 then 'negative'
-                else 'zero'
-            end as problem,
-            {_ROWS}
-        from respondents
-        where weight is null or not isfinite(weight) or weight <= 0
-        group by problem
-        order by all
-        """,
-        f"has unusable weights in {layout.weight}",
-        "Correct them, or load the file with --weighting unweighted.",
-    )
 
 
 def _name_places(
@@ -417,61 +279,6 @@ def _name_places(
             and respondents.number_text is not distinct from found.number_text
         """
     )
-
-
-def _check_duplicates(
-    connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
-) -> None:
-    """A row that comes twice counts somebody twice; a number that comes twice may be a slip."""
-    repeated = (
-        "select place, interview from respondents where interview is not null "
-        "group by place, interview having count(*) > 1"
-    )
-    again = _total(connection, f"select count(*) from ({repeated})")
-    if not again:
-        return
-    connection.execute(
-        "create temp table repeats as select respondents.* from respondents "
-        f"semi join ({repeated}) as twice using (place, interview)"
-    )
-    same = problems.refuse_rows(
-        connection,
-        """
-        select places.country_id, same_rows.interview, count(*) || ' times'
-        from (
-            select place, interview, count(*) over (partition by hash(repeats)) as copies
-            from repeats
-        ) as same_rows
-        inner join places using (place)
-        where same_rows.copies > 1
-        group by places.country_id, places.wave, same_rows.interview
-        order by all
-        """,
-        f"has the same respondent more than once (same {file.layout.interview}, same answers)",
-        "Remove the repeated rows.",
-    )
-    if not same:
-        problems.warn(
-            f"{again} values of {file.layout.interview} come more than once within a country and "
-            "wave, with different answers; all these respondents were counted."
-        )
-
-
-def _warn_of_size(
-    connection: duckdb.DuckDBPyConnection, file: RespondentFile, read: int, problems: Problems
-) -> None:
-    """Whoever has a part of a release may not know it."""
-    releases = connection.execute(
-        "select distinct release from respondents where release is not null"
-    ).fetchall()
-    if len(releases) != 1:
-        return
-    whole = file.layout.release_sizes.get(str(releases[0][0]).split("-")[0].split(".")[0].strip())
-    if whole is not None and read != whole:
-        problems.warn(
-            f"Release {releases[0][0]} has {whole} respondents, this file {read}: it is a "
-            "selection or was cut off."
-        )
 
 
 def _draw_halves(
@@ -558,77 +365,7 @@ def _count_answers(
         )
     connection.execute("alter table answers add column code integer")
     connection.execute(
-        f"update answers set code = if(answer = floor(answer), cast(answer as integer), {_BAD})"
-    )
-
-
-def _check_answers(
-    connection: duckdb.DuckDBPyConnection,
-    file: RespondentFile,
-    instrument: Instrument,
-    expressions: Mapping[str, str],
-    problems: Problems,
-) -> None:
-    counted = connection.execute(
-        "select item, code, sum(respondents) from answers where breakdown = 0 "
-        f"and code in ({_BLANK}, {_BAD}) group by item, code order by all"
-    ).fetchall()
-    bad = [file.items[item] for item, code, _ in counted if code == _BAD]
-    if bad:
-        _refuse_answers(connection, file, bad, instrument, expressions, problems)
-    blank = [(file.items[item].question_id, count) for item, code, count in counted if code != _BAD]
-    if blank:
-        total = sum(count for _, count in blank)
-        problems.warn(
-            f"{total} blank answers ({listed([q for q, _ in blank])}) were stored as missing "
-            f"(code {MISSING})."
-        )
-    _check_recodes(connection, file, problems)
-
-
-def _refuse_answers(
-    connection: duckdb.DuckDBPyConnection,
-    file: RespondentFile,
-    items: Sequence[Item],
-    instrument: Instrument,
-    expressions: Mapping[str, str],
-    problems: Problems,
-) -> None:
-    """Name the answers that are no codes, or the labels that no option has."""
-    source = file.source
-    relation = source.rows(
-        [
-            column
-            for item in file.items
-            for column in (item.column, source.find(file.layout.country[0]))
-            if column is not None
-        ]
-    )
-    found = connection.execute(
-        " union all ".join(
-            f"select '{item.question_id}' as question, {source.text(item.column)} as answer, "
-            f"count(*) as times from {relation} "
-            f"where {expressions[item.question_id]} = {_BAD} group by all"
-            for item in items
-        )
-    ).fetchall()
-    if source.has_labels:
-        shown = []
-        for question_id, answer, times in sorted(found):
-            question = instrument.questions.get(question_id)
-            near = f", nearest {nearest_label(answer, question)}" if question else ""
-            shown.append(f"{question_id} {answer!r} {times} times{near}")
-        problems.refuse(
-            f"has labels that match no option: {listed(shown)}",
-            "Correct them, or load the edition that has codes instead of labels.",
-        )
-        return
-    shown = [
-        f"{question_id} {answer} {times} times" for question_id, answer, times in sorted(found)
-    ]
-    problems.refuse(
-        f"has answers that are not whole numbers: {listed(shown)}",
-        "Load the edition that has codes instead of labels.",
+        f"update answers set code = if(answer = floor(answer), cast(answer as integer), {BAD})"
     )
 
 
@@ -726,7 +463,7 @@ def _store_marginals(
             cells.subgroup_id,
             items.question_id,
             case
-                when answers.code < {-_LARGEST_CODE} then {MISSING}
+                when answers.code < {-LARGEST_CODE} then {MISSING}
                 when recodes.new is not null then recodes.new
                 when items.recoded and answers.code >= 0 then {MISSING}
                 else answers.code

@@ -289,6 +289,16 @@ def test_tree_and_sequence_rows_tell_themselves_apart(run: Run, home: Home) -> N
     assert by_path[0] == pytest.approx(by_path[1], abs=0.7)
 
 
+def test_a_question_with_more_tokens_than_the_longest_text_has_room(run: Run) -> None:
+    # 900 letters of common words take fewer tokens than 150 signs of a script the model hardly met.
+    wordy = replace(run.questions[0], wording="How important is family in your life? " * 24)
+    dense = replace(run.questions[1], wording="家族は大切ですか" * 40)
+
+    for path in ("tree", "sequence"):
+        summary = replace(run, home=Home(run.home.path / path), questions=[wordy, dense])(path=path)
+        assert summary.cells_scored == 4
+
+
 def test_progress_ends_at_all_planned_cells(run: Run) -> None:
     seen: list[tuple[int, int]] = []
     run(on_progress=lambda done, planned: seen.append((done, planned)))
