@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-import openpyxl  # type: ignore[import-untyped]
+import openpyxl
 import pandas as pd
 import pyreadstat
 
