@@ -147,9 +147,13 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
     original = file
     file, notes = _as_utf8(path, file, head, work)
     header = read_head(file).removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
-    line = header.splitlines()[0] if header.strip() else ""
+    line, *rows = header.splitlines() if header.strip() else [""]
     delimiter = max(_DELIMITERS, key=line.count)
     columns = tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter), []))
+    first = next(csv.reader(rows[:1], delimiter=delimiter), [])
+    if len(first) == len(columns) + 1 and not first[-1]:
+        # Single-country files end every row, but not the header, with a delimiter.
+        columns = (*columns, "")
     folded = [name.casefold() for name in columns]
     repeated = sorted({name for name in columns if folded.count(name.casefold()) > 1})
     if repeated:

@@ -1,9 +1,11 @@
 """The official wave 7 file: respondents in, weighted marginals out."""
 
 import csv
+import re
 import tempfile
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -148,6 +150,43 @@ def test_whole_numbers_written_as_decimals_are_the_same_codes(
 
     with open_for_reading(decimals_home) as connection:
         assert connection.execute(MARGINALS).fetchall() == as_integers
+
+
+def test_rows_may_end_with_a_delimiter(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    header, *rows = RESPONDENTS.read_text().splitlines()
+    text = "\n".join([header, *(f"{row}," for row in rows)])
+    (tmp_path / "trailing.csv").write_text(text + "\n")
+
+    load_file(tmp_path / "trailing.csv", home, instrument)
+    trailing = query(MARGINALS)
+
+    plain = Home(tmp_path / "plain")
+    load_file(RESPONDENTS, plain, instrument)
+    with open_for_reading(plain) as connection:
+        assert connection.execute(MARGINALS).fetchall() == trailing
+
+
+def test_a_workbook_may_hold_codes(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    with RESPONDENTS.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    book = openpyxl.Workbook()
+    book.active.title = "Data"
+    book.active.append([f"{name}: what it is about" for name in header])
+    for row in rows:
+        book.active.append([float(c) if re.fullmatch(r"-?[\d.]+", c) else c for c in row])
+    book.save(tmp_path / "codes.xlsx")
+
+    load_file(tmp_path / "codes.xlsx", home, instrument)
+    codes = query(MARGINALS)
+
+    plain = Home(tmp_path / "plain")
+    load_file(RESPONDENTS, plain, instrument)
+    with open_for_reading(plain) as connection:
+        assert connection.execute(MARGINALS).fetchall() == codes
 
 
 CODES = st.sampled_from([-5, -4, -2, -1, 0, 1, 2, 3, 4, 10, 77])
