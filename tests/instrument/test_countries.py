@@ -268,3 +268,7 @@ def test_memberships_are_true_false_or_unknown(countries: Rows) -> None:
     for row in countries:
         for column in (name for name in row if name.startswith("is_western_")):
             assert row[column] in {"true", "false", ""}, row["country_id"]
+
+
+def test_morocco_has_the_code_that_the_code_book_gives_it_too(countries: Rows) -> None:
+    assert "MOR" in listed(row_of(countries, "MAR")["survey_names"])
