@@ -329,7 +329,8 @@ def _describe(
     original = source.original
     return Load(
         survey_id=survey_id,
-        wave_selection=None,
+        # A wave that was chosen stands beside the file's other waves, whenever they are loaded.
+        wave_selection=options.get("wave"),
         weighting=weighting,
         file_name=original.name,
         file_sha256=file_sha256(original),

@@ -382,3 +382,18 @@ def test_the_load_is_recorded_with_its_file(
         )
     ]
     assert abs(datetime.now(UTC) - report.loaded_at) < timedelta(minutes=5)
+
+
+def test_waves_that_are_loaded_one_by_one_stand_side_by_side(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    rows = ["wave,iso3,variable,code,count", "5,JPN,Q57,1,38", "6,JPN,Q57,1,40"]
+    file = write(tmp_path / "waves.csv", "\n".join(rows))
+
+    load_file(file, home, instrument, wave=5)
+    load_file(file, home, instrument, wave=6)
+
+    assert query("select wave, respondents from raw.human_marginals order by all") == [
+        (5, 38),
+        (6, 40),
+    ]
