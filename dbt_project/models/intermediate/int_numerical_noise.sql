@@ -1,0 +1,183 @@
+with
+
+shards as (
+
+    select * from {{ source('landing', 'choice_log_likelihoods') }}
+
+),
+
+scored as (
+
+    select * from {{ ref('stg_choice_log_likelihoods') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('stg_runs') }}
+
+),
+
+scored_runs as (
+
+    select distinct
+        model_id,
+        prompt_id,
+        run_id
+    from scored
+
+),
+
+path_differences as (
+
+    select
+        scored_runs.model_id,
+        scored_runs.prompt_id,
+        max(runs.path_difference) as path_difference
+    from scored_runs
+    left outer join runs on scored_runs.run_id = runs.run_id
+    group by all
+
+),
+
+-- Few designs are ever scored twice, and only those are read whole.
+repeated_designs as (
+
+    select
+        model_id,
+        prompt_id
+    from shards
+    group by all
+    having min(numerics_id) != max(numerics_id)
+
+),
+
+-- Shards may hold a row twice, and a numerics a cell of two runs.
+answers as (
+
+    select
+        shards.model_id,
+        shards.prompt_id,
+        shards.question_id,
+        shards.country_id,
+        shards.text_sha256,
+        shards.numerics_id,
+        shards.choice_index,
+        arg_max(
+            shards.log_likelihood, {'scored_at': shards.scored_at, 'run_id': shards.run_id}
+        ) as log_likelihood
+    from shards
+    inner join repeated_designs
+        on
+            shards.model_id = repeated_designs.model_id
+            and shards.prompt_id = repeated_designs.prompt_id
+    where isfinite(shards.log_likelihood)
+    group by all
+
+),
+
+counted_answers as (
+
+    select
+        *,
+        count(*) over (
+            partition by
+                model_id, prompt_id, question_id, country_id, text_sha256, choice_index
+        ) as numerics_count
+    from answers
+
+),
+
+-- What a cell's numerics all have: any choice that one of them lacks is left out.
+shared_answers as (
+
+    select *
+    from counted_answers
+    qualify
+        numerics_count > 1
+        and numerics_count = max(numerics_count) over (
+            partition by model_id, prompt_id, question_id, country_id, text_sha256
+        )
+
+),
+
+deviations as (
+
+    select
+        *,
+        log_likelihood - avg(log_likelihood) over (
+            partition by
+                model_id, prompt_id, question_id, country_id, text_sha256, choice_index
+        ) as deviation
+    from shared_answers
+
+),
+
+-- A shift of all choices of a cell alike is nothing to a softmax over them.
+residuals as (
+
+    select
+        *,
+        deviation - avg(deviation) over (
+            partition by
+                model_id, prompt_id, question_id, country_id, text_sha256, numerics_id
+        ) as residual
+    from deviations
+
+),
+
+repeated_cells as (
+
+    select
+        model_id,
+        prompt_id,
+        question_id,
+        country_id,
+        text_sha256,
+        sum(residual * residual) as squared_residuals,
+        (count(distinct numerics_id) - 1) * (count(distinct choice_index) - 1)
+            as degrees_of_freedom
+    from residuals
+    group by all
+
+),
+
+repeated_numerics as (
+
+    select
+        model_id,
+        prompt_id,
+        count(*) as repeated_cell_count,
+        sqrt(sum(squared_residuals) / sum(degrees_of_freedom)) as log_likelihood_noise
+    from repeated_cells
+    where degrees_of_freedom > 0
+    group by all
+
+),
+
+final as (
+
+    select
+        path_differences.model_id,
+        path_differences.prompt_id,
+        case
+            when repeated_numerics.repeated_cell_count >= {{ var('minimum_repeated_cells') }}
+                then repeated_numerics.log_likelihood_noise
+            else path_differences.path_difference
+        end as log_likelihood_noise,
+        case
+            when repeated_numerics.repeated_cell_count >= {{ var('minimum_repeated_cells') }}
+                then 'repeated_numerics'
+            when path_differences.path_difference is not null then 'path_difference'
+            else 'not_measured'
+        end as noise_basis,
+        coalesce(repeated_numerics.repeated_cell_count, 0) as repeated_cell_count
+    from path_differences
+    left outer join repeated_numerics
+        on
+            path_differences.model_id = repeated_numerics.model_id
+            and path_differences.prompt_id = repeated_numerics.prompt_id
+
+)
+
+select * from final
