@@ -1,6 +1,8 @@
 """ZIP archives that survey files come in."""
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from warehouse.errors import ValuescopeError
@@ -18,45 +20,35 @@ def unpack(path: Path, member: str | None, work: Path) -> Path:
 
     Raises ValuescopeError when there is none or several, it is damaged, too large or encrypted.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entry = _choose(path, archive.infolist(), member)
-            if entry.flag_bits & 1:
-                raise ValuescopeError(
-                    f"{path}: {entry.filename} is protected by a password. Unpack it with the "
-                    "password and load the file inside."
-                )
-            if entry.file_size > LARGEST_FILE:
-                raise ValuescopeError(
-                    f"{path}: {entry.filename} unpacks to {entry.file_size / 2**30:.1f} GiB, over "
-                    f"the limit of {LARGEST_FILE >> 30} GiB. Unpack it yourself and load the file "
-                    "inside if it is right."
-                )
-            # Only the last part of the name, so that nothing is written outside `work`.
-            target = work / PurePosixPath(entry.filename).name
-            written = 0
-            with archive.open(entry) as packed, target.open("wb") as unpacked:
-                while block := packed.read(_CHUNK):
-                    written += len(block)
-                    if written > entry.file_size:
-                        raise zipfile.BadZipFile("it is larger than it says")
-                    unpacked.write(block)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
-        raise ValuescopeError(
-            f"{path} cannot be unpacked: {error}. It is damaged or was cut off; download it again."
-        ) from error
+    with _opened(path) as archive:
+        entry = _choose(path, archive.infolist(), member)
+        if entry.flag_bits & 1:
+            raise ValuescopeError(
+                f"{path}: {entry.filename} is protected by a password. Unpack it with the "
+                "password and load the file inside."
+            )
+        if entry.file_size > LARGEST_FILE:
+            raise ValuescopeError(
+                f"{path}: {entry.filename} unpacks to {entry.file_size / 2**30:.1f} GiB, over "
+                f"the limit of {LARGEST_FILE >> 30} GiB. Unpack it yourself and load the file "
+                "inside if it is right."
+            )
+        # Only the last part of the name, so that nothing is written outside `work`.
+        target = work / PurePosixPath(entry.filename).name
+        written = 0
+        with archive.open(entry) as packed, target.open("wb") as unpacked:
+            while block := packed.read(_CHUNK):
+                written += len(block)
+                if written > entry.file_size:
+                    raise zipfile.BadZipFile("it is larger than it says")
+                unpacked.write(block)
     return target
 
 
 def names(path: Path) -> tuple[str, ...]:
     """The names in an archive. Raises ValuescopeError when it is damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return tuple(entry.filename for entry in archive.infolist() if not entry.is_dir())
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ValuescopeError(
-            f"{path} cannot be unpacked: {error}. It is damaged or was cut off; download it again."
-        ) from error
+    with _opened(path) as archive:
+        return tuple(entry.filename for entry in archive.infolist() if not entry.is_dir())
 
 
 def unpack_all(path: Path, work: Path) -> Path:
@@ -67,6 +59,18 @@ def unpack_all(path: Path, work: Path) -> Path:
         if PurePosixPath(name).suffix.lower() in DATA_SUFFIXES | {".toml"}:
             unpack(path, name, folder)
     return folder
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, with whatever keeps it from being read as an error that names it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
+        raise ValuescopeError(
+            f"{path} cannot be unpacked: {error}. It is damaged or was cut off; download it again."
+        ) from error
 
 
 def _choose(path: Path, entries: list[zipfile.ZipInfo], member: str | None) -> zipfile.ZipInfo:
