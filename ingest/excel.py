@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import python_calamine
 
-from ingest.sources import Source, parquet_relation
+from ingest.sources import Source, parquet_relation, refuse_repeated_columns
 from warehouse.errors import ValuescopeError
 
 _DATA_SHEET = "Data"
@@ -36,13 +36,7 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
         raise ValuescopeError(f"{path} is empty: its sheet {sheet!r} has no rows.")
     header, *body = table
     columns = tuple(str(cell).split(":")[0].strip() for cell in header)
-    folded = [name.casefold() for name in columns]
-    repeated = sorted({n for n in columns if n and folded.count(n.casefold()) > 1})
-    if repeated:
-        raise ValuescopeError(
-            f"{path} has more than one column named {', '.join(map(repr, repeated))}. Keep one of "
-            "each and repeat."
-        )
+    refuse_repeated_columns(path, columns)
     names = tuple(f"column_{index}" for index in range(len(columns)))
     target = work / f"{file.stem}.parquet"
     arrays = [

@@ -104,6 +104,20 @@ def open_table(path: Path, file: Path, work: Path) -> Source:
     return _open_csv(path, file, head, work)
 
 
+def refuse_repeated_columns(path: Path, columns: tuple[str, ...]) -> None:
+    """Raise ValuescopeError when two columns have one name, in whatever case.
+
+    Columns without a name repeat freely: nobody can ask for one.
+    """
+    folded = [name.casefold() for name in columns]
+    repeated = sorted({name for name in columns if name and folded.count(name.casefold()) > 1})
+    if repeated:
+        raise ValuescopeError(
+            f"{path} has more than one column named {', '.join(map(repr, repeated))}. Keep one of "
+            "each and repeat."
+        )
+
+
 def read_head(file: Path) -> bytes:
     """The first bytes of a file, to tell what it is."""
     with file.open("rb") as opened:
@@ -156,13 +170,7 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
     if len(first) == len(columns) + 1 and not first[-1]:
         # Single-country files end every row, but not the header, with a delimiter.
         columns = (*columns, "")
-    folded = [name.casefold() for name in columns]
-    repeated = sorted({name for name in columns if folded.count(name.casefold()) > 1})
-    if repeated:
-        raise ValuescopeError(
-            f"{path} has more than one column named {', '.join(map(repr, repeated))}. Keep one of "
-            "each and repeat."
-        )
+    refuse_repeated_columns(path, columns)
     # Positions instead of names, since a header may hold anything.
     names = tuple(f"column_{index}" for index in range(len(columns)))
     types = ", ".join(f"'{name}': 'varchar'" for name in names)
