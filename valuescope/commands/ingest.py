@@ -10,6 +10,7 @@ from rich.table import Table
 from ingest import (
     Breakdown,
     FileReport,
+    LoadOptions,
     LoadReport,
     check_file,
     load_file,
@@ -142,19 +143,10 @@ def command(
     breakdowns: tuple[Breakdown, ...] = tuple(dict.fromkeys(map(parse_breakdown, traits)))
     if splits:
         breakdowns += split_halves(splits, seed)
+    options = LoadOptions(survey_id, wave, weighting, breakdowns, minimum_cell, member)
     if check:
         with step_progress(f"Looking at {file}"):
-            found = check_file(
-                file,
-                home,
-                instrument,
-                survey_id=survey_id,
-                wave=wave,
-                weighting=weighting,
-                breakdowns=breakdowns,
-                minimum_cell=minimum_cell,
-                member=member,
-            )
+            found = check_file(file, home, instrument, options)
         if as_json:
             click.echo(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
         else:
@@ -163,17 +155,7 @@ def command(
             raise SystemExit(1)
         return
     with step_progress(f"Loading {file}"):
-        report = load_file(
-            file,
-            home,
-            instrument,
-            survey_id=survey_id,
-            wave=wave,
-            weighting=weighting,
-            breakdowns=breakdowns,
-            minimum_cell=minimum_cell,
-            member=member,
-        )
+        report = load_file(file, home, instrument, options)
     print_load_report(report)
 
 
