@@ -18,6 +18,7 @@ from ingest.report import (
     Findings,
     MissingRate,
 )
+from warehouse.database import population_id_expression
 from warehouse.instrument import Instrument, Question
 
 if TYPE_CHECKING:
@@ -68,7 +69,25 @@ def describe_file(
         "list_sort(list(distinct doi) filter (where doi is not null)) from fieldwork"
     ).fetchall()[0]
     populations = connection.execute(
-        "select distinct wave, subgroup_id from marginals order by all"
+        f"""
+        with
+
+        loads as (
+            select distinct
+                ? as survey_id,
+                coalesce(?, wave::varchar) as wave_selection,
+                ? as weighting,
+                subgroup_id,
+                wave
+            from marginals
+        )
+
+        select {population_id_expression()} as population_id
+        from loads
+        group by population_id
+        order by min(wave), min(subgroup_id)
+        """,
+        [load.survey_id, load.wave_selection, load.weighting],
     ).fetchall()
     waves = connection.execute("select distinct wave from marginals order by all").fetchall()
     return FileReport(
@@ -79,12 +98,7 @@ def describe_file(
         releases=tuple(provenance[0] or ()),
         dois=tuple(provenance[1] or ()),
         waves=tuple(wave for (wave,) in waves),
-        populations=tuple(
-            dict.fromkeys(
-                f"{load.survey_id}:{load.selection(wave)}:{load.weighting}:{subgroup}"
-                for wave, subgroup in populations
-            )
-        ),
+        populations=tuple(population_id for (population_id,) in populations),
         countries=_countries(connection, questions),
         # In survey order; what the instrument does not know comes last.
         questions=(

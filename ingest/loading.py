@@ -15,6 +15,7 @@ from warehouse.database import (
     create_raw_tables,
     open_for_reading,
     open_for_writing,
+    population_id_expression,
     replacement_copy,
 )
 from warehouse.errors import unknown_name
@@ -217,20 +218,31 @@ def _copy_loaded(connection: duckdb.DuckDBPyConnection, load: Load, home: Home) 
     """Create `loaded`: what the database has of the survey's own populations of everybody."""
     with open_for_reading(home) as database:
         rows = database.sql(
-            """
+            f"""
+            with
+
+            loads as (
+                select *, {population_id_expression()} as population_id
+                from raw.survey_loads
+                where survey_id = ? and subgroup_id = 'all'
+            )
+
             select
-                loads.survey_id || ':' || loads.wave_selection || ':' || loads.weighting
-                || ':' || loads.subgroup_id as population_id,
+                loads.population_id,
                 marginals.wave,
                 marginals.country_id,
                 marginals.question_id,
                 marginals.code,
                 marginals.sum_of_weights
             from raw.human_marginals as marginals
-            inner join raw.survey_loads as loads using (load_id)
-            where loads.survey_id = ? and loads.subgroup_id = 'all'
+            inner join loads using (load_id)
             qualify row_number() over (
-                partition by population_id, wave, country_id, question_id, code
+                partition by
+                    loads.population_id,
+                    marginals.wave,
+                    marginals.country_id,
+                    marginals.question_id,
+                    marginals.code
                 order by loads.has_counts desc, loads.loaded_at desc
             ) = 1
             """,

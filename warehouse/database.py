@@ -19,18 +19,27 @@ from warehouse.home import DBT_PROJECT, Home
 
 # DuckDB 2.0 files are unreadable to 1.5 tools unless this is set.
 STORAGE_VERSION = "v1.5.0"
-_RAW_TABLES = DBT_PROJECT / "macros" / "create_raw_tables.sql"
+_MACROS = DBT_PROJECT / "macros"
 
 
 def raw_table_statements() -> str:
     """The DDL of the `raw` schema, read from the dbt macro that holds it."""
+    return _macro_body("create_raw_tables.sql", "raw_table_statements")
+
+
+def population_id_expression() -> str:
+    """SQL for the population that a row of `raw.survey_loads` belongs to, from the dbt macro."""
+    return _macro_body("population_id.sql", "population_id")
+
+
+def _macro_body(file_name: str, macro: str) -> str:
+    """What a dbt macro without arguments and without Jinja inside expands to."""
+    file = _MACROS / file_name
     body = re.search(
-        r"macro raw_table_statements\(\) %}(.*?){%-? endmacro", _RAW_TABLES.read_text(), re.DOTALL
+        rf"macro {macro}\(\) -?%}}(.*?){{%-? endmacro", file.read_text(encoding="utf-8"), re.DOTALL
     )
     if body is None:
-        raise ValuescopeError(
-            f"{_RAW_TABLES} has no macro raw_table_statements; restore the file from the clone."
-        )
+        raise ValuescopeError(f"{file} has no macro {macro}; restore the file from the clone.")
     return body.group(1)
 
 
