@@ -9,7 +9,7 @@
         {%- set tables = ['choice_log_likelihoods', 'prompts', 'models', 'runs'] %}
         {%- for table in tables %}
             {%- set shard = landing_zone() ~ '/' ~ table ~ '/_schema.parquet' %}
-            {%- set found = run_query("select file from glob('" ~ shard | replace("'", "''") ~ "')") %}
+            {%- set found = run_query("select file from glob('" ~ literal_pattern(shard) ~ "')") %}
             {%- if found | length == 0 %}
                 {%- do exceptions.raise_compiler_error(
                     "No landing zone at " ~ landing_zone() ~ ": " ~ table ~ "/_schema.parquet is "

@@ -108,6 +108,20 @@ def test_a_survey_without_scores_fills_the_human_marts(
     assert len(read(home, "select * from marts.agg_category_scores")) > 0
 
 
+def test_a_homes_name_is_no_pattern(new_home: Callable[[], Home], tmp_path: Path) -> None:
+    home = Home(tmp_path / "wave [7]* {it's}")
+    land_design(home, "p")
+    land_model(home, "m")
+    land_run(home, "run", "m", "p")
+    # What the name would match if it were a pattern.
+    other = Home(tmp_path / "wave 7 {it's}")
+    land_model(other, "other")
+    land_design(other, "p")
+    build_successfully(home, *WITHOUT_TESTS, "--select", "+dim_models", "+dim_runs")
+    assert list(read(home, "select model_id from marts.dim_models")["model_id"]) == ["m"]
+    assert list(read(home, "select run_id from marts.dim_runs")["run_id"]) == ["run"]
+
+
 def test_a_missing_landing_zone_is_named_with_the_remedy(new_home: Callable[[], Home]) -> None:
     home = new_home()
     home.path.mkdir(parents=True)
