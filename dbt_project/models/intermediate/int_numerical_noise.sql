@@ -63,9 +63,7 @@ answers as (
         shards.text_sha256,
         shards.numerics_id,
         shards.choice_index,
-        arg_max(
-            shards.log_likelihood, {'scored_at': shards.scored_at, 'run_id': shards.run_id}
-        ) as log_likelihood
+        arg_max(shards.log_likelihood, row(shards.scored_at, shards.run_id)) as log_likelihood
     from shards
     inner join repeated_designs
         on
