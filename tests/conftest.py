@@ -1,0 +1,47 @@
+"""How the suite shares a machine between the workers of pytest-xdist."""
+
+import os
+from collections import defaultdict
+
+import pytest
+
+# Fixtures that take long to make, once a session: a worker runs all files that use one of them.
+SHARED_BUILDS = ("agreement", "study")
+# A worker holds up to three models in memory.
+MOST_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker a processor, and one alone where processors cannot be given to processes."""
+    if not hasattr(os, "sched_setaffinity"):
+        return 1
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker processors of its own; the programs that it starts inherit them.
+
+    llama.cpp, DuckDB and numpy start one thread for each processor that they may use. Those of
+    llama.cpp wait for one another without sleeping: one busy neighbour makes them ten times slower.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is not None and hasattr(os, "sched_setaffinity"):
+        number, count = int(worker["workerid"].removeprefix("gw")), worker["workercount"]
+        processors = sorted(os.sched_getaffinity(0))
+        own = processors[number::count] or [processors[number % len(processors)]]
+        os.sched_setaffinity(0, own)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep files whole and those with a shared build together; these take longest and come first."""
+    needed: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        needed[str(item.path)].update(getattr(item, "fixturenames", ()))
+    groups = {
+        path: next((name for name in SHARED_BUILDS if name in fixtures), path)
+        for path, fixtures in needed.items()
+    }
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[str(item.path)]))
+    items.sort(key=lambda item: groups[str(item.path)] not in SHARED_BUILDS)
