@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep files whole and those with a shared build together; these take longest and come first."""
+    """Keep files whole, and those with a shared build together and first: they take longest."""
     needed: dict[str, set[str]] = defaultdict(set)
     for item in items:
         needed[str(item.path)].update(getattr(item, "fixturenames", ()))
