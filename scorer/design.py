@@ -89,6 +89,15 @@ class PromptDesign:
         Of a wording set its name and language: questions, countries and their templates can be
         added without a new identity, because each cell keeps the hash of its own text.
         """
+        return self._identity(self.choice_order)
+
+    @property
+    def order_family_id(self) -> str:
+        """Identity of the design averaged over choice orders: the same for designs that differ in
+        their order only."""
+        return self._identity("averaged")
+
+    def _identity(self, choice_order: str) -> str:
         return canonical_hash(
             {
                 "template": {
@@ -100,7 +109,7 @@ class PromptDesign:
                 "wording_set": self.wordings.name,
                 "language": self.wordings.language,
                 "answer_style": self.answer_style,
-                "choice_order": self.choice_order,
+                "choice_order": choice_order,
                 "chat_mode": self.chat_mode,
             }
         )[:16]
@@ -109,6 +118,7 @@ class PromptDesign:
         """The design as a row of the landing zone's `prompts`."""
         return {
             "prompt_id": self.prompt_id,
+            "order_family_id": self.order_family_id,
             "template_id": self.template.template_id,
             "template_text": self.template.text,
             "coding_id": self.coding_id,

@@ -52,6 +52,8 @@ CHOICE_LOG_LIKELIHOODS = pa.schema(
 PROMPTS = pa.schema(
     [
         pa.field("prompt_id", pa.string(), nullable=False),
+        # Shared by designs that differ in choice order only; null in rows of earlier versions.
+        pa.field("order_family_id", pa.string()),
         pa.field("template_id", pa.string(), nullable=False),
         pa.field("template_text", pa.string(), nullable=False),
         pa.field("coding_id", pa.string(), nullable=False),

@@ -28,6 +28,38 @@
     ) / 2))
 {%- endmacro %}
 
+{#-
+  Wasserstein-1 distance on the score's scale: the cumulative distributions' absolute differences,
+  summed, times the distance 2/(K-1) of neighbouring choices. Null where either is unknown.
+-#}
+{% macro wasserstein_1(p, q, choice_index) -%}
+    case
+        when count({{ p }} - {{ q }}) = count(*)
+            then {{ summed_steps('list(' ~ p ~ ' - ' ~ q ~ ' order by ' ~ choice_index ~ ')') }}
+                * 2 / (count(*) - 1)
+    end
+{%- endmacro %}
+
+{#- The absolute running totals of a list, summed. -#}
+{% macro summed_steps(differences) -%}
+    list_sum(list_transform(
+        range(1, len({{ differences }}) + 1),
+        lambda k: abs(list_sum({{ differences }}[1:k]))
+    ))
+{%- endmacro %}
+
+{#-
+  How far a mean score moves for each nat of independent noise in every choice's log-likelihood:
+  sqrt(sum_k (dm/dl_k)^2) with dm/dl_k = p_k (s_k - m), and m written out so that it is one pass.
+-#}
+{% macro noise_sensitivity(p, score) -%}
+    sqrt(greatest(0.0,
+        sum(power({{ p }} * {{ score }}, 2))
+        - 2 * sum({{ p }} * {{ score }}) * sum(power({{ p }}, 2) * {{ score }})
+        + power(sum({{ p }} * {{ score }}), 2) * sum(power({{ p }}, 2))
+    ))
+{%- endmacro %}
+
 {#- The index of the likeliest choice, the first of several. -#}
 {% macro modal_choice(choice_index, p) -%}
     arg_max({{ choice_index }}, {'p': {{ p }}, 'first': -{{ choice_index }}})

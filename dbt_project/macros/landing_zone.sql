@@ -18,5 +18,16 @@
                 ) %}
             {%- endif %}
         {%- endfor %}
+        {%- set prompts = landing_zone() ~ '/prompts/_schema.parquet' %}
+        {%- set column = run_query(
+            "select name from parquet_schema('" ~ prompts | replace("'", "''") ~ "')"
+            ~ " where name = 'order_family_id'"
+        ) %}
+        {%- if column | length == 0 %}
+            {%- do exceptions.raise_compiler_error(
+                "The landing zone at " ~ landing_zone() ~ " is of an earlier version. Run "
+                ~ "`valuescope build` once, which brings its columns up to date; no answer is lost."
+            ) %}
+        {%- endif %}
     {%- endif %}
 {% endmacro %}

@@ -1,3 +1,5 @@
+{{ by_design('stg_landed_designs') }}
+
 with
 
 shards as (
@@ -6,7 +8,34 @@ shards as (
 
 ),
 
-scored_cells as (
+designs as (
+
+    select * from {{ ref('stg_landed_designs') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('stg_runs') }}
+
+),
+
+landed as (
+
+    select
+        shards.*,
+        designs.has_repeated_choices,
+        designs.source_fingerprint
+    from shards
+    inner join designs
+        on
+            shards.model_id = designs.model_id
+            and shards.prompt_id = designs.prompt_id
+    where {{ is_changed_design('designs') }}
+
+),
+
+repeated_cells as (
 
     select
         model_id,
@@ -17,54 +46,94 @@ scored_cells as (
         text_sha256,
         run_id,
         max(scored_at) as last_scored_at
-    from shards
+    from landed
+    where has_repeated_choices
     group by all
 
 ),
 
--- Newest first; whole cells only, because choices of two texts or two numerics do not compare.
-preferred_cells as (
+dated_cells as (
 
     select
         *,
+        max(last_scored_at) over (
+            partition by model_id, prompt_id, question_id, country_id, text_sha256
+        ) as text_last_scored_at
+    from repeated_cells
+
+),
+
+-- Whole cells only, because choices of two texts or two numerics do not compare. The newest text
+-- first, because it is what the instrument asks now; then the numerics that round least.
+preferred_cells as (
+
+    select
+        dated_cells.*,
         count(*) over (
-            partition by model_id, prompt_id, question_id, country_id
+            partition by
+                dated_cells.model_id,
+                dated_cells.prompt_id,
+                dated_cells.question_id,
+                dated_cells.country_id
         ) - 1 as superseded_cells
-    from scored_cells
+    from dated_cells
+    left outer join runs on dated_cells.run_id = runs.run_id
     qualify
         row_number() over (
-            partition by model_id, prompt_id, question_id, country_id
-            order by last_scored_at desc, run_id desc, numerics_id desc, text_sha256 desc
+            partition by
+                dated_cells.model_id,
+                dated_cells.prompt_id,
+                dated_cells.question_id,
+                dated_cells.country_id
+            order by
+                dated_cells.text_last_scored_at desc,
+                dated_cells.text_sha256 asc,
+                {{ rounding_rank('runs') }} asc,
+                dated_cells.last_scored_at desc,
+                dated_cells.run_id desc,
+                dated_cells.numerics_id desc
         ) = 1
 
 ),
 
 -- A compaction that was stopped between its rename and its deletes leaves rows twice.
-distinct_rows as (
+chosen as (
 
     select
-        shards.*,
+        landed.*,
         preferred_cells.superseded_cells
-    from shards
+    from landed
     inner join preferred_cells
         on
-            shards.model_id = preferred_cells.model_id
-            and shards.prompt_id = preferred_cells.prompt_id
-            and shards.question_id = preferred_cells.question_id
-            and shards.country_id = preferred_cells.country_id
-            and shards.numerics_id = preferred_cells.numerics_id
-            and shards.text_sha256 = preferred_cells.text_sha256
-            and shards.run_id = preferred_cells.run_id
+            landed.model_id = preferred_cells.model_id
+            and landed.prompt_id = preferred_cells.prompt_id
+            and landed.question_id = preferred_cells.question_id
+            and landed.country_id = preferred_cells.country_id
+            and landed.numerics_id = preferred_cells.numerics_id
+            and landed.text_sha256 = preferred_cells.text_sha256
+            and landed.run_id = preferred_cells.run_id
     qualify
         row_number() over (
             partition by
-                shards.model_id,
-                shards.prompt_id,
-                shards.question_id,
-                shards.country_id,
-                shards.choice_index
-            order by shards.scored_at desc
+                landed.model_id,
+                landed.prompt_id,
+                landed.question_id,
+                landed.country_id,
+                landed.choice_index
+            order by landed.scored_at desc
         ) = 1
+
+),
+
+distinct_rows as (
+
+    select
+        *,
+        0 as superseded_cells
+    from landed
+    where not has_repeated_choices
+    union all
+    select * from chosen
 
 ),
 
@@ -79,12 +148,9 @@ final as (
         coding_id,
         run_id,
         numerics_id,
-        text_sha256,
         choice_position,
         choice_label,
         choice_text,
-        prompt_text,
-        answer_text,
         log_likelihood,
         coalesce(
             label_log_likelihood,
@@ -98,7 +164,8 @@ final as (
         off_choice_mass,
         boundary_merged,
         scored_at,
-        superseded_cells
+        superseded_cells,
+        source_fingerprint
     from distinct_rows
 
 )

@@ -10,6 +10,7 @@ final as (
 
     select
         prompt_id,
+        order_family_id,
         template_id,
         template_text,
         coding_id,
@@ -19,7 +20,8 @@ final as (
         source,
         answer_style,
         choice_order,
-        choice_order = 'averaged' as is_order_controlled,
+        is_derived,
+        is_derived as is_order_controlled,
         chat_mode
     from prompts
 

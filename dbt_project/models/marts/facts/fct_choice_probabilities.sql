@@ -1,3 +1,5 @@
+{{ by_design() }}
+
 with
 
 distributions as (
@@ -28,8 +30,10 @@ final as (
         human_share,
         choice_score,
         token_count,
-        byte_count
+        byte_count,
+        source_fingerprint
     from distributions
+    where {{ is_changed_design('distributions') }}
 
 )
 

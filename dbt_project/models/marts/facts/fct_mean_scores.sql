@@ -1,3 +1,5 @@
+{{ by_design() }}
+
 with
 
 distributions as (
@@ -39,6 +41,7 @@ cells as (
         coding_id,
         question_selection,
         is_whole,
+        source_fingerprint,
         max(superseded_cells) as superseded_cells,
         count(human_share) > 0 as has_human_shares,
         max(off_choice_mass) as off_choice_mass,
@@ -48,8 +51,10 @@ cells as (
         {{ modal_choice('choice_index', 'llm_probability') }} as llm_modal_choice,
         {{ total_variation('llm_probability', 'human_share') }} as total_variation,
         {{ jensen_shannon_distance('llm_probability', 'human_share') }} as jensen_shannon_distance,
-        sum(abs(cumulative_difference)) * 2 / (max(choice_count) - 1) as wasserstein_1
+        {{ noise_sensitivity('llm_probability', 'choice_score') }} as noise_sensitivity,
+        {{ wasserstein_1('llm_probability', 'human_share', 'choice_index') }} as wasserstein_1
     from distributions
+    where {{ is_changed_design('distributions') }}
     group by all
 
 ),
@@ -112,6 +117,7 @@ final as (
         blind_mean_score,
         case when unscaled_reason is null then abs(llm_mean_score - human_mean_score) end
             as absolute_error,
+        case when unscaled_reason is null then noise_sensitivity end as noise_sensitivity,
         case when has_both and unscaled_reason is null then wasserstein_1 end as wasserstein_1,
         case when has_both then total_variation end as total_variation,
         case when has_both then jensen_shannon_distance end as jensen_shannon_distance,
@@ -123,7 +129,8 @@ final as (
         off_choice_mass,
         boundary_merged,
         superseded_cells,
-        null_reason
+        null_reason,
+        source_fingerprint
     from joined
 
 )

@@ -1,0 +1,91 @@
+{#-
+  Big tables are rebuilt design by design. Each row carries the `source_fingerprint` of its model and
+  prompt, which changes with anything that the row is computed from; a build deletes the rows of
+  fingerprints that are no longer current and adds those that are missing.
+-#}
+
+{#- The configuration of such a table. -#}
+{% macro by_design(fingerprints='int_design_fingerprints') -%}
+    {{ config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_changed_designs('" ~ fingerprints ~ "') }}",
+    ) }}
+{%- endmacro %}
+
+{#- A pre-hook: drop what is no longer current. -#}
+{% macro delete_changed_designs(fingerprints) -%}
+    {%- if this and is_incremental() -%}
+        delete from {{ this }}
+        where source_fingerprint not in (select source_fingerprint from {{ ref(fingerprints) }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Whether this table lacks a row's design as it is now; `designs` names the fingerprints. -#}
+{% macro is_changed_design(designs) -%}
+    {%- if this and is_incremental() -%}
+        {{ designs }}.source_fingerprint not in (
+            select built.source_fingerprint from {{ this }} as built
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A hash of the code and the variables that big tables are computed with. -#}
+{% macro code_fingerprint() -%}
+    {%- if execute -%}
+        {%- set folder = literal_pattern(invocation_args_dict.project_dir) -%}
+        {%- set code = run_query(
+            "select md5(string_agg(md5(content), '' order by filename)) as hash from read_text(["
+            ~ "'" ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/macros/**/*.sql'])"
+        ) -%}
+        {%- set variables = [] -%}
+        {%- for name in [
+            'reference_populations', 'question_selection', 'question_set', 'reference_countries',
+            'deff', 'assumed_respondents', 'minimum_questions', 'minimum_countries',
+            'minimum_reference_countries',
+        ] -%}
+            {%- do variables.append(name ~ '=' ~ tojson(var(name))) -%}
+        {%- endfor -%}
+        {{- local_md5(code.rows[0]['hash'] ~ variables | join('|')) -}}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A hash of a table's rows, whatever their order. -#}
+{% macro content_hash(relation) -%}
+    (select coalesce(sum(hash(content)), 0) || '/' || count(*) from {{ relation }} as content)
+{%- endmacro %}
+
+
+{#-
+  Drop the tables that another version of their definition has made, before any model runs: they are
+  made anew instead of added to.
+-#}
+{% macro drop_outdated_tables() -%}
+    {%- if execute -%}
+        {%- do run_query("create schema if not exists intermediate") -%}
+        {%- do run_query(
+            "create table if not exists intermediate.table_definitions"
+            ~ " (unique_id varchar primary key, definition varchar not null)"
+        ) -%}
+        {%- set known = {} -%}
+        {%- for row in run_query("select * from intermediate.table_definitions").rows -%}
+            {%- do known.update({row['unique_id']: row['definition']}) -%}
+        {%- endfor -%}
+        {%- for node in graph.nodes.values() if node.config.materialized == 'incremental' -%}
+            {%- set definition = local_md5(node.raw_code ~ node.columns) -%}
+            {%- if known.get(node.unique_id) != definition -%}
+                {%- set outdated = adapter.get_relation(node.database, node.schema, node.alias) -%}
+                {%- if outdated -%}
+                    {%- do adapter.drop_relation(outdated) -%}
+                {%- endif -%}
+                {%- do run_query(
+                    "insert or replace into intermediate.table_definitions values ('"
+                    ~ node.unique_id ~ "', '" ~ definition ~ "')"
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}

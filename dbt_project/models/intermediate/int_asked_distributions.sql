@@ -1,0 +1,145 @@
+{{ by_design() }}
+
+with
+
+scored as (
+
+    select * from {{ ref('stg_choice_log_likelihoods') }}
+
+),
+
+designs as (
+
+    select * from {{ ref('int_design_fingerprints') }}
+
+),
+
+choices as (
+
+    select * from {{ ref('stg_choices') }}
+
+),
+
+questions as (
+
+    select * from {{ ref('stg_questions') }}
+
+),
+
+reference_populations as (
+
+    select * from {{ ref('int_reference_populations') }}
+
+),
+
+human_shares as (
+
+    select * from {{ ref('int_human_choice_shares') }}
+
+),
+
+asked as (
+
+    select
+        scored.* exclude (source_fingerprint),
+        designs.source_fingerprint,
+        reference_populations.population_id,
+        questions.survey_id,
+        questions.question_selection,
+        choices.choice_score,
+        choices.choice_count,
+        max(scored.log_likelihood) over cell as largest_log_likelihood,
+        count(choices.choice_index) over cell as known_choices,
+        count(*) over cell as scored_choices
+    from scored
+    inner join designs
+        on
+            scored.model_id = designs.model_id
+            and scored.prompt_id = designs.prompt_id
+    inner join questions
+        on
+            scored.question_id = questions.question_id
+            and questions.is_selected
+    left outer join choices
+        on
+            scored.coding_id = choices.coding_id
+            and scored.question_id = choices.question_id
+            and scored.choice_index = choices.choice_index
+    left outer join reference_populations on questions.survey_id = reference_populations.survey_id
+    where {{ is_changed_design('designs') }}
+    window cell as (
+        partition by scored.model_id, scored.prompt_id, scored.question_id, scored.country_id
+    )
+
+),
+
+-- A cell whose choices are not exactly the instrument's has no distribution over them.
+checked as (
+
+    select
+        *,
+        known_choices = scored_choices
+        and coalesce(scored_choices = choice_count, false) as is_whole
+    from asked
+
+),
+
+probabilities as (
+
+    select
+        *,
+        case
+            when is_whole
+                then
+                    {{ softmax(
+                        'log_likelihood',
+                        'largest_log_likelihood',
+                        'model_id, prompt_id, question_id, country_id',
+                    ) }}
+        end as llm_probability
+    from checked
+
+),
+
+final as (
+
+    select
+        probabilities.model_id,
+        probabilities.prompt_id,
+        probabilities.question_id,
+        probabilities.country_id,
+        probabilities.choice_index,
+        probabilities.survey_id,
+        probabilities.population_id,
+        probabilities.coding_id,
+        probabilities.question_selection,
+        probabilities.run_id,
+        probabilities.numerics_id,
+        probabilities.choice_position,
+        probabilities.choice_label,
+        probabilities.choice_text,
+        probabilities.choice_score,
+        probabilities.choice_count,
+        probabilities.log_likelihood,
+        probabilities.label_log_likelihood,
+        probabilities.token_count,
+        probabilities.byte_count,
+        probabilities.llm_probability,
+        case when probabilities.is_whole then human_shares.human_share end as human_share,
+        probabilities.off_choice_mass,
+        probabilities.boundary_merged,
+        probabilities.superseded_cells,
+        probabilities.is_whole,
+        probabilities.source_fingerprint
+    from probabilities
+    left outer join human_shares
+        on
+            probabilities.population_id = human_shares.population_id
+            and probabilities.coding_id = human_shares.coding_id
+            and probabilities.question_id = human_shares.question_id
+            and probabilities.country_id = human_shares.country_id
+            and probabilities.choice_index = human_shares.choice_index
+
+)
+
+select * from final

@@ -1,0 +1,104 @@
+{{ by_design() }}
+
+with
+
+distributions as (
+
+    select * from {{ ref('int_asked_distributions') }}
+
+),
+
+designs as (
+
+    select * from {{ ref('int_design_fingerprints') }}
+
+),
+
+prompts as (
+
+    select * from {{ ref('stg_prompts') }}
+
+),
+
+averaged_designs as (
+
+    select *
+    from designs
+    where
+        is_derived
+        and {{ is_changed_design('designs') }}
+
+),
+
+-- Every choice stands at every place equally often in all rotations, and at two mirrored places in
+-- forward and reverse.
+ordered as (
+
+    select
+        distributions.*,
+        averaged_designs.prompt_id as averaged_prompt_id,
+        averaged_designs.source_fingerprint as averaged_source_fingerprint,
+        prompts.choice_order = 'forward' or prompts.choice_order like 'rotate_%' as is_cyclic,
+        prompts.choice_order in ('forward', 'reverse') as is_mirrored
+    from distributions
+    inner join prompts on distributions.prompt_id = prompts.prompt_id
+    inner join averaged_designs
+        on
+            distributions.model_id = averaged_designs.model_id
+            and prompts.order_family_id = averaged_designs.order_family_id
+    where distributions.is_whole
+
+),
+
+balanced as (
+
+    select
+        *,
+        count(*) filter (where is_cyclic) over choice = choice_count as has_all_rotations,
+        count(*) filter (where is_mirrored) over choice = 2 as has_both_directions
+    from ordered
+    window choice as (
+        partition by model_id, averaged_prompt_id, question_id, country_id, choice_index
+    )
+
+),
+
+final as (
+
+    select
+        model_id,
+        averaged_prompt_id as prompt_id,
+        question_id,
+        country_id,
+        choice_index,
+        survey_id,
+        population_id,
+        coding_id,
+        question_selection,
+        cast(null as varchar) as run_id,
+        cast(null as varchar) as numerics_id,
+        cast(null as integer) as choice_position,
+        cast(null as varchar) as choice_label,
+        min(choice_text) as choice_text,
+        choice_score,
+        choice_count,
+        cast(null as double) as log_likelihood,
+        cast(null as double) as label_log_likelihood,
+        cast(null as integer) as token_count,
+        cast(null as integer) as byte_count,
+        avg(llm_probability) as llm_probability,
+        human_share,
+        avg(off_choice_mass) as off_choice_mass,
+        bool_or(boundary_merged) as boundary_merged,
+        cast(sum(superseded_cells) as bigint) as superseded_cells,
+        true as is_whole,
+        averaged_source_fingerprint as source_fingerprint
+    from balanced
+    where
+        (has_all_rotations and is_cyclic)
+        or (has_both_directions and not has_all_rotations and is_mirrored)
+    group by all
+
+)
+
+select * from final
