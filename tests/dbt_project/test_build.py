@@ -47,6 +47,7 @@ MARTS = {
     "dim_runs",
     "dim_surveys",
     "fct_choice_probabilities",
+    "fct_human_choice_shares",
     "fct_human_mean_scores",
     "fct_mean_scores",
     "fct_normalized_mean_scores",

@@ -10,6 +10,9 @@ final as (
 
     select
         prompt_id,
+        concat_ws(
+            ' ', template_id, coding_id, wording_set, answer_style, choice_order, chat_mode
+        ) as prompt_name,
         order_family_id,
         template_id,
         template_text,

@@ -1,0 +1,81 @@
+with
+
+mean_scores as (
+
+    select * from {{ ref('fct_mean_scores') }}
+
+),
+
+models as (
+
+    select * from {{ ref('dim_models') }}
+
+),
+
+prompts as (
+
+    select * from {{ ref('dim_prompts') }}
+
+),
+
+countries as (
+
+    select * from {{ ref('dim_countries') }}
+
+),
+
+questions as (
+
+    select * from {{ ref('dim_questions') }}
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by model_id, prompt_id, country_id
+            order by wasserstein_1 desc, question_id asc
+        ) as place
+    from mean_scores
+    where
+        wasserstein_1 is not null
+        and '{{ var("country", "all") }}' in ('all', country_id)
+
+),
+
+final as (
+
+    select
+        models.display_name,
+        models.quantization,
+        prompts.prompt_name,
+        countries.country_name,
+        ranked.place,
+        questions.question_id,
+        questions.short_label,
+        ranked.llm_mean_score,
+        ranked.human_mean_score,
+        ranked.blind_mean_score,
+        ranked.wasserstein_1,
+        prompts.is_order_controlled
+    from ranked
+    inner join models on ranked.model_id = models.model_id
+    inner join prompts on ranked.prompt_id = prompts.prompt_id
+    inner join countries on ranked.country_id = countries.country_id
+    inner join questions on ranked.question_id = questions.question_id
+    where
+        ranked.place <= 10
+        and '{{ var("model", "all") }}' in ('all', models.model_name)
+
+)
+
+select * from final
+order by
+    display_name asc,
+    quantization asc,
+    is_order_controlled desc,
+    prompt_name asc,
+    country_name asc,
+    place asc

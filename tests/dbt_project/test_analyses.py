@@ -1,0 +1,311 @@
+"""The questions in analyses/: each runs, and says what can be worked out without it."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.dbt_project.study import (
+    Instrument,
+    add_load,
+    build,
+    build_successfully,
+    land_cells,
+    land_design,
+    land_model,
+    land_run,
+    random_counts,
+)
+from warehouse.home import CLONE, DBT_PROJECT, Home
+
+ANALYSES = DBT_PROJECT / "analyses"
+NAMES = sorted(path.stem for path in ANALYSES.glob("*.sql"))
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+WEST = ["AND", "AUS", "CAN", "DEU", "GBR", "USA"]
+ELSEWHERE = ["ARG", "BOL", "CHN", "IDN", "KOR", "SGP"]
+COUNTRIES = [*WEST, *ELSEWHERE]
+QUESTIONS = [
+    *(f"Q{number}" for number in (1, 2, 27, 28, 29, 30, 31, 46, 47, 49, 57, 58, 59, 60, 61, 62)),
+    *(f"Q{number}" for number in (106, 107, 112, 122, 131, 146, 149, 152, 156, 158)),
+    *(f"Q{number}" for number in (164, 168, 176, 177, 178, 179, 180, 182, 186, 199, 221, 235)),
+]
+# Name in the registry, quantization, how much of people's answers it knows.
+MODELS = [
+    ("smollm2-135m", "Q8_0", 0.2),
+    ("smollm2-135m-instruct", "Q8_0", 0.4),
+    ("smollm2-360m", "Q8_0", 0.5),
+    ("smollm2-360m", "Q4_K_M", 0.5),
+    ("llama-2-7b", "Q8_0", 0.8),
+    ("people", "F16", 1.0),
+]
+
+
+def described(name: str) -> dict[str, Any]:
+    """What the analysis's yml says of it."""
+    properties = yaml.safe_load((ANALYSES / f"{name}.yml").read_text(encoding="utf-8"))
+    (analysis,) = properties["analyses"]
+    assert analysis["name"] == name
+    return dict(analysis)
+
+
+def variables(name: str) -> list[str]:
+    """The variables that narrow the analysis down, in the order of their first use."""
+    used = re.findall(r'var\("(\w+)"', (ANALYSES / f"{name}.sql").read_text(encoding="utf-8"))
+    return list(dict.fromkeys(used))
+
+
+def people(instrument: Instrument, seed: int, wave: int = 7) -> pd.DataFrame:
+    return random_counts(instrument, QUESTIONS, COUNTRIES, seed=seed).assign(wave=wave)
+
+
+def shares_of(counts: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:
+    """Weighted shares of the native choices, one row a country, question and choice."""
+    native = instrument.choices[
+        (instrument.choices["coding_id"] == "native") & instrument.choices["is_on_scale"]
+    ]
+    codes = native.assign(code=native["survey_codes"].str.split("|")).explode("code")
+    codes = codes.assign(code=codes["code"].astype(int))[["question_id", "code", "choice_index"]]
+    keys = ["country_id", "question_id"]
+    rows = codes[codes["question_id"].isin(QUESTIONS)].merge(
+        pd.DataFrame({"country_id": COUNTRIES}), how="cross"
+    )
+    rows = rows.merge(counts, on=[*keys, "code"], how="left")
+    weights = rows["sum_of_weights"].fillna(0)
+    total = weights.groupby([rows[key] for key in keys]).transform("sum")
+    return rows.assign(share=weights / total)[[*keys, "choice_index", "share"]].sort_values(
+        [*keys, "choice_index"], ignore_index=True
+    )
+
+
+@pytest.fixture(scope="module")
+def home(new_home: Callable[[], Home], instrument: Instrument) -> Home:
+    """Two waves, men and women; base and chat models of two sizes, in both orders, once in Q4."""
+    home = new_home()
+    counts = people(instrument, seed=1)
+    add_load(home, "wave7", counts)
+    add_load(home, "wave6", people(instrument, seed=2, wave=6), wave_selection="6")
+    for sex, seed in (("female", 3), ("male", 4)):
+        add_load(home, sex, people(instrument, seed), breakdown="sex", subgroup_id=f"sex={sex}")
+    shares = shares_of(counts, instrument)
+    world = shares.groupby(["question_id", "choice_index"], as_index=False)["share"].mean()
+    asked = pd.concat([shares, world.assign(country_id="ZZZ")], ignore_index=True)
+    random = np.random.default_rng(5)
+    for order in ("forward", "reverse"):
+        for chat_mode in ("template", "raw"):
+            land_design(home, f"{order}-{chat_mode}", choice_order=order, chat_mode=chat_mode)
+    for name, quantization, known in MODELS:
+        is_chat = name.endswith("instruct")
+        model_id = f"{name}-{quantization}"
+        land_model(
+            home,
+            model_id,
+            name,
+            is_in_registry=name != "people",
+            is_chat=is_chat,
+            quantization=quantization,
+        )
+        for order in ("forward", "reverse"):
+            for chat_mode in ("template", "raw") if is_chat else ("template",):
+                run_id = f"{model_id}-{order}-{chat_mode}"
+                prompt_id = f"{order}-{chat_mode}"
+                land_run(home, run_id, model_id, prompt_id)
+                noise = (1 - known) * random.normal(size=len(asked))
+                values = np.log(np.maximum(asked["share"], 1e-6)) * known + noise
+                frame = asked.assign(value=values)
+                land_cells(
+                    home,
+                    [
+                        (
+                            {
+                                "run_id": run_id,
+                                "model_id": model_id,
+                                "prompt_id": prompt_id,
+                                "country_id": country_id,
+                                "question_id": question_id,
+                            },
+                            list(cell["value"]),
+                        )
+                        for (country_id, question_id), cell in frame.groupby(
+                            ["country_id", "question_id"]
+                        )
+                    ],
+                )
+    build_successfully(home, *WITHOUT_TESTS)
+    return home
+
+
+Ask = Callable[[str], pd.DataFrame]
+
+
+def asker(home: Home, *options: str) -> Ask:
+    """Compile all analyses; the function returned runs one of them."""
+    result = build(home, "compile", "--select", "resource_type:analysis", *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    compiled = home.path / "target" / "compiled" / "valuescope" / "analyses"
+    statements = {name: (compiled / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
+
+    def ask(name: str) -> pd.DataFrame:
+        with duckdb.connect(str(home.database), read_only=True) as connection:
+            return connection.execute(statements[name]).fetch_df()
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def ask(home: Home) -> Ask:
+    return asker(home)
+
+
+@pytest.fixture(scope="module")
+def ask_about_one(home: Home) -> Ask:
+    chosen = "{model: smollm2-135m, other_model: people, country: KOR, question: Q1}"
+    return asker(home, "--vars", chosen)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_analysis_returns_rows_with_the_columns_that_it_documents(ask: Ask, name: str) -> None:
+    rows = ask(name)
+    assert list(rows.columns) == [column["name"] for column in described(name)["columns"]]
+    assert len(rows) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_analysis_is_described_as_a_question(name: str) -> None:
+    analysis = described(name)
+    assert "?" in analysis["description"].split(". ")[0], analysis["description"]
+    assert analysis["description"].rstrip().split(". ")[-1].startswith(("One row per", "without"))
+    assert all(column["description"].strip() for column in analysis["columns"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_analysis_reads_marts_only(name: str) -> None:
+    text = (ANALYSES / f"{name}.sql").read_text(encoding="utf-8")
+    tables = set(re.findall(r"ref\('(\w+)'\)", text)) - {"printed_figures"}
+    assert tables
+    assert all(table.startswith(("dim_", "fct_", "agg_", "cmp_")) for table in tables)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variable_narrows_the_answer_down(ask: Ask, ask_about_one: Ask, name: str) -> None:
+    rows, everything = ask_about_one(name), ask(name)
+    if variables(name):
+        assert len(rows) > 0
+        assert len(rows) < len(everything) or name == "which_of_two_models_is_closer"
+    if "country" in variables(name):
+        (column,) = {"country_name", "named_country"} & set(rows.columns)
+        assert set(rows[column]) == {"South Korea"}
+    if "question" in variables(name):
+        assert set(rows["question_id"]) == {"Q1"}
+    if "model" in variables(name) and "display_name" in rows:
+        assert set(rows["display_name"].dropna()) == {"SmolLM2 135M"}
+
+
+def test_a_printed_figure_stands_beside_the_share_counted_by_hand(
+    ask: Ask, instrument: Instrument
+) -> None:
+    rows = ask("tables_3_and_4_printed_figures")
+    counts = people(instrument, seed=1)
+    korea = counts[(counts["country_id"] == "KOR") & (counts["question_id"] == "Q186")]
+    meant = korea[korea["code"].between(4, 7)]["sum_of_weights"].sum()
+    valid = korea[korea["code"] > 0]["sum_of_weights"].sum()
+    own = rows[(rows["question_id"] == "Q186") & (rows["coding_id"] == "native")]
+    assert set(own["answer"]) == {"4-7"}
+    assert own["printed_share"].to_numpy() == pytest.approx(0.65)
+    assert own["survey_share"].to_numpy() == pytest.approx(meant / valid)
+    knowing = own[own["display_name"] == "people"]
+    assert knowing["llm_probability"].to_numpy() == pytest.approx(meant / valid, abs=1e-4)
+
+    crime = rows[(rows["question_id"] == "Q156") & (rows["coding_id"] == "paper")].iloc[0]
+    singapore = counts[(counts["country_id"] == "SGP") & (counts["question_id"] == "Q156")]
+    denominator = singapore[singapore["code"] >= -1]["sum_of_weights"].sum()
+    fourth = singapore[singapore["code"] == 4]["sum_of_weights"].sum()
+    assert crime["survey_share"] == pytest.approx(fourth / denominator)
+
+
+def test_a_printed_figure_without_a_survey_says_so(ask: Ask) -> None:
+    rows = ask("tables_3_and_4_printed_figures")
+    japan = rows[rows["country_name"] == "Japan"]
+    assert len(japan) == 2
+    assert japan["survey_share"].isna().all()
+    assert japan["agrees"].isna().all()
+    assert set(japan["null_reason"]) == {"not_loaded"}
+    assert rows.loc[rows["survey_share"].notna(), "null_reason"].isna().all()
+
+
+def score(counts: pd.DataFrame, country_id: str, question_id: str) -> float:
+    """Mean score of a four-point question, by hand."""
+    own = counts[(counts["country_id"] == country_id) & (counts["question_id"] == question_id)]
+    own = own[own["code"] > 0]
+    return float(np.average(-1 + 2 * (own["code"] - 1) / 3, weights=own["sum_of_weights"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "later", "earlier", "column"),
+    [
+        ("what_changes_between_waves", (1, 7), (2, 6), "difference"),
+        ("do_men_and_women_differ", (3, 7), (4, 7), "difference"),
+    ],
+)
+def test_a_difference_between_peoples_is_that_of_their_means(
+    ask_about_one: Ask,
+    instrument: Instrument,
+    name: str,
+    later: tuple[int, int],
+    earlier: tuple[int, int],
+    column: str,
+) -> None:
+    (row,) = ask_about_one(name).to_dict("records")
+    expected = score(people(instrument, *later), "KOR", "Q1") - score(
+        people(instrument, *earlier), "KOR", "Q1"
+    )
+    assert row[column] == pytest.approx(expected)
+    assert (row["ci_low"] + row["ci_high"]) / 2 == pytest.approx(expected)
+    assert 0 < row["standard_error"] < 0.1
+
+
+def test_a_model_that_copies_people_gives_the_named_people_s_answers(ask: Ask) -> None:
+    rows = ask("whose_answers_does_it_give")
+    own = rows[(rows["display_name"] == "people") & (rows["named_country"] != "No country named")]
+    assert len(own) >= len(COUNTRIES) * 2
+    assert own["are_the_named_people"].all()
+    assert own["r_with_nearest_people"].to_numpy() == pytest.approx(1, abs=1e-6)
+    free = rows[rows["named_country"] == "No country named"]
+    assert free["r_with_named_people"].isna().all()
+
+
+def test_a_model_that_copies_people_beats_the_blind_baseline_everywhere(ask: Ask) -> None:
+    best = ask("does_it_beat_the_blind_baseline").iloc[0]
+    assert best["display_name"] == "people"
+    assert best["mean_pearson_r"] == pytest.approx(1, abs=1e-6)
+    assert best["countries_above_blind"] == best["countries_with_skill"] == len(COUNTRIES)
+
+
+def test_what_determines_the_numbers_holds_hashes_files_and_variables(ask: Ask) -> None:
+    facts = ask("what_determines_my_numbers").set_index(["part", "part_id", "fact"])["fact_value"]
+    assert facts["model", "llama-2-7b-Q8_0", "file"] == "llama-2-7b.gguf"
+    assert facts["survey file", "wave7", "sha256"] == "wave7"
+    assert facts["build", "variables", "bootstrap_seed"] == "20220"
+    assert facts["prompt", "reverse-raw", "template"] == "{question}"
+    assert ("survey file", "wave6", "sha256") not in facts.index
+
+
+def documented_table() -> str:
+    """The table of docs/questions.md that the yml files make."""
+    lines = ["| question | analysis | variables |", "| --- | --- | --- |"]
+    for name in NAMES:
+        question = re.split(r"(?<=\?)", " ".join(described(name)["description"].split()))[0]
+        used = ", ".join(f"`{variable}`" for variable in variables(name))
+        link = f"[`{name}`](../dbt_project/analyses/{name}.sql)"
+        lines.append(f"| {question} | {link} | {used} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_page_of_questions_lists_every_analysis() -> None:
+    page = (CLONE / "docs" / "questions.md").read_text(encoding="utf-8")
+    assert documented_table() in page, f"docs/questions.md should hold:\n{documented_table()}"
