@@ -12,10 +12,13 @@ import pytest
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import (
     DBT,
+    WITHOUT_TESTS,
     Instrument,
     add_load,
     build,
+    build_as_named,
     build_successfully,
+    dbt_output,
     land_cells,
     land_design,
     land_model,
@@ -25,8 +28,6 @@ from tests.dbt_project.study import (
 )
 from warehouse.home import DBT_PROJECT, Home
 from warehouse.landing import ensure_landing_zone
-
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 MARTS = {
     "agg_category_correlations",
@@ -118,7 +119,9 @@ def test_a_homes_name_is_no_pattern(new_home: Callable[[], Home], tmp_path: Path
     other = Home(tmp_path / "wave 7 {it's}")
     land_model(other, "other")
     land_design(other, "p")
-    build_successfully(home, *WITHOUT_TESTS, "--select", "+dim_models", "+dim_runs")
+    selected = ("--select", "+dim_models", "+dim_runs")
+    result = build_as_named(home, tmp_path, *WITHOUT_TESTS, *selected)
+    assert result.returncode == 0, result.stdout
     assert list(read(home, "select model_id from marts.dim_models")["model_id"]) == ["m"]
     assert list(read(home, "select run_id from marts.dim_runs")["run_id"]) == ["run"]
 
@@ -126,7 +129,7 @@ def test_a_homes_name_is_no_pattern(new_home: Callable[[], Home], tmp_path: Path
 def test_a_missing_landing_zone_is_named_with_the_remedy(new_home: Callable[[], Home]) -> None:
     home = new_home()
     home.path.mkdir(parents=True)
-    result = build(home)
+    result = build_as_named(home, home.path)
     assert result.returncode != 0
     message = " ".join(result.stdout.split())
     assert f"No landing zone at {home.path}/landing/schema=1" in message
@@ -181,7 +184,7 @@ def test_the_file_is_readable_by_older_tools_and_left_unlocked(agreement: Agreem
 def test_the_documentation_is_one_static_page(agreement: AgreementStudy) -> None:
     result = build(agreement.home, "docs", "generate", "--static")
     assert result.returncode == 0, result.stdout
-    page = agreement.home.path / "target" / "static_index.html"
+    page = dbt_output() / "target" / "static_index.html"
     text = page.read_text()
     assert "blind baseline" in text
     for mart in MARTS:

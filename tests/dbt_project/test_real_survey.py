@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.dbt_project.study import (
+    WITHOUT_TESTS,
     Instrument,
     add_load,
     build_successfully,
@@ -20,7 +21,6 @@ from warehouse.home import CLONE, Home
 
 DATA = CLONE.parent / "shared" / "data"
 SHARES = DATA / "wvs7_marginals_valid_unweighted.csv"
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 pytestmark = pytest.mark.skipif(
     not SHARES.exists(), reason=f"the reference marginals are not at {SHARES}"

@@ -9,10 +9,8 @@ import pytest
 
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
-from tests.dbt_project.study import build_successfully, read
+from tests.dbt_project.study import WITHOUT_TESTS, build_successfully, read
 from warehouse.home import Home
-
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 @pytest.fixture(scope="module")

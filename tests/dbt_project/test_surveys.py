@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.dbt_project.study import (
+    WITHOUT_TESTS,
     Instrument,
     add_load,
     build_successfully,
@@ -23,7 +24,6 @@ from tests.dbt_project.study import (
 from warehouse.home import Home
 from warehouse.surveys import COLUMNS
 
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 COUNTRIES = ["AND", "CYP", "CZE", "DEU", "GBR", "GRC", "ARG", "BOL", "CHN", "IDN", "JPN", "EGY"]
 SEEDS_QUESTIONS = [f"Q{number}" for number in (*range(1, 7), *range(46, 51), *range(177, 189))]
 MODELS = ("first", "second")
