@@ -23,7 +23,8 @@ scored_runs as (
     select distinct
         model_id,
         prompt_id,
-        run_id
+        run_id,
+        numerics_id
     from scored
 
 ),
@@ -36,6 +37,22 @@ path_differences as (
         max(runs.path_difference) as path_difference
     from scored_runs
     left outer join runs on scored_runs.run_id = runs.run_id
+    group by all
+
+),
+
+-- Numerics that differ in path, batches, device or engine only. Others round more or less, and what
+-- is between them says nothing about the one that rounds less.
+numerics as (
+
+    select
+        numerics_id,
+        min({
+            'compute_type': compute_type,
+            'kv_cache_type': kv_cache_type,
+            'flash_attention': flash_attention
+        }) as rounding
+    from runs
     group by all
 
 ),
@@ -62,6 +79,7 @@ answers as (
         shards.country_id,
         shards.text_sha256,
         shards.numerics_id,
+        numerics.rounding,
         shards.choice_index,
         arg_max(shards.log_likelihood, row(shards.scored_at, shards.run_id)) as log_likelihood
     from shards
@@ -69,6 +87,7 @@ answers as (
         on
             shards.model_id = repeated_designs.model_id
             and shards.prompt_id = repeated_designs.prompt_id
+    inner join numerics on shards.numerics_id = numerics.numerics_id
     where isfinite(shards.log_likelihood)
     group by all
 
@@ -80,7 +99,7 @@ counted_answers as (
         *,
         count(*) over (
             partition by
-                model_id, prompt_id, question_id, country_id, text_sha256, choice_index
+                model_id, prompt_id, question_id, country_id, text_sha256, rounding, choice_index
         ) as numerics_count
     from answers
 
@@ -94,7 +113,7 @@ shared_answers as (
     qualify
         numerics_count > 1
         and numerics_count = max(numerics_count) over (
-            partition by model_id, prompt_id, question_id, country_id, text_sha256
+            partition by model_id, prompt_id, question_id, country_id, text_sha256, rounding
         )
 
 ),
@@ -105,7 +124,7 @@ deviations as (
         *,
         log_likelihood - avg(log_likelihood) over (
             partition by
-                model_id, prompt_id, question_id, country_id, text_sha256, choice_index
+                model_id, prompt_id, question_id, country_id, text_sha256, rounding, choice_index
         ) as deviation
     from shared_answers
 
@@ -118,7 +137,7 @@ residuals as (
         *,
         deviation - avg(deviation) over (
             partition by
-                model_id, prompt_id, question_id, country_id, text_sha256, numerics_id
+                model_id, prompt_id, question_id, country_id, text_sha256, rounding, numerics_id
         ) as residual
     from deviations
 
@@ -132,6 +151,7 @@ repeated_cells as (
         question_id,
         country_id,
         text_sha256,
+        rounding,
         sum(residual * residual) as squared_residuals,
         (count(distinct numerics_id) - 1) * (count(distinct choice_index) - 1)
             as degrees_of_freedom
@@ -140,15 +160,38 @@ repeated_cells as (
 
 ),
 
-repeated_numerics as (
+rounding_noise as (
 
     select
         model_id,
         prompt_id,
+        rounding,
         count(*) as repeated_cell_count,
         sqrt(sum(squared_residuals) / sum(degrees_of_freedom)) as log_likelihood_noise
     from repeated_cells
     where degrees_of_freedom > 0
+    group by all
+
+),
+
+-- Of rows that are rounded in several ways, the noisiest speak for the design.
+repeated_numerics as (
+
+    select
+        scored_runs.model_id,
+        scored_runs.prompt_id,
+        max(rounding_noise.log_likelihood_noise) as log_likelihood_noise,
+        arg_max(
+            rounding_noise.repeated_cell_count, rounding_noise.log_likelihood_noise
+        ) as repeated_cell_count
+    from scored_runs
+    inner join numerics on scored_runs.numerics_id = numerics.numerics_id
+    inner join rounding_noise
+        on
+            scored_runs.model_id = rounding_noise.model_id
+            and scored_runs.prompt_id = rounding_noise.prompt_id
+            and numerics.rounding = rounding_noise.rounding
+    where rounding_noise.repeated_cell_count >= {{ var('minimum_repeated_cells') }}
     group by all
 
 ),
@@ -158,14 +201,10 @@ final as (
     select
         path_differences.model_id,
         path_differences.prompt_id,
+        coalesce(repeated_numerics.log_likelihood_noise, path_differences.path_difference)
+            as log_likelihood_noise,
         case
-            when repeated_numerics.repeated_cell_count >= {{ var('minimum_repeated_cells') }}
-                then repeated_numerics.log_likelihood_noise
-            else path_differences.path_difference
-        end as log_likelihood_noise,
-        case
-            when repeated_numerics.repeated_cell_count >= {{ var('minimum_repeated_cells') }}
-                then 'repeated_numerics'
+            when repeated_numerics.log_likelihood_noise is not null then 'repeated_numerics'
             when path_differences.path_difference is not null then 'path_difference'
             else 'not_measured'
         end as noise_basis,
