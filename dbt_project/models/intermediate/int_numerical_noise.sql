@@ -18,6 +18,18 @@ runs as (
 
 ),
 
+landed_designs as (
+
+    select * from {{ ref('stg_landed_designs') }}
+
+),
+
+designs as (
+
+    select * from {{ ref('int_design_fingerprints') }}
+
+),
+
 scored_runs as (
 
     select distinct
@@ -57,19 +69,8 @@ numerics as (
 
 ),
 
--- Few designs are ever scored twice, and only those are read whole.
-repeated_designs as (
-
-    select
-        model_id,
-        prompt_id
-    from shards
-    group by all
-    having min(numerics_id) != max(numerics_id)
-
-),
-
--- Shards may hold a row twice, and a numerics a cell of two runs.
+-- Few designs are ever scored twice, and only those are read. Shards may hold a row twice, and a
+-- numerics a cell of two runs.
 answers as (
 
     select
@@ -83,10 +84,11 @@ answers as (
         shards.choice_index,
         arg_max(shards.log_likelihood, row(shards.scored_at, shards.run_id)) as log_likelihood
     from shards
-    inner join repeated_designs
+    inner join landed_designs
         on
-            shards.model_id = repeated_designs.model_id
-            and shards.prompt_id = repeated_designs.prompt_id
+            shards.model_id = landed_designs.model_id
+            and shards.prompt_id = landed_designs.prompt_id
+            and landed_designs.has_repeated_choices
     inner join numerics on shards.numerics_id = numerics.numerics_id
     where isfinite(shards.log_likelihood)
     group by all
@@ -196,11 +198,12 @@ repeated_numerics as (
 
 ),
 
-final as (
+asked as (
 
     select
-        path_differences.model_id,
-        path_differences.prompt_id,
+        designs.model_id,
+        designs.prompt_id,
+        designs.order_family_id,
         coalesce(repeated_numerics.log_likelihood_noise, path_differences.path_difference)
             as log_likelihood_noise,
         case
@@ -209,11 +212,56 @@ final as (
             else 'not_measured'
         end as noise_basis,
         coalesce(repeated_numerics.repeated_cell_count, 0) as repeated_cell_count
-    from path_differences
+    from designs
+    left outer join path_differences
+        on
+            designs.model_id = path_differences.model_id
+            and designs.prompt_id = path_differences.prompt_id
     left outer join repeated_numerics
         on
-            path_differences.model_id = repeated_numerics.model_id
-            and path_differences.prompt_id = repeated_numerics.prompt_id
+            designs.model_id = repeated_numerics.model_id
+            and designs.prompt_id = repeated_numerics.prompt_id
+    where not designs.is_derived
+
+),
+
+-- A mean of n answers has the noise of one over sqrt(n), and at least two orders are averaged.
+averaged as (
+
+    select
+        designs.model_id,
+        designs.prompt_id,
+        case
+            when count(asked.log_likelihood_noise) = count(*)
+                then sqrt(avg(power(asked.log_likelihood_noise, 2)) / 2)
+        end as log_likelihood_noise,
+        case
+            when bool_or(asked.noise_basis = 'not_measured') then 'not_measured'
+            when bool_or(asked.noise_basis = 'path_difference') then 'path_difference'
+            else 'repeated_numerics'
+        end as noise_basis,
+        cast(sum(asked.repeated_cell_count) as bigint) as repeated_cell_count
+    from designs
+    inner join asked
+        on
+            designs.model_id = asked.model_id
+            and designs.order_family_id = asked.order_family_id
+    where designs.is_derived
+    group by all
+
+),
+
+final as (
+
+    select
+        model_id,
+        prompt_id,
+        log_likelihood_noise,
+        noise_basis,
+        repeated_cell_count
+    from asked
+    union all
+    select * from averaged
 
 )
 
