@@ -36,6 +36,25 @@
 {%- endmacro %}
 
 {#-
+  Whether a model's scores tell countries apart, given both sides' scores minus each question's mean
+  over `countries` countries: by more than the blind baseline does, whose mean of all *other* countries
+  differs from country to country only by the country left out, -h / (countries - 1).
+-#}
+{% macro has_country_variation(model, human, countries) -%}
+    stddev_pop({{ model }})
+    > greatest(1e-12, (1 + 1e-6) * stddev_pop({{ human }} / ({{ countries }} - 1)))
+{%- endmacro %}
+
+{#- Why `rho0` is null; null where it is not. -#}
+{% macro rho0_null_reason(model, human, minimum_count, minimum) -%}
+    case
+        when {{ minimum_count }} < {{ minimum }} then 'too_few_questions'
+        when sqrt(avg({{ model }} * {{ model }})) < 1e-12 then 'model_in_the_middle_everywhere'
+        when sqrt(avg({{ human }} * {{ human }})) < 1e-12 then 'survey_in_the_middle_everywhere'
+    end
+{%- endmacro %}
+
+{#-
   The 1-based rank of `value` within a partition; ties share their mean rank, as Spearman has it.
   Values that differ by less than rounding are ties.
 -#}
@@ -50,4 +69,20 @@
         when count({{ reason }}) = count(*) and min({{ reason }}) = max({{ reason }})
             then min({{ reason }})
     end
+{%- endmacro %}
+
+{#-
+  The reliability of all respondents' scores from the r between two random halves of them, by
+  Spearman and Brown: 2r / (1 + r); 0 where the halves do not agree at all.
+-#}
+{% macro spearman_brown(r) -%}
+    case when {{ r }} > 0 then 2 * {{ r }} / (1 + {{ r }}) when {{ r }} <= 0 then 0 end
+{%- endmacro %}
+
+{#-
+  The highest r with people's scores that a predictor of the true scores would reach: the square root
+  of the scores' reliability, which is the true share of their variance.
+-#}
+{% macro noise_ceiling(reliability) -%}
+    case when {{ reliability }} is not null then sqrt(greatest(0.0, {{ reliability }})) end
 {%- endmacro %}

@@ -171,6 +171,9 @@ def country_measures(cells: pd.DataFrame, minimum_reference_countries: int) -> p
         dh=cells["h"] - by_question["h"].transform("mean"),
         countries=by_question["m"].transform("size"),
     )
+    # What the mean over all other countries says, minus the mean of what it says of all.
+    left_out = (by_question["h"].transform("sum") - cells["h"]) / (cells["countries"] - 1)
+    cells["blind_dh"] = left_out - left_out.groupby(cells["question_id"]).transform("mean")
     rows = []
     for country_id, own in cells.groupby("country_id"):
         blind_known = own["b"].notna().all() and len(own) >= 5
@@ -187,7 +190,11 @@ def country_measures(cells: pd.DataFrame, minimum_reference_countries: int) -> p
                     if not np.isnan(r)
                     else np.nan
                 ),
-                "demeaned_pearson_r": r_or_nan(shared["dm"], shared["dh"]),
+                "demeaned_pearson_r": (
+                    r_or_nan(shared["dm"], shared["dh"])
+                    if np.std(shared["dm"]) > 1.000001 * np.std(shared["blind_dh"])
+                    else np.nan
+                ),
                 "demeaned_question_count": len(shared),
                 "blind_baseline_r": r_or_nan(own["b"], own["h"]) if blind_known else np.nan,
                 "skill": (
@@ -195,6 +202,12 @@ def country_measures(cells: pd.DataFrame, minimum_reference_countries: int) -> p
                     if blind_known
                     else np.nan
                 ),
+                "rho0": (
+                    congruence(own["m"], own["h"])
+                    if len(own) >= 5 and own["m"].abs().max() > 1e-9
+                    else np.nan
+                ),
+                "blind_rho0": congruence(own["b"], own["h"]) if blind_known else np.nan,
                 "country_gain": r - r_or_nan(own["mean_m"], own["h"]),
                 "noise_ceiling": (
                     np.sqrt(max(0, 1 - (own["se"] ** 2).mean() / np.var(own["h"])))
@@ -208,6 +221,91 @@ def country_measures(cells: pd.DataFrame, minimum_reference_countries: int) -> p
                 "modal_agreement_share": own["modal"].astype(float).mean(),
                 "mean_llm_entropy": own["llm_entropy"].mean(),
                 "mean_human_entropy": own["human_entropy"].mean(),
+            }
+        )
+    return pd.DataFrame(rows).astype({"country_id": str})
+
+
+def null_measures(cells: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+    """What each country's r is worth: neighbours, shuffled countries, option positions, no country.
+
+    `people` are the cells of the reference population, whether or not a model was asked them.
+    """
+    compared = comparable(cells)
+    answers = cells.pivot(index="country_id", columns="question_id", values="m")
+    human = people.pivot(index="country_id", columns="question_id", values="h")
+    shares = {
+        (row["country_id"], row["question_id"]): row["shares"] for row in people.to_dict("records")
+    }
+    compared_countries = sorted(compared["country_id"].unique())
+    asked_everywhere = [
+        question_id
+        for question_id, of_question in compared.groupby("question_id")
+        if len(of_question) == len(compared_countries)
+    ]
+    rows = []
+    for country_id, own in compared.groupby("country_id"):
+        questions = list(own["question_id"])
+        r = r_or_nan(own["m"], own["h"])
+        neighbours = {
+            other: r_or_nan(human.loc[other, questions], human.loc[country_id, questions])
+            for other in sorted(human.index)
+            if other != country_id and human.loc[other, questions].notna().all()
+        }
+        strangers = [
+            r_or_nan(answers.loc[other, questions], own["h"])
+            for other in compared_countries
+            if other != country_id and answers.loc[other, questions].notna().all()
+        ]
+        strangers = [value for value in strangers if not np.isnan(value) and not np.isnan(r)]
+        sizes = own["p"].map(len)
+        leaning = {
+            size: np.mean(np.stack(list(own["p"][sizes == size])), axis=0) for size in set(sizes)
+        }
+        positions = [leaning[size] @ score_of(size) for size in sizes]
+        free = (
+            answers.loc["ZZZ", questions]
+            if "ZZZ" in answers.index
+            else pd.Series(np.nan, index=questions)
+        )
+        common = own[own["question_id"].isin(asked_everywhere)]
+        even = [
+            (np.full(size, 1 / size), shares[country_id, question_id])
+            for size, question_id in zip(sizes, questions, strict=True)
+        ]
+        best = max(neighbours.values(), default=np.nan) if len(own) >= 5 else np.nan
+        rows.append(
+            {
+                "country_id": country_id,
+                "common_question_count": len(common),
+                "common_pearson_r": r_or_nan(common["m"], common["h"]),
+                "best_other_country_id": (
+                    max(neighbours, key=lambda other: neighbours[other])
+                    if not np.isnan(best)
+                    else None
+                ),
+                "best_other_country_r": best,
+                "other_country_count": len(neighbours),
+                "shuffled_countries_r": np.mean(strangers) if strangers else np.nan,
+                "shuffled_countries_p": (
+                    (1 + sum(value > r - 1e-9 for value in strangers)) / (1 + len(strangers))
+                    if strangers
+                    else np.nan
+                ),
+                "option_position_r": r_or_nan(
+                    pd.Series(positions), own["h"].reset_index(drop=True)
+                ),
+                "country_free_r": r_or_nan(free, own["h"]) if free.notna().all() else np.nan,
+                "uniform_mean_absolute_error": own["h"].abs().mean(),
+                "uniform_mean_wasserstein_1": np.mean(
+                    [
+                        wasserstein_distance(score_of(len(p)), score_of(len(p)), p, r)
+                        for p, r in even
+                    ]
+                ),
+                "uniform_mean_jensen_shannon_distance": np.mean(
+                    [jensenshannon(p, r, base=2) for p, r in even]
+                ),
             }
         )
     return pd.DataFrame(rows).astype({"country_id": str})

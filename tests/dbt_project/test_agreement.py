@@ -176,6 +176,26 @@ def test_every_measure_of_every_country(
 
 
 @pytest.mark.parametrize(("model_id", "prompt_id"), DESIGNS)
+def test_every_null_and_neighbour_of_every_country(
+    agreement: AgreementStudy, expected: Expected, model_id: str, prompt_id: str
+) -> None:
+    mart = read(
+        agreement.home,
+        f"""select * from marts.agg_country_correlations
+        where model_id = '{model_id}' and prompt_id = '{prompt_id}' and question_count > 0""",
+    )
+    coding_id = "paper" if prompt_id == "paper" else "native"
+    measures = oracle.null_measures(
+        expected.cells(model_id, prompt_id), expected.people(REFERENCE, coding_id)
+    )
+    columns = [c for c in measures.columns if c not in ("country_id", "best_other_country_id")]
+    assert_close(mart, measures, ["country_id"], {column: column for column in columns})
+    neighbour = measures.set_index("country_id")["best_other_country_id"]
+    found = mart.set_index("country_id")["best_other_country_id"]
+    assert found.dropna().to_dict() == neighbour.dropna().to_dict()
+
+
+@pytest.mark.parametrize(("model_id", "prompt_id"), DESIGNS)
 def test_every_measure_of_every_category(
     agreement: AgreementStudy, expected: Expected, model_id: str, prompt_id: str
 ) -> None:
@@ -443,7 +463,7 @@ def test_a_model_that_ignores_the_country_has_no_demeaned_r(agreement: Agreement
     assert len(rows) > 10
     assert rows["pearson_r"].notna().all()
     assert rows["demeaned_pearson_r"].isna().all()
-    assert set(rows["demeaned_null_reason"]) == {"no_variance_in_model"}
+    assert set(rows["demeaned_null_reason"]) == {"no_country_variation"}
     np.testing.assert_allclose(rows["country_gain"], 0, atol=1e-9)
 
 

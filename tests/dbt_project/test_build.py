@@ -45,6 +45,7 @@ MARTS = {
     "dim_populations",
     "dim_prompts",
     "dim_questions",
+    "dim_reference_countries",
     "dim_runs",
     "dim_surveys",
     "fct_choice_probabilities",

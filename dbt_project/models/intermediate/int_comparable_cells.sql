@@ -12,6 +12,22 @@ questions as (
 
 ),
 
+choices as (
+
+    select * from {{ ref('stg_choices') }}
+
+),
+
+scales as (
+
+    select distinct
+        coding_id,
+        question_id,
+        choice_count
+    from choices
+
+),
+
 compared as (
 
     select *
@@ -20,6 +36,18 @@ compared as (
         country_id != 'ZZZ'
         and llm_mean_score is not null
         and human_mean_score is not null
+
+),
+
+country_free as (
+
+    select
+        model_id,
+        prompt_id,
+        question_id,
+        llm_mean_score
+    from mean_scores
+    where country_id = 'ZZZ'
 
 ),
 
@@ -41,21 +69,32 @@ selected as (
         compared.*,
         questions.battery_id,
         questions.polarity,
+        scales.choice_count,
+        country_free.llm_mean_score as country_free_llm_score,
         compared_countries.country_count as compared_country_count,
+        count(*) over (
+            partition by
+                compared.model_id, compared.prompt_id, compared.survey_id, compared.question_id
+        ) = compared_countries.country_count as is_common_question,
         {{ is_reference_country('compared.country_id') }} as is_reference_country
     from compared
     inner join questions on compared.question_id = questions.question_id
+    inner join scales
+        on
+            compared.coding_id = scales.coding_id
+            and compared.question_id = scales.question_id
+    left outer join country_free
+        on
+            compared.model_id = country_free.model_id
+            and compared.prompt_id = country_free.prompt_id
+            and compared.question_id = country_free.question_id
     inner join compared_countries
         on
             compared.model_id = compared_countries.model_id
             and compared.prompt_id = compared_countries.prompt_id
             and compared.survey_id = compared_countries.survey_id
     {% if var('question_set') == 'common' %}
-    qualify
-        count(*) over (
-            partition by
-                compared.model_id, compared.prompt_id, compared.survey_id, compared.question_id
-        ) = compared_countries.country_count
+    qualify is_common_question
     {% endif %}
 
 ),
@@ -81,6 +120,7 @@ joined as (
     select
         selected.*,
         question_means.mean_llm_score,
+        question_means.reference_country_count,
         case
             when question_means.reference_country_count >= {{ var('minimum_reference_countries') }}
                 then selected.llm_mean_score - question_means.reference_llm_score
@@ -115,12 +155,21 @@ final as (
         question_selection,
         '{{ var("question_set") }}' as question_set,
         compared_country_count,
+        is_common_question,
+        choice_count,
         llm_mean_score,
         human_mean_score,
         human_standard_error,
         standard_error_basis,
         blind_mean_score,
         mean_llm_score,
+        -- The model's mean probabilities over questions with as many choices, scored like this one.
+        avg(llm_mean_score) over (
+            partition by model_id, prompt_id, survey_id, country_id, choice_count
+        ) as option_position_score,
+        country_free_llm_score,
+        is_reference_country,
+        reference_country_count,
         demeaned_llm_score,
         demeaned_human_score,
         {{ mean_rank('llm_mean_score', 'model_id, prompt_id, survey_id, country_id') }}

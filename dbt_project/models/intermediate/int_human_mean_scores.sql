@@ -25,6 +25,7 @@ scored as (
         questions.category_id,
         questions.question_selection,
         coalesce(questions.unscaled_reason, shares.null_reason) as score_null_reason,
+        1.0 / shares.choice_count as uniform_share,
         case
             when questions.unscaled_reason is null
                 then sum(shares.human_share * shares.choice_score) over (
@@ -57,6 +58,14 @@ cells as (
         outside_scale_share,
         score_null_reason as null_reason,
         {{ entropy('human_share') }} as human_entropy,
+        case
+            when count(human_mean_score) > 0
+                then {{ wasserstein_1('uniform_share', 'human_share', 'choice_index') }}
+        end as uniform_wasserstein_1,
+        case
+            when count(human_share) > 0
+                then {{ jensen_shannon_distance('uniform_share', 'human_share') }}
+        end as uniform_jensen_shannon_distance,
         case
             when count(human_share) > 0 then {{ modal_choice('choice_index', 'human_share') }}
         end as human_modal_choice,

@@ -37,6 +37,8 @@ final as (
         standard_error_basis,
         human_entropy,
         human_modal_choice,
+        uniform_wasserstein_1,
+        uniform_jensen_shannon_distance,
         outside_scale_share,
         cast(respondents as bigint) as respondents,
         effective_sample_size,
