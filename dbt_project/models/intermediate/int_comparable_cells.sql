@@ -1,3 +1,5 @@
+{{ by_design() }}
+
 with
 
 mean_scores as (
@@ -33,7 +35,8 @@ compared as (
     select *
     from mean_scores
     where
-        country_id != 'ZZZ'
+        {{ is_changed_design('mean_scores') }}
+        and country_id != 'ZZZ'
         and llm_mean_score is not null
         and human_mean_score is not null
 
@@ -47,7 +50,9 @@ country_free as (
         question_id,
         llm_mean_score
     from mean_scores
-    where country_id = 'ZZZ'
+    where
+        {{ is_changed_design('mean_scores') }}
+        and country_id = 'ZZZ'
 
 ),
 
@@ -177,13 +182,15 @@ final as (
         {{ mean_rank('human_mean_score', 'model_id, prompt_id, survey_id, country_id') }}
             as human_rank,
         absolute_error,
+        noise_sensitivity,
         wasserstein_1,
         total_variation,
         jensen_shannon_distance,
         modal_agreement,
         llm_entropy,
         human_entropy,
-        off_choice_mass
+        off_choice_mass,
+        source_fingerprint
     from joined
 
 )

@@ -47,7 +47,7 @@ explained as (
 
     select
         scored_countries.*,
-        coalesce(prompts.choice_order = 'averaged', false) as is_order_controlled,
+        coalesce(prompts.is_derived, false) as is_order_controlled,
         case
             when correlations.question_count is null
                 then coalesce(scored_countries.shared_null_reason, 'too_few_questions')
