@@ -6,6 +6,7 @@
 
 {#- The configuration of such a table. -#}
 {% macro by_design(fingerprints='int_design_fingerprints') -%}
+    -- depends_on: {{ ref(fingerprints) }}
     {{ config(
         materialized='incremental',
         incremental_strategy='append',

@@ -151,6 +151,9 @@ final as (
         choice_position,
         choice_label,
         choice_text,
+        prompt_text,
+        answer_text,
+        text_sha256,
         log_likelihood,
         coalesce(
             label_log_likelihood,

@@ -1,0 +1,50 @@
+{#-
+  What a whole build reads beside landing zone and surveys: the instrument's files and the variables it
+  was given. `valuescope status` compares it with what is there now.
+-#}
+
+{#- Before any model runs, because a file may be edited meanwhile. -#}
+{% macro record_inputs() -%}
+    {%- if execute -%}
+        {%- do run_query("create schema if not exists intermediate") -%}
+        {%- do run_query(
+            "create table if not exists intermediate.build_inputs"
+            ~ " (is_built boolean not null, input varchar not null, content varchar not null)"
+        ) -%}
+        {%- do run_query("delete from intermediate.build_inputs where not is_built") -%}
+        {%- set files = run_query(
+            "select file from glob(["
+            ~ "'" ~ literal_pattern(invocation_args_dict.project_dir) ~ "/seeds/*.csv', "
+            ~ "'" ~ literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse'))
+            ~ "/instrument/surveys/*/*.csv'])"
+        ).columns[0].values() -%}
+        {%- for file in files -%}
+            {%- do run_query(
+                "insert into intermediate.build_inputs select false, "
+                ~ "'" ~ file.split('/')[-2:] | join('/') | replace("'", "''") ~ "', sha256(content) "
+                ~ "from read_blob('" ~ literal_pattern(file) ~ "')"
+            ) -%}
+        {%- endfor -%}
+        {%- do run_query(
+            "insert into intermediate.build_inputs values (false, 'variables', '"
+            ~ tojson(invocation_args_dict.vars, sort_keys=true) | replace("'", "''") ~ "')"
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- After a build of everything that went through. -#}
+{% macro record_build(results) -%}
+    {%- if execute -%}
+        {%- set failed = results | map(attribute='status') | map('string')
+            | select('in', ['error', 'fail', 'skipped', 'runtime error']) | list -%}
+        {%- if
+            invocation_args_dict.which == 'build'
+            and not invocation_args_dict.select
+            and not invocation_args_dict.exclude
+            and not failed
+        -%}
+            {%- do run_query("delete from intermediate.build_inputs where is_built") -%}
+            {%- do run_query("update intermediate.build_inputs set is_built = true") -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
