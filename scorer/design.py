@@ -94,7 +94,8 @@ class PromptDesign:
     @property
     def order_family_id(self) -> str:
         """Identity of the design averaged over choice orders: the same for designs that differ in
-        their order only."""
+        their order only.
+        """
         return self._identity("averaged")
 
     def _identity(self, choice_order: str) -> str:

@@ -30,6 +30,29 @@ countries as (
 
 ),
 
+-- Orders of the choices apart from their average only where there is none.
+designs as (
+
+    select distinct
+        mean_scores.model_id,
+        mean_scores.prompt_id,
+        prompts.order_family_id,
+        prompts.is_derived
+    from mean_scores
+    inner join prompts on mean_scores.prompt_id = prompts.prompt_id
+
+),
+
+headline_designs as (
+
+    select *
+    from designs
+    qualify
+        is_derived
+        or not bool_or(is_derived) over (partition by model_id, order_family_id)
+
+),
+
 people as (
 
     select *
@@ -62,6 +85,10 @@ crossed as (
                     ) }}
         end as r_with_named_people
     from mean_scores
+    inner join headline_designs
+        on
+            mean_scores.model_id = headline_designs.model_id
+            and mean_scores.prompt_id = headline_designs.prompt_id
     inner join people as other_people
         on
             mean_scores.population_id = other_people.population_id

@@ -12,6 +12,12 @@ cells as (
 
 ),
 
+intervals as (
+
+    select * from {{ ref('int_category_intervals') }}
+
+),
+
 scored_categories as (
 
     select
@@ -139,6 +145,15 @@ final as (
         ranked.rho0,
         ranked.blind_rho0,
         ranked.rho0_above_blind,
+        intervals.ci_low as rho0_above_blind_ci_low,
+        intervals.ci_high as rho0_above_blind_ci_high,
+        intervals.p_value as rho0_above_blind_p_value,
+        intervals.q_value as rho0_above_blind_q_value,
+        coalesce(intervals.battery_count, 0) as battery_count,
+        case
+            when intervals.category_id is null then 'too_few_batteries'
+            else intervals.null_reason
+        end as interval_null_reason,
         coalesce(ranked.is_ranked, false) as is_ranked,
         ranked.category_rank,
         ranked.mean_absolute_error
@@ -149,6 +164,12 @@ final as (
             and scored_categories.prompt_id = ranked.prompt_id
             and scored_categories.survey_id = ranked.survey_id
             and scored_categories.category_id = ranked.category_id
+    left outer join intervals
+        on
+            scored_categories.model_id = intervals.model_id
+            and scored_categories.prompt_id = intervals.prompt_id
+            and scored_categories.survey_id = intervals.survey_id
+            and scored_categories.category_id = intervals.category_id
 
 )
 
