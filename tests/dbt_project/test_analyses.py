@@ -9,31 +9,38 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import t
 
 from tests.dbt_project.study import (
+    WITHOUT_TESTS,
     Instrument,
     add_load,
     build,
     build_successfully,
+    dbt_output,
     land_cells,
     land_design,
     land_model,
     land_run,
     random_counts,
+    read,
 )
 from warehouse.home import CLONE, DBT_PROJECT, Home
 
 ANALYSES = DBT_PROJECT / "analyses"
 NAMES = sorted(path.stem for path in ANALYSES.glob("*.sql"))
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 WEST = ["AND", "AUS", "CAN", "DEU", "GBR", "USA"]
 ELSEWHERE = ["ARG", "BOL", "CHN", "IDN", "KOR", "SGP"]
 COUNTRIES = [*WEST, *ELSEWHERE]
 QUESTIONS = [
-    *(f"Q{number}" for number in (1, 2, 27, 28, 29, 30, 31, 46, 47, 49, 57, 58, 59, 60, 61, 62)),
-    *(f"Q{number}" for number in (106, 107, 112, 122, 131, 146, 149, 152, 156, 158)),
-    *(f"Q{number}" for number in (164, 168, 176, 177, 178, 179, 180, 182, 186, 199, 221, 235)),
+    *(f"Q{number}" for number in (1, 2, 27, 28, 29, 30, 31, *range(46, 51), 56)),
+    *(f"Q{number}" for number in (57, 58, 59, 60, 61, 62)),
+    *(f"Q{number}" for number in (106, 107, *range(112, 121), 122, 131, 146, 149)),
+    *(
+        f"Q{number}"
+        for number in (152, 156, 158, 164, 168, 176, 177, 178, 179, 180, 182, 186, 199, 221, 235)
+    ),
 ]
 # Name in the registry, quantization, how much of people's answers it knows.
 MODELS = [
@@ -147,7 +154,7 @@ def asker(home: Home, *options: str) -> Ask:
     """Compile all analyses; the function returned runs one of them."""
     result = build(home, "compile", "--select", "resource_type:analysis", *options)
     assert result.returncode == 0, result.stdout + result.stderr
-    compiled = home.path / "target" / "compiled" / "valuescope" / "analyses"
+    compiled = dbt_output() / "target" / "compiled" / "valuescope" / "analyses"
     statements = {name: (compiled / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
 
     def ask(name: str) -> pd.DataFrame:
@@ -293,6 +300,74 @@ def test_what_determines_the_numbers_holds_hashes_files_and_variables(ask: Ask) 
     assert facts["build", "variables", "bootstrap_seed"] == "20220"
     assert facts["prompt", "reverse-raw", "template"] == "{question}"
     assert ("survey file", "wave6", "sha256") not in facts.index
+
+
+def above_blind(cells: pd.DataFrame) -> float:
+    """rho0 of the model minus rho0 of the blind baseline."""
+    m, b, h = (cells[f"{who}_mean_score"].to_numpy() for who in ("llm", "blind", "human"))
+    return float(m @ h / np.sqrt(m @ m * (h @ h)) - b @ h / np.sqrt(b @ b * (h @ h)))
+
+
+def test_intervals_of_categories_are_those_of_batteries_left_out_one_by_one(home: Home) -> None:
+    cells = read(home, "select * from intermediate.int_comparable_cells")
+    mart = read(home, "select * from marts.agg_category_correlations")
+    intervals = mart[mart["rho0_above_blind_ci_low"].notna()]
+    assert set(intervals["category_id"]) == {"happiness_and_wellbeing", "corruption"}
+    for row in intervals.to_dict("records"):
+        own = cells[
+            (cells["model_id"] == row["model_id"])
+            & (cells["prompt_id"] == row["prompt_id"])
+            & (cells["category_id"] == row["category_id"])
+        ]
+        batteries = own["battery_id"].unique()
+        left_out = [above_blind(own[own["battery_id"] != battery]) for battery in batteries]
+        count = len(batteries)
+        error = float(np.sqrt((count - 1) / count * np.sum((left_out - np.mean(left_out)) ** 2)))
+        estimate, half = above_blind(own), float(t.ppf(0.975, count - 1)) * error
+        assert row["battery_count"] == count >= 5
+        assert row["rho0_above_blind"] == pytest.approx(estimate, abs=1e-9)
+        assert row["rho0_above_blind_ci_low"] == pytest.approx(estimate - half, abs=1e-9)
+        assert row["rho0_above_blind_ci_high"] == pytest.approx(estimate + half, abs=1e-9)
+        p_value = 2 * float(t.sf(abs(estimate) / error, count - 1))
+        assert row["rho0_above_blind_p_value"] == pytest.approx(p_value, abs=1e-9)
+
+
+def test_q_values_of_categories_are_adjusted_over_those_of_one_design(home: Home) -> None:
+    mart = read(home, "select * from marts.agg_category_correlations")
+    tested = mart.dropna(subset="rho0_above_blind_p_value")
+    for _, family in tested.groupby(["model_id", "prompt_id"]):
+        (first, last) = family.sort_values("rho0_above_blind_p_value").to_dict("records")
+        assert last["rho0_above_blind_q_value"] == last["rho0_above_blind_p_value"]
+        assert first["rho0_above_blind_q_value"] == pytest.approx(
+            min(2 * first["rho0_above_blind_p_value"], last["rho0_above_blind_p_value"])
+        )
+    few = mart[(mart["battery_count"] > 0) & (mart["battery_count"] < 5)]
+    assert set(few["interval_null_reason"]) == {"too_few_batteries"}
+
+
+def test_a_category_has_a_verdict_where_it_has_an_interval_and_else_a_reason(ask: Ask) -> None:
+    rows = ask("observation_1_categories")
+    assert (rows["verdict"].notna() == rows["ci_low"].notna()).all()
+    assert (rows["verdict"].notna() == rows["verdict_null_reason"].isna()).all()
+    people_s = rows[(rows["display_name"] == "people") & rows["verdict"].notna()]
+    assert set(people_s["category_name"]) == {"Happiness and well-being", "Corruption"}
+    assert (people_s["estimate"] > 0).all()
+
+
+def test_orders_are_compared_on_the_same_cells(ask: Ask, home: Home) -> None:
+    rows = ask("how_much_does_order_matter")
+    assert set(rows["first_order"]) == {"forward"}
+    assert set(rows["second_order"]) == {"reverse"}
+    scores = read(
+        home,
+        """select * from marts.fct_mean_scores where
+        model_id = 'llama-2-7b-Q8_0' and country_id != 'ZZZ' and llm_mean_score is not null""",
+    ).pivot(index=["question_id", "country_id"], columns="prompt_id", values="llm_mean_score")
+    moved = (scores["forward-template"] - scores["reverse-template"]).abs()
+    (own,) = rows[rows["display_name"] == "Llama 2 7B"].to_dict("records")
+    assert own["cell_count"] == len(moved)
+    assert own["mean_absolute_change"] == pytest.approx(moved.mean())
+    assert own["change_of_the_95th_percentile"] == pytest.approx(moved.quantile(0.95))
 
 
 def documented_table() -> str:
