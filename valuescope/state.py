@@ -1,16 +1,16 @@
 """What a home holds: surveys loaded, cells landed, and whether the tables are up to date."""
 
-import glob
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
+from valuescope.changes import changes_since, last_build
 from warehouse.database import open_for_reading
-from warehouse.errors import ValuescopeError
 from warehouse.home import Home
-from warehouse.landing import SCHEMAS
+from warehouse.landing import query_landing
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,15 @@ class ScoringRun:
 
 @dataclass(frozen=True)
 class HomeState:
-    """The state of a home; `stale` names what the built tables do not hold yet."""
+    """The state of a home; `stale` names what the built tables do not hold yet.
+
+    `variables` are those that the last whole build was given.
+    """
 
     loads: tuple[SurveyLoad, ...]
     runs: tuple[ScoringRun, ...]
     is_built: bool
+    variables: Mapping[str, Any]
     stale: tuple[str, ...]
 
 
@@ -62,7 +66,7 @@ def landed_cell_count(home: Home) -> int:
     """How many (model, prompt, question, country) cells have landed."""
     if not (home.landing / "choice_log_likelihoods").exists():
         return 0
-    rows = _landing_rows(
+    rows = query_landing(
         home,
         """
         select count(distinct (model_id, prompt_id, numerics_id, question_id, country_id))
@@ -76,16 +80,9 @@ def describe_home(home: Home) -> HomeState:
     """Everything `valuescope status` tells."""
     loads = _loads(home) if home.database.exists() else ()
     runs = _runs(home) if (home.landing / "runs").exists() else ()
-    built = _built(home) if home.database.exists() else None
-    return HomeState(loads, runs, built is not None, _stale(home, loads, built))
-
-
-@dataclass(frozen=True)
-class _Built:
-    """What the staging tables held when they were built."""
-
-    loads: frozenset[tuple[str, datetime]]
-    rows: int
+    built = last_build(home) if home.database.exists() else None
+    stale = changes_since(built, home) if built else ()
+    return HomeState(loads, runs, built is not None, built.variables if built else {}, stale)
 
 
 def _loads(home: Home) -> tuple[SurveyLoad, ...]:
@@ -116,7 +113,7 @@ def _loads(home: Home) -> tuple[SurveyLoad, ...]:
 
 
 def _runs(home: Home) -> tuple[ScoringRun, ...]:
-    rows = _landing_rows(
+    rows = query_landing(
         home,
         """
         with
@@ -156,63 +153,3 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
         """,
     )
     return tuple(ScoringRun(*row) for row in rows)
-
-
-def _built(home: Home) -> _Built | None:
-    connection = open_for_reading(home)
-    try:
-        loads = connection.execute(
-            "select load_id, loaded_at from staging.stg_survey_loads"
-        ).fetchall()
-        scored = connection.execute(
-            """
-            select count(distinct (model_id, prompt_id, question_id, country_id))
-            from staging.stg_choice_log_likelihoods
-            """
-        ).fetchall()
-    except duckdb.CatalogException:
-        return None
-    finally:
-        connection.close()
-    return _Built(frozenset(loads), scored[0][0])
-
-
-def _stale(home: Home, loads: tuple[SurveyLoad, ...], built: _Built | None) -> tuple[str, ...]:
-    if built is None:
-        return ()
-    stale = []
-    loaded_at = {load.loaded_at for load in loads}
-    if loaded_at != {moment for _, moment in built.loads}:
-        stale.append("surveys were loaded or replaced since the last build")
-    if (home.landing / "choice_log_likelihoods").exists():
-        landed = _landing_rows(
-            home,
-            """
-            select count(distinct (model_id, prompt_id, question_id, country_id))
-            from choice_log_likelihoods
-            """,
-        )[0][0]
-        if landed != built.rows:
-            stale.append(f"{landed} cells have landed, the tables hold {built.rows}")
-    return tuple(stale)
-
-
-def _landing_rows(home: Home, statement: str) -> list[tuple[Any, ...]]:
-    # Brackets and stars in the home's own name are no pattern.
-    landing = glob.escape(str(home.landing)).replace("'", "''")
-    connection = duckdb.connect(":memory:")
-    try:
-        for table in SCHEMAS:
-            connection.execute(
-                f"create view {table} as select * "
-                f"from read_parquet('{landing}/{table}/*.parquet', hive_partitioning = false, "
-                "union_by_name = true)"
-            )
-        return connection.execute(statement).fetchall()
-    except duckdb.Error as error:
-        raise ValuescopeError(
-            f"Cannot read the landing zone {home.landing}: {str(error).splitlines()[0]} If a run "
-            "has just ended and merged its shards, repeat the command."
-        ) from error
-    finally:
-        connection.close()

@@ -5,6 +5,7 @@ sees whole files only. A zero-row file in each folder keeps the schema readable 
 has landed yet.
 """
 
+import glob
 import os
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -158,6 +160,31 @@ def write_shard(
 def write_text(target: Path, text: str) -> Path:
     """Write a text file, whole or not at all. Raises ValuescopeError as `write_shard` does."""
     return _write(target, lambda file: file.write(text.encode()))
+
+
+def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
+    """The rows of an SQL statement on the landing zone's tables.
+
+    Raises ValuescopeError when a shard cannot be read.
+    """
+    # Brackets and stars in the home's own name are no pattern.
+    landing = glob.escape(str(home.landing)).replace("'", "''")
+    connection = duckdb.connect(":memory:")
+    try:
+        for table in SCHEMAS:
+            connection.execute(
+                f"create view {table} as select * "
+                f"from read_parquet('{landing}/{table}/*.parquet', hive_partitioning = false, "
+                "union_by_name = true)"
+            )
+        return connection.execute(statement).fetchall()
+    except duckdb.Error as error:
+        raise ValuescopeError(
+            f"Cannot read the landing zone {home.landing}: {str(error).splitlines()[0]} If a run "
+            "has just ended and merged its shards, repeat the command."
+        ) from error
+    finally:
+        connection.close()
 
 
 def done_cells(

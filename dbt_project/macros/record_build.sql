@@ -1,6 +1,6 @@
 {#-
-  What a whole build reads beside landing zone and surveys: the instrument's files and the variables it
-  was given. `valuescope status` compares it with what is there now.
+  What a whole build reads: surveys, answers, the instrument's files and the variables it was given.
+  `valuescope status` compares it with what is there now.
 -#}
 
 {#- Before any model runs, because a file may be edited meanwhile. -#}
@@ -9,7 +9,8 @@
         {%- do run_query("create schema if not exists intermediate") -%}
         {%- do run_query(
             "create table if not exists intermediate.build_inputs"
-            ~ " (is_built boolean not null, input varchar not null, content varchar not null)"
+            ~ " (is_built boolean not null, kind varchar not null, input varchar not null,"
+            ~ " content varchar not null)"
         ) -%}
         {%- do run_query("delete from intermediate.build_inputs where not is_built") -%}
         {%- set files = run_query(
@@ -20,13 +21,13 @@
         ).columns[0].values() -%}
         {%- for file in files -%}
             {%- do run_query(
-                "insert into intermediate.build_inputs select false, "
+                "insert into intermediate.build_inputs select false, 'instrument', "
                 ~ "'" ~ file.split('/')[-2:] | join('/') | replace("'", "''") ~ "', sha256(content) "
                 ~ "from read_blob('" ~ literal_pattern(file) ~ "')"
             ) -%}
         {%- endfor -%}
         {%- do run_query(
-            "insert into intermediate.build_inputs values (false, 'variables', '"
+            "insert into intermediate.build_inputs values (false, 'variables', 'vars', '"
             ~ tojson(invocation_args_dict.vars, sort_keys=true) | replace("'", "''") ~ "')"
         ) -%}
     {%- endif -%}
@@ -45,6 +46,14 @@
         -%}
             {%- do run_query("delete from intermediate.build_inputs where is_built") -%}
             {%- do run_query("update intermediate.build_inputs set is_built = true") -%}
+            {%- do run_query(
+                "insert into intermediate.build_inputs select true, 'survey_load', load_id,"
+                ~ " epoch_us(loaded_at) from raw.survey_loads"
+            ) -%}
+            {%- do run_query(
+                "insert into intermediate.build_inputs select true, 'landed_design',"
+                ~ " model_id || ' ' || prompt_id, landed_rows from " ~ ref('stg_landed_designs')
+            ) -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

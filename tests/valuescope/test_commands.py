@@ -121,6 +121,23 @@ def test_a_file_loaded_twice_changes_nothing_and_a_corrected_one_makes_the_build
     assert "out of date" in succeed(copy_of_study, "status")
 
 
+def test_status_notices_an_instrument_that_was_edited_since_the_build(copy_of_study: Path) -> None:
+    assert "up to date" in succeed(copy_of_study, "status")
+    survey = copy_of_study / "instrument" / "surveys" / "mine"
+    survey.mkdir(parents=True)
+    (survey / "questions.csv").write_text("question_id\n")
+    text = succeed(copy_of_study, "status")
+    assert "out of date: the instrument was edited (mine/questions.csv)" in text
+
+
+def test_a_build_of_a_part_does_not_pass_for_a_build_of_everything(
+    copy_of_study: Path, tmp_path: Path
+) -> None:
+    run(copy_of_study, "ingest", str(write_survey(tmp_path / "answers.csv", seed=8)))
+    succeed(copy_of_study, "build", "--select", "stg_survey_loads")
+    assert "surveys were loaded or replaced" in succeed(copy_of_study, "status")
+
+
 def test_a_failed_build_leaves_the_database_as_it_was(copy_of_study: Path) -> None:
     before = sha256(copy_of_study / "valuescope.duckdb")
     message = fail(copy_of_study, "build", "--var", 'reference_populations={"wvs": "wvs:9:x:y"}')

@@ -67,6 +67,8 @@ def _runs(state: HomeState) -> Table:
 def _build_line(home: Home, state: HomeState) -> str:
     if not state.is_built:
         return "Built: not yet; run `valuescope build`."
+    variables = ", ".join(f"{name}={value}" for name, value in state.variables.items())
+    given = f" with {variables}" if variables else ""
     if state.stale:
-        return f"Built, but out of date: {'; '.join(state.stale)}. Run `valuescope build`."
-    return f"Built and up to date: {home.database}"
+        return f"Built{given}, but out of date: {'; '.join(state.stale)}. Run `valuescope build`."
+    return f"Built{given} and up to date: {home.database}"
