@@ -34,7 +34,7 @@ def last_build(home: Home) -> Build | None:
     connection = open_for_reading(home)
     try:
         inputs = connection.execute(
-            "select kind, input, content from intermediate.build_inputs where is_built"
+            "select kind, input, content from intermediate.build_record where is_built"
         ).fetchall()
     except duckdb.CatalogException:
         return None

@@ -8,11 +8,11 @@
     {%- if execute -%}
         {%- do run_query("create schema if not exists intermediate") -%}
         {%- do run_query(
-            "create table if not exists intermediate.build_inputs"
+            "create table if not exists intermediate.build_record"
             ~ " (is_built boolean not null, kind varchar not null, input varchar not null,"
             ~ " content varchar not null)"
         ) -%}
-        {%- do run_query("delete from intermediate.build_inputs where not is_built") -%}
+        {%- do run_query("delete from intermediate.build_record where not is_built") -%}
         {%- set files = run_query(
             "select file from glob(["
             ~ "'" ~ literal_pattern(invocation_args_dict.project_dir) ~ "/seeds/*.csv', "
@@ -21,13 +21,13 @@
         ).columns[0].values() -%}
         {%- for file in files -%}
             {%- do run_query(
-                "insert into intermediate.build_inputs select false, 'instrument', "
+                "insert into intermediate.build_record select false, 'instrument', "
                 ~ "'" ~ file.split('/')[-2:] | join('/') | replace("'", "''") ~ "', sha256(content) "
                 ~ "from read_blob('" ~ literal_pattern(file) ~ "')"
             ) -%}
         {%- endfor -%}
         {%- do run_query(
-            "insert into intermediate.build_inputs values (false, 'variables', 'vars', '"
+            "insert into intermediate.build_record values (false, 'variables', 'vars', '"
             ~ tojson(invocation_args_dict.vars, sort_keys=true) | replace("'", "''") ~ "')"
         ) -%}
     {%- endif -%}
@@ -44,14 +44,14 @@
             and not invocation_args_dict.exclude
             and not failed
         -%}
-            {%- do run_query("delete from intermediate.build_inputs where is_built") -%}
-            {%- do run_query("update intermediate.build_inputs set is_built = true") -%}
+            {%- do run_query("delete from intermediate.build_record where is_built") -%}
+            {%- do run_query("update intermediate.build_record set is_built = true") -%}
             {%- do run_query(
-                "insert into intermediate.build_inputs select true, 'survey_load', load_id,"
+                "insert into intermediate.build_record select true, 'survey_load', load_id,"
                 ~ " epoch_us(loaded_at) from raw.survey_loads"
             ) -%}
             {%- do run_query(
-                "insert into intermediate.build_inputs select true, 'landed_design',"
+                "insert into intermediate.build_record select true, 'landed_design',"
                 ~ " model_id || ' ' || prompt_id, landed_rows from " ~ ref('stg_landed_designs')
             ) -%}
         {%- endif -%}
