@@ -93,8 +93,9 @@ class PromptDesign:
 
     @property
     def order_family_id(self) -> str:
-        """Identity of the design averaged over choice orders: the same for designs that differ in
-        their order only.
+        """Identity of the design averaged over choice orders.
+
+        The same for designs that differ in their order only.
         """
         return self._identity("averaged")
 
