@@ -1,5 +1,6 @@
 """What a model reaches when its answers about other countries are taken for a country's."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
     designs = table.select(DESIGN).to_pylist()
     starts = [row for row in range(len(designs)) if row == 0 or designs[row] != designs[row - 1]]
     columns: list[tuple[Floats, Floats, Integers]] = []
-    for first, last in zip(starts, [*starts[1:], len(designs)], strict=True):
+    for first, last in pairwise([*starts, len(designs)]):
         cells_of_design = slice(ends[first], ends[last])
         row_of_cell = np.repeat(np.arange(last - first), np.diff(ends[first : last + 1]))
         places = (row_of_cell, column_of_cell[cells_of_design])
