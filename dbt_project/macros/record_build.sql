@@ -35,6 +35,8 @@
 
 {#- After a build of everything that went through. -#}
 {% macro record_build(results) -%}
+    {#- Here, where dbt sees it before anything runs. -#}
+    {%- set landed_designs = ref('stg_landed_designs') -%}
     {%- if execute -%}
         {%- set failed = results | map(attribute='status') | map('string')
             | select('in', ['error', 'fail', 'skipped', 'runtime error']) | list -%}
@@ -52,7 +54,7 @@
             ) -%}
             {%- do run_query(
                 "insert into intermediate.build_record select true, 'landed_design',"
-                ~ " model_id || ' ' || prompt_id, landed_rows from " ~ ref('stg_landed_designs')
+                ~ " model_id || ' ' || prompt_id, landed_rows from " ~ landed_designs
             ) -%}
         {%- endif -%}
     {%- endif -%}
