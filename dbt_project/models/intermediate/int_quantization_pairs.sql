@@ -70,7 +70,8 @@ final as (
         on
             named.weights_name = other_models.weights_name
             and named.quantization != other_models.quantization
-            and (named.file_bytes, named.model_id) < (other_models.file_bytes, other_models.model_id)
+            and (named.file_bytes, named.model_id)
+            < (other_models.file_bytes, other_models.model_id)
             and coalesce(named.architecture = other_models.architecture, true)
             and coalesce(
                 abs(named.parameter_count - other_models.parameter_count)

@@ -1,11 +1,5 @@
 with
 
-pairs as (
-
-    select * from {{ ref('int_quantization_pairs') }}
-
-),
-
 cells as (
 
     select * from {{ ref('cmp_quantization_cells') }}
