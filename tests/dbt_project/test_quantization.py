@@ -135,7 +135,8 @@ def _land(
 
 def softmax(values: Floats) -> Floats:
     weights: Floats = np.exp(values - values.max())
-    return weights / weights.sum()
+    shares: Floats = weights / weights.sum()
+    return shares
 
 
 def probabilities(study: Study, model_id: str, prompt_id: str) -> dict[tuple[str, str], Floats]:
