@@ -28,7 +28,8 @@ WEIGHTINGS = ("within_country", "unweighted", "unstated")
 # DuckDB spills to disk beyond this, whatever the size of the survey file.
 _MEMORY_LIMIT = "1GiB"
 
-# One row a wave, country, subgroup, question and code; and one a wave and country.
+# One row a wave, country, subgroup, question and code; one a wave, country, subgroup and two
+# indicators, which only respondents fill; and one a wave and country.
 _WORKING_TABLES = """
 create temp table marginals (
     wave integer not null,
@@ -40,6 +41,23 @@ create temp table marginals (
     respondents bigint,
     sum_of_weights double not null,
     sum_of_squared_weights double
+);
+create temp table indicator_moments (
+    wave integer not null,
+    country_id varchar not null,
+    breakdown varchar not null,
+    subgroup_id varchar not null,
+    deletion varchar not null,
+    indicator_id varchar not null,
+    other_indicator_id varchar not null,
+    respondents bigint not null,
+    sum_of_weights double not null,
+    sum_of_values double not null,
+    sum_of_squares double not null,
+    sum_of_products double not null,
+    sum_of_squared_weights double not null,
+    squared_weight_values double not null,
+    squared_weight_products double not null
 );
 create temp table fieldwork (
     wave integer not null,
@@ -292,7 +310,7 @@ def _store(
             list(load.breakdowns),
         ],
     ).fetchall()
-    for table in ("survey_loads", "human_marginals", "survey_fieldwork"):
+    for table in ("survey_loads", "human_marginals", "indicator_moments", "survey_fieldwork"):
         connection.execute(
             f"delete from raw.{table} where list_contains(?, load_id) "
             "or load_id in (select load_id from loads)",
@@ -310,6 +328,17 @@ def _store(
         order by marginals.wave, subgroup_id, country_id, question_id, code
         """,
         [load.survey_id],
+    )
+    connection.execute(
+        """
+        insert into raw.indicator_moments by name
+        select
+            loads.load_id,
+            indicator_moments.* exclude (breakdown, subgroup_id)
+        from indicator_moments
+        inner join loads using (wave, breakdown, subgroup_id)
+        order by loads.load_id, wave, country_id, deletion, indicator_id, other_indicator_id
+        """
     )
     connection.execute(
         """

@@ -7,6 +7,7 @@ import duckdb
 
 from ingest.answers import BAD, LARGEST_CODE, MISSING, code, quick_code
 from ingest.breakdowns import EVERYBODY, Breakdown, Trait
+from ingest.indicators import store_moments
 from ingest.layouts import RespondentFile, TraitColumn
 from ingest.names import create_country_codes
 from ingest.problems import Problems, listed
@@ -54,7 +55,7 @@ def read_respondents(
     division: Division,
     problems: Problems,
 ) -> Findings:
-    """Fill `marginals` and `fieldwork` from respondents; blank answers get code -5.
+    """Fill `marginals`, `indicator_moments` and `fieldwork`; blank answers get code -5.
 
     Faults of the rows are collected in `problems`. Raises ValuescopeError where the file cannot
     be read at all.
@@ -92,6 +93,13 @@ def read_respondents(
     check_answers(connection, file, instrument, expressions, problems)
     _check_recodes(connection, file, problems)
     _store_marginals(connection, file, division, problems)
+    store_moments(
+        connection,
+        file,
+        division.breakdowns,
+        [_cell(breakdown) for breakdown in division.breakdowns],
+        division.minimum_cell,
+    )
     _store_fieldwork(connection)
     return Findings(rows_read=read, columns_ignored=file.ignored_columns())
 

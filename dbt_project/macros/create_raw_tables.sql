@@ -34,6 +34,24 @@ create table if not exists raw.human_marginals (
     load_id varchar not null,
 );
 
+-- Sums over respondents who answered both indicators (`pairwise`) or all of them (`listwise`).
+create table if not exists raw.indicator_moments (
+    load_id varchar not null,
+    wave integer not null,
+    country_id varchar not null,
+    deletion varchar not null,
+    indicator_id varchar not null,
+    other_indicator_id varchar not null,
+    respondents bigint not null,
+    sum_of_weights double not null,
+    sum_of_values double not null,
+    sum_of_squares double not null,
+    sum_of_products double not null,
+    sum_of_squared_weights double not null,
+    squared_weight_values double not null,
+    squared_weight_products double not null,
+);
+
 create table if not exists raw.survey_fieldwork (
     load_id varchar not null,
     wave integer not null,

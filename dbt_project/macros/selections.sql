@@ -3,6 +3,7 @@
     {%- if execute %}
         {%- do check_selection('question_selection', ['all', 'paper']) %}
         {%- do check_selection('question_set', ['available', 'common']) %}
+        {%- do check_selection('cultural_map_deletion', ['pairwise', 'listwise']) %}
         {%- do check_reference_populations() %}
     {%- endif %}
 {% endmacro %}

@@ -39,13 +39,18 @@ def surveys(
     max_countries: int = 4,
     max_respondents: int = 40,
     blanks: bool = False,
+    question_ids: Sequence[str] = (),
 ) -> Survey:
     """A survey of at least one respondent a country, in one wave or one of `waves` each.
+
+    It asks `question_ids`, or a few questions of any kind where none are named.
 
     Some countries were not asked some questions, some have no weights. With `blanks`, some
     answers are left out.
     """
-    asked = draw(st.lists(questions(), min_size=2, max_size=8, unique_by=lambda q: q.question_id))
+    asked = [load_instrument().question(question_id) for question_id in question_ids] or draw(
+        st.lists(questions(), min_size=2, max_size=8, unique_by=lambda q: q.question_id)
+    )
     asked.sort(key=lambda question: int(question.question_id[1:]))
     codes = {
         question.question_id: st.sampled_from(

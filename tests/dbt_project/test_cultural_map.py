@@ -1,0 +1,472 @@
+"""The Inglehart-Welzel map: from invented respondents with two values each, to places of models.
+
+Every number is calculated a second time, from the respondents themselves.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from scipy.optimize import minimize_scalar
+
+from ingest import LoadOptions, load_file, parse_breakdown
+from tests.dbt_project.agreement_study import AgreementStudy
+from tests.dbt_project.study import (
+    Instrument,
+    build_successfully,
+    land_cells,
+    land_design,
+    land_model,
+    land_run,
+    read,
+)
+from tests.ingest.survey_files import Respondent, Survey, write_wave7_csv
+from tests.ingest.survey_oracle import indicators
+from warehouse.home import DBT_PROJECT, Home
+from warehouse.instrument import load_instrument
+
+Floats = npt.NDArray[np.float64]
+
+SECULAR = ["importance_of_god", "autonomy", "abortion", "national_pride", "respect_for_authority"]
+EXPRESSIVE = ["postmaterialism", "happiness", "petition", "homosexuality", "trust"]
+INDICATORS = [*SECULAR, *EXPRESSIVE]
+# The answer that lies furthest up each axis, and the one furthest down.
+ENDS = {
+    **{"Q164": (1, 10), "Q184": (10, 1), "Q254": (4, 1), "Q45": (3, 1)},
+    **{"Q8": (1, 2), "Q14": (1, 2), "Q15": (2, 1), "Q17": (2, 1)},
+    **{"Q46": (1, 4), "Q209": (1, 3), "Q182": (10, 1), "Q57": (1, 2)},
+}
+TRADITIONAL_QUESTIONS = ["Q164", "Q184", "Q254", "Q45", "Q8", "Q14", "Q15", "Q17"]
+QUESTIONS = sorted([*ENDS, "Q154", "Q155"], key=lambda question: int(question[1:]))
+COUNTRIES = [
+    *("AND", "ARG", "BOL", "CHN", "CYP", "CZE", "DEU", "GBR", "GRC", "IDN", "JPN", "KEN"),
+]
+# Nobody there was asked about homosexuality.
+NOT_ASKED = "EGY"
+# Everybody there answered everything.
+COMPLETE = "JPN"
+PEOPLE = "wvs:7:within_country:all"
+MODELS = ("fct_cultural_map", "agg_cultural_distances")
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+def answer(question: str, value: float) -> int:
+    """The code of somebody with `value` standard deviations on the question's axis."""
+    high, low = ENDS[question]
+    step = np.clip(round((value + 2) / 4 * abs(high - low)), 0, abs(high - low))
+    return int(low + step if high > low else low - step)
+
+
+def invent_people() -> Survey:
+    random = np.random.default_rng(42)
+    people = []
+    for number, country in enumerate([*COUNTRIES, NOT_ASKED]):
+        place = random.normal(scale=0.8, size=2)
+        for interview in range(150 + 10 * number):
+            own = place + random.normal(size=2)
+            noisy = {
+                question: own[0 if question in TRADITIONAL_QUESTIONS else 1] + random.normal()
+                for question in ENDS
+            }
+            answers = {question: answer(question, value) for question, value in noisy.items()}
+            high, low = random.permutation([2, 4]), random.permutation([1, 3])
+            first, second = own[1] + random.normal(size=2) > 0
+            answers["Q154"] = int(high[0] if first else low[0])
+            answers["Q155"] = int((high if second else low)[1 if first == second else 0])
+            if country != COMPLETE:
+                # Both aims or none, as a model has both.
+                lost = [q for q in QUESTIONS if q != "Q155" and random.uniform() < 0.06]
+                answers |= dict.fromkeys(lost, -1)
+                if "Q154" in lost:
+                    answers["Q155"] = -2
+            if country == NOT_ASKED:
+                answers["Q182"] = -4
+            people.append(
+                Respondent(
+                    country_id=country,
+                    wave=7,
+                    year=2018,
+                    weight=round(random.uniform(0.4, 2.5), 3),
+                    interview=len(people) + 1,
+                    mode=None,
+                    sex=1 + interview % 2,
+                    age=40,
+                    education=2,
+                    urban=1,
+                    answers=answers,
+                )
+            )
+    return Survey(tuple(people), tuple(QUESTIONS))
+
+
+@dataclass(frozen=True)
+class MapStudy:
+    """A built warehouse and who is in it: a row a respondent, NaN where an indicator is missing."""
+
+    home: Home
+    people: pd.DataFrame
+
+
+def shares(survey: Survey, country: str, question: str, size: int) -> Floats:
+    found = np.zeros(size)
+    for person in survey.respondents:
+        if person.country_id == country and person.answers[question] > 0:
+            found[person.answers[question] - 1] += person.weight
+    return found / found.sum()
+
+
+@pytest.fixture(scope="module")
+def study(new_home: Callable[[], Home], instrument: Instrument) -> MapStudy:
+    home, survey = new_home(), invent_people()
+    home.path.mkdir(parents=True)
+    file = write_wave7_csv(survey, home.path / "people.csv")
+    options = LoadOptions(breakdowns=(parse_breakdown("sex"),), minimum_cell=1)
+    load_file(file, home, load_instrument(), options)
+    land_design(home, "native")
+    land_design(home, "folded", coding_id="paper")
+    for model_id, prompt_id in (
+        ("copy", "native"),
+        ("japan-everywhere", "native"),
+        ("forgetful", "native"),
+        ("copy", "folded"),
+    ):
+        land_model(home, model_id)
+        land_run(home, f"{model_id}-{prompt_id}", model_id, prompt_id)
+        cells = []
+        countries = [*COUNTRIES, "ZZZ"] if model_id == "japan-everywhere" else COUNTRIES
+        for country in countries:
+            for question in QUESTIONS:
+                if model_id == "forgetful" and question == "Q155":
+                    continue
+                source = "JPN" if model_id == "japan-everywhere" else country
+                coding = "paper" if prompt_id == "folded" else "native"
+                size = instrument.choice_count(question, coding)
+                known = shares(survey, source, question, 10)[:size] if coding == "native" else None
+                cell = {
+                    "run_id": f"{model_id}-{prompt_id}",
+                    "model_id": model_id,
+                    "prompt_id": prompt_id,
+                    "coding_id": coding,
+                    "country_id": country,
+                    "question_id": question,
+                }
+                with np.errstate(divide="ignore"):
+                    values = np.zeros(size) if known is None else np.maximum(np.log(known), -2000)
+                cells.append((cell, list(values)))
+        land_cells(home, cells)
+    build_successfully(home, *WITHOUT_TESTS, "--select", *(f"+{name}" for name in MODELS))
+    rows = [
+        {
+            "country_id": person.country_id,
+            "weight": person.weight,
+            "sex": person.sex,
+            **indicators(person.answers),
+        }
+        for person in survey.respondents
+    ]
+    return MapStudy(home, pd.DataFrame(rows).astype(dict.fromkeys(INDICATORS, float)))
+
+
+def weighted_mean(values: pd.Series, weights: pd.Series) -> float:
+    known = values.notna()
+    return float(np.average(values[known], weights=weights[known]))
+
+
+def pooled(people: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    """Correlations, means and standard deviations, every country with a total weight of one."""
+
+    def balanced(columns: list[str]) -> tuple[pd.DataFrame, Floats]:
+        known = people.dropna(subset=columns)
+        weights = known["weight"] / known.groupby("country_id")["weight"].transform("sum")
+        return known[columns], weights.to_numpy()
+
+    correlations = pd.DataFrame(1.0, index=INDICATORS, columns=INDICATORS)
+    means, deviations = {}, {}
+    for one in INDICATORS:
+        values, weights = balanced([one])
+        means[one] = np.average(values[one], weights=weights)
+        deviations[one] = np.sqrt(np.average((values[one] - means[one]) ** 2, weights=weights))
+        for other in INDICATORS:
+            if one != other:
+                values, weights = balanced([one, other])
+                covariance = np.cov(values.T, aweights=weights, ddof=0)
+                correlations.loc[one, other] = covariance[0, 1] / np.sqrt(
+                    covariance[0, 0] * covariance[1, 1]
+                )
+    return correlations, pd.Series(means), pd.Series(deviations)
+
+
+def varimax_criterion(loadings: Floats) -> float:
+    """Variance of the squared loadings, rows scaled to length one (Kaiser's normalisation)."""
+    scaled = loadings / np.sqrt((loadings**2).sum(axis=1, keepdims=True))
+    return float((scaled**2).var(axis=0).sum())
+
+
+def turned(loadings: Floats, angle: float) -> Floats:
+    return loadings @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def by_search(correlations: Floats) -> tuple[Floats, Floats]:
+    """Components by power iteration, varimax by search, coefficients as R^-1 L."""
+    rest, columns = correlations.copy(), []
+    for _ in range(2):
+        vector = np.random.default_rng(0).normal(size=len(rest))
+        for _ in range(20000):
+            vector = rest @ vector
+            vector /= np.linalg.norm(vector)
+        value = vector @ rest @ vector
+        columns.append(np.sqrt(value) * vector)
+        rest = rest - value * np.outer(vector, vector)
+    loadings = np.column_stack(columns)
+    grid = np.linspace(0, np.pi / 2, 181)
+    best = grid[np.argmax([varimax_criterion(turned(loadings, angle)) for angle in grid])]
+    found = minimize_scalar(
+        lambda angle: -varimax_criterion(turned(loadings, angle)),
+        bounds=(best - 0.02, best + 0.02),
+        method="bounded",
+        options={"xatol": 1e-12},
+    )
+    rotated = turned(loadings, float(found.x))
+    if abs(rotated[:5, 0]).sum() < abs(rotated[:5, 1]).sum():
+        rotated = rotated[:, ::-1]
+    rotated = rotated * np.sign([rotated[:5, 0].sum(), rotated[5:, 1].sum()])
+    return rotated, np.linalg.solve(correlations, rotated)
+
+
+@pytest.fixture(scope="module")
+def axes(study: MapStudy) -> pd.DataFrame:
+    return read(study.home, "select * from marts.dim_cultural_axes").set_index(
+        ["indicator_id", "axis_id"]
+    )
+
+
+@pytest.fixture(scope="module")
+def points(study: MapStudy) -> pd.DataFrame:
+    return read(study.home, "select * from marts.fct_cultural_map")
+
+
+def of_people(points: pd.DataFrame, population_id: str = PEOPLE) -> pd.DataFrame:
+    return points.query("source_kind == 'human' and population_id == @population_id").set_index(
+        "country_id"
+    )
+
+
+def of_model(points: pd.DataFrame, model_id: str, prompt_id: str = "native") -> pd.DataFrame:
+    return points.query("model_id == @model_id and prompt_id == @prompt_id").set_index("country_id")
+
+
+def test_axes_are_those_of_a_second_calculation_from_the_respondents(
+    study: MapStudy, axes: pd.DataFrame
+) -> None:
+    correlations, means, deviations = pooled(study.people)
+    loadings, coefficients = by_search(correlations.to_numpy())
+    for column, axis in enumerate(["secular_rational", "self_expression"]):
+        found = axes.xs(axis, level="axis_id").loc[INDICATORS]
+        np.testing.assert_allclose(found["loading"], loadings[:, column], atol=1e-6)
+        np.testing.assert_allclose(found["score_coefficient"], coefficients[:, column], atol=1e-6)
+        np.testing.assert_allclose(found["mean_value"], means, atol=1e-12)
+        np.testing.assert_allclose(found["standard_deviation"], deviations, atol=1e-12)
+        assert found["explained_variance"].iloc[0] == pytest.approx(
+            (loadings[:, column] ** 2).mean(), abs=1e-6
+        )
+
+
+def test_the_two_values_that_people_were_given_come_out(axes: pd.DataFrame) -> None:
+    for markers, axis in ((SECULAR, "secular_rational"), (EXPRESSIVE, "self_expression")):
+        found = axes.xs(axis, level="axis_id")
+        assert (found.loc[markers, "loading"] > 0.4).all()
+        assert (found.drop(markers)["loading"].abs() < 0.35).all()
+        assert found.loc[markers, "is_marker"].all()
+
+
+def test_people_lie_where_their_standardised_means_put_them(
+    study: MapStudy, axes: pd.DataFrame, points: pd.DataFrame
+) -> None:
+    groups = {PEOPLE: study.people, "wvs:7:within_country:sex=female": study.people.query("sex==2")}
+    for population_id, people in groups.items():
+        found = of_people(points, population_id)
+        for country, own in people.groupby("country_id"):
+            if country == NOT_ASKED:
+                continue
+            for axis in ("secular_rational", "self_expression"):
+                weights = axes.xs(axis, level="axis_id").loc[INDICATORS]
+                means = np.array([weighted_mean(own[name], own["weight"]) for name in INDICATORS])
+                z = (means - weights["mean_value"]) / weights["standard_deviation"]
+                assert found.loc[country, axis] == pytest.approx(
+                    weights["score_coefficient"] @ z, abs=1e-9
+                )
+                whole = own.dropna()
+                means = np.average(whole[INDICATORS], weights=whole["weight"], axis=0)
+                z = (means - weights["mean_value"]) / weights["standard_deviation"]
+                assert found.loc[country, f"complete_{axis}"] == pytest.approx(
+                    weights["score_coefficient"] @ z, abs=1e-9
+                )
+                assert found.loc[country, "complete_respondents"] == len(whole)
+
+
+def test_the_sampling_error_is_that_of_the_mean_of_the_respondents_scores(
+    study: MapStudy, axes: pd.DataFrame, points: pd.DataFrame
+) -> None:
+    for country, tolerance in ((COMPLETE, 1e-9), ("DEU", 0.02)):
+        own = study.people[study.people["country_id"] == country]
+        for axis in ("secular_rational", "self_expression"):
+            weights = axes.xs(axis, level="axis_id").loc[INDICATORS]
+            influence = pd.Series(0.0, index=own.index)
+            for name in INDICATORS:
+                known = own[name].notna()
+                mean = weighted_mean(own[name], own["weight"])
+                total = own["weight"][known].sum()
+                influence += (
+                    (own["weight"] * (own[name] - mean) / total).where(known, 0)
+                    * weights.loc[name, "score_coefficient"]
+                    / weights.loc[name, "standard_deviation"]
+                )
+            count = len(own)
+            expected = np.sqrt((influence**2).sum() * count / (count - 1))
+            found = of_people(points).loc[country, f"{axis}_standard_error"]
+            assert found == pytest.approx(expected, rel=tolerance)
+
+
+def test_a_copy_of_the_people_lands_on_the_people(study: MapStudy, points: pd.DataFrame) -> None:
+    people, copies = of_people(points).loc[COUNTRIES], of_model(points, "copy").loc[COUNTRIES]
+    # Autonomy needs all four of its answers, so only these people's mean is that of the questions.
+    exact = COMPLETE
+    for axis in ("secular_rational", "self_expression"):
+        assert copies.loc[exact, axis] == pytest.approx(people.loc[exact, axis], abs=1e-12)
+        assert (copies[axis] - people[axis]).abs().max() < 0.05
+    np.testing.assert_allclose(copies["self_expression"] - people["self_expression"], 0, atol=0.02)
+    distances = read(
+        study.home,
+        "select * from marts.agg_cultural_distances "
+        "where model_id = 'copy' and prompt_id = 'native'",
+    )
+    assert (distances["own_country_rank"] == 1).all()
+    assert (distances["closest_country_id"] == distances["country_id"]).all()
+    assert (distances["distance"] < distances["blind_distance"]).all()
+
+
+def test_one_answer_for_all_countries_is_one_place(study: MapStudy, points: pd.DataFrame) -> None:
+    everywhere = of_model(points, "japan-everywhere")
+    japan = of_people(points).loc["JPN"]
+    assert len(everywhere) == len(COUNTRIES) + 1
+    for axis in ("secular_rational", "self_expression"):
+        np.testing.assert_allclose(everywhere[axis], japan[axis], atol=1e-12)
+    distances = read(
+        study.home,
+        "select * from marts.agg_cultural_distances where model_id = 'japan-everywhere'",
+    ).set_index("country_id")
+    assert (distances["closest_country_id"] == "JPN").all()
+    free = distances.loc["ZZZ"]
+    assert free["null_reason"] == "country_free"
+    assert np.isnan(free["distance"])
+    people = of_people(points).loc[COUNTRIES, ["secular_rational", "self_expression"]]
+    for country in COUNTRIES:
+        others = people.drop(country).mean()
+        assert distances.loc[country, "blind_distance"] == pytest.approx(
+            np.linalg.norm(people.loc[country] - others), abs=1e-9
+        )
+        assert distances.loc[country, "distance"] == pytest.approx(
+            np.linalg.norm(people.loc[country] - people.loc["JPN"]), abs=1e-9
+        )
+
+
+def test_the_mean_of_the_countries_that_were_asked_all_lies_near_the_origin(
+    points: pd.DataFrame,
+) -> None:
+    people = of_people(points).loc[COUNTRIES, ["secular_rational", "self_expression"]]
+    assert (people.mean().abs() < 0.1).all()
+
+
+def test_who_has_no_place_is_there_with_a_reason(points: pd.DataFrame) -> None:
+    assert of_people(points).loc[NOT_ASKED, "null_reason"] == "indicator_not_asked"
+    assert of_people(points).loc[NOT_ASKED, "indicator_count"] == 9
+    assert set(of_model(points, "forgetful")["null_reason"]) == {"question_not_scored"}
+    assert set(of_model(points, "copy", "folded")["null_reason"]) == {"not_native_coding"}
+    unplaced = points[points["null_reason"].notna()]
+    assert unplaced["secular_rational"].isna().all()
+    assert points[points["null_reason"].isna()]["self_expression"].notna().all()
+
+
+def test_shares_alone_make_no_axes_and_say_so(agreement: AgreementStudy) -> None:
+    axes = read(agreement.home, "select * from marts.dim_cultural_axes")
+    assert len(axes) == 20
+    assert axes["loading"].isna().all()
+    assert set(axes["null_reason"]) == {"no_respondents"}
+    points = read(agreement.home, "select * from marts.fct_cultural_map")
+    assert set(points["source_kind"]) == {"human", "model"}
+    assert set(points["null_reason"]) == {"no_respondents"}
+    assert points["secular_rational"].isna().all()
+
+
+@pytest.fixture(scope="module")
+def axes_model() -> ModuleType:
+    path = DBT_PROJECT / "models" / "intermediate" / "int_cultural_axes.py"
+    spec = importlib.util.spec_from_file_location("int_cultural_axes", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+IS_MARKER = np.repeat(np.eye(2), 5, axis=0)
+
+
+def test_two_blocks_that_have_nothing_in_common_are_the_two_axes(axes_model: ModuleType) -> None:
+    """r = 1/2 within a block: both eigenvalues are 3, loadings sqrt(3/5), coefficients 1/sqrt(15).
+
+    Equal eigenvalues leave open which components an algorithm finds; varimax undoes that.
+    """
+    block = np.full((5, 5), 0.5) + 0.5 * np.eye(5)
+    correlations = np.kron(np.eye(2), block)
+    loadings, coefficients = axes_model.cultural_axes(correlations, IS_MARKER)
+    np.testing.assert_allclose(loadings, IS_MARKER * np.sqrt(3 / 5), atol=1e-12)
+    np.testing.assert_allclose(coefficients, IS_MARKER / np.sqrt(15), atol=1e-12)
+
+
+def test_the_closed_form_finds_the_best_angle(axes_model: ModuleType) -> None:
+    random = np.random.default_rng(8)
+    for _ in range(50):
+        loadings = random.normal(size=(10, 2))
+        found = varimax_criterion(turned(loadings, axes_model.varimax_angle(loadings)))
+        grid = np.linspace(0, np.pi / 2, 2001)
+        best = max(varimax_criterion(turned(loadings, angle)) for angle in grid)
+        assert best - 1e-12 <= found <= best + 1e-5
+
+
+def test_axes_do_not_depend_on_the_signs_and_order_that_an_algorithm_gives(
+    axes_model: ModuleType,
+) -> None:
+    random = np.random.default_rng(9)
+    answers = random.normal(size=(500, 2)) @ IS_MARKER.T + random.normal(size=(500, 10))
+    correlations = np.corrcoef(answers.T)
+    loadings, coefficients = axes_model.cultural_axes(correlations, IS_MARKER)
+    expected_loadings, expected_coefficients = by_search(correlations)
+    np.testing.assert_allclose(loadings, expected_loadings, atol=1e-6)
+    np.testing.assert_allclose(coefficients, expected_coefficients, atol=1e-6)
+    # Scores have variance one and do not hang together.
+    np.testing.assert_allclose(coefficients.T @ correlations @ coefficients, np.eye(2), atol=1e-12)
+    swapped, _ = axes_model.cultural_axes(correlations, IS_MARKER[:, ::-1])
+    np.testing.assert_allclose(swapped, loadings[:, ::-1], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda frame: frame.iloc[:0], "no_respondents"),
+        (lambda frame: frame.iloc[1:], "indicator_not_asked"),
+        (lambda frame: frame.assign(country_count=9), "too_few_countries"),
+        (lambda frame: frame.assign(pearson_r=None), "no_variance"),
+        (lambda frame: frame, None),
+    ],
+)
+def test_axes_that_cannot_be_are_told_apart(
+    axes_model: ModuleType, change: Callable[[pd.DataFrame], pd.DataFrame], reason: str | None
+) -> None:
+    frame = pd.DataFrame({"country_count": [10] * 100, "pearson_r": [0.5] * 100})
+    assert axes_model.null_reason(change(frame), size=10, minimum=10) == reason
