@@ -1,25 +1,36 @@
-"""The bootstrap of the correlations, against one draw at a time and against its promises."""
+"""The bootstrap of agreement: against one draw at a time, and against its promises."""
 
 import importlib.util
+from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import pearsonr
+from scipy.stats import false_discovery_control
 
 from tests.dbt_project.agreement_study import EUROPE, AgreementStudy
+from tests.dbt_project.bootstrap_oracle import (
+    MEASURES,
+    MEMBERSHIPS,
+    Frames,
+    OneByOne,
+    invented,
+    run,
+    summary_of,
+)
 from tests.dbt_project.study import build_successfully, read
 from warehouse.home import DBT_PROJECT
 
-REPLICATES = 1000
-SEED = 20220
+KEYS = ["model_id", "other_model_id", "area_kind", "area_id", "measure"]
+NUMBERS = ["estimate", "ci_low", "ci_high", "standard_error", "p_value"]
 
 
 @pytest.fixture(scope="module")
-def intervals_model() -> ModuleType:
-    path = DBT_PROJECT / "models" / "intermediate" / "int_correlation_intervals.py"
-    spec = importlib.util.spec_from_file_location("int_correlation_intervals", path)
+def bootstrap() -> ModuleType:
+    path = DBT_PROJECT / "models" / "intermediate" / "int_bootstrap_estimates.py"
+    spec = importlib.util.spec_from_file_location("int_bootstrap_estimates", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,117 +38,447 @@ def intervals_model() -> ModuleType:
     return module
 
 
-def test_weighted_moments_give_the_r_of_repeated_questions(intervals_model: ModuleType) -> None:
-    random = np.random.default_rng(0)
-    weights = random.integers(0, 3, size=(4, 12)).astype(float)
-    human = random.uniform(-1, 1, size=(2, 4, 12))
-    model = random.uniform(-1, 1, size=(2, 12, 3))
-    present = (random.uniform(size=(2, 12, 3)) < 0.8).astype(float)
-    r = intervals_model.weighted_correlations(weights, human, model * present, present)
-    for country, draw, design in np.ndindex(2, 4, 3):
-        times = (weights[draw] * present[country, :, design]).astype(int)
-        expected = pearsonr(
-            np.repeat(model[country, :, design], times), np.repeat(human[country, draw], times)
-        )
-        assert r[country, draw, design] == pytest.approx(expected.statistic, abs=1e-9)
-
-
-def test_a_draw_of_one_question_has_no_r(intervals_model: ModuleType) -> None:
-    weights = np.array([[3.0, 0.0, 0.0]])
-    scores = np.array([0.1, 0.3, -0.2])
-    r = intervals_model.weighted_correlations(
-        weights, scores[None, None, :], scores[None, :, None], np.ones((1, 3, 1))
-    )
-    assert np.isnan(r).all()
-
-
-def test_a_draw_takes_whole_batteries(intervals_model: ModuleType) -> None:
-    batteries = np.array([0, 0, 1, 2, 2, 2])
-    blocks = list(intervals_model.draws(batteries, 3, 120, seed=1))
-    weights = np.concatenate([block for block, _ in blocks])
-    assert weights.shape == (120, 6)
-    assert (weights[:, 0] == weights[:, 1]).all()
-    assert (weights[:, 3] == weights[:, 5]).all()
-    assert (weights[:, 0] + weights[:, 2] + weights[:, 3] == 3).all()
-
-
-def cells_of(agreement: AgreementStudy, model_id: str) -> pd.DataFrame:
-    return read(
-        agreement.home,
-        f"""select * from intermediate.int_comparable_cells
-        where model_id = '{model_id}' and prompt_id = 'native'
-        order by country_id, question_id""",
+@pytest.fixture(scope="module")
+def settings(bootstrap: ModuleType) -> Any:
+    return bootstrap.Settings(
+        replicates=40,
+        seed=7,
+        minimum_questions=5,
+        minimum_batteries=5,
+        minimum_countries=2,
+        minimum_reference_countries=3,
     )
 
 
-def draws_one_by_one(
-    intervals_model: ModuleType, agreement: AgreementStudy, model_id: str
-) -> dict[str, list[float]]:
-    """r of every draw of every country, with scipy on repeated questions."""
-    everything = read(agreement.home, "select * from intermediate.int_comparable_cells")
-    questions = sorted(everything["question_id"].unique())
-    countries = sorted(everything["country_id"].unique())
-    battery = everything.drop_duplicates("question_id").set_index("question_id")["battery_id"]
-    names = sorted(battery.unique())
-    batteries = np.array([names.index(battery[question_id]) for question_id in questions])
-    own = cells_of(agreement, model_id)
-    result: dict[str, list[float]] = {country_id: [] for country_id in countries}
-    for weights, deviates in intervals_model.draws(batteries, len(countries), REPLICATES, SEED):
-        for country_id, cells in own.groupby("country_id"):
-            place = countries.index(str(country_id))
-            asked = [questions.index(question_id) for question_id in cells["question_id"]]
-            error = cells["human_standard_error"].fillna(0).to_numpy()
-            for draw in range(len(weights)):
-                times = weights[draw, asked].astype(int)
-                moved = cells["human_mean_score"] + error * deviates[place, draw, asked]
-                m, h = np.repeat(cells["llm_mean_score"], times), np.repeat(moved, times)
-                known = len(m) > 1 and np.std(m) > 1e-7 and np.std(h) > 1e-7
-                result[str(country_id)].append(pearsonr(m, h).statistic if known else np.nan)
-    return result
+@pytest.fixture(scope="module")
+def gappy() -> Frames:
+    """Two designs with the same cells, one with others, a country that nobody was asked about."""
+    frames = invented({"able": 0.8, "bright": 0.5, "coarse": 0.3})
+    cells, random = frames.cells, np.random.default_rng(3)
+    dropped = (cells["country_id"] == "C07") | (
+        (cells["model_id"] == "coarse") & (random.uniform(size=len(cells)) < 0.2)
+    )
+    # Questions of too few reference countries for the demeaned r, and a country with few questions.
+    dropped |= cells["question_id"].isin(["Q003", "Q004"]) & (cells["country_id"] > "C02")
+    dropped |= (cells["country_id"] == "C06") & (cells["question_id"] > "Q003")
+    return replace(frames, cells=cells[~dropped])
 
 
-def test_intervals_are_the_percentiles_of_draws_made_one_by_one(
-    intervals_model: ModuleType, agreement: AgreementStudy
+@pytest.fixture(scope="module")
+def found(bootstrap: ModuleType, gappy: Frames, settings: Any) -> pd.DataFrame:
+    rows = run(bootstrap, gappy, settings).fillna({"other_model_id": ""})
+    return rows.set_index(KEYS).sort_index()
+
+
+@pytest.fixture(scope="module")
+def one_by_one(bootstrap: ModuleType, gappy: Frames, settings: Any) -> OneByOne:
+    return OneByOne(bootstrap, gappy, settings)
+
+
+def assert_same(row: pd.Series, draws: pd.Series | np.ndarray, *, is_tested: bool) -> None:
+    expected = summary_of(np.asarray(draws))
+    for name, value in expected.items():
+        if name == "p_value" and not is_tested:
+            assert pd.isna(row[name])
+        else:
+            assert row[name] == pytest.approx(value, abs=1e-9), name
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_country_s_measure_is_that_of_draws_made_one_by_one(
+    gappy: Frames, found: pd.DataFrame, one_by_one: OneByOne, measure: str
 ) -> None:
-    correlations = draws_one_by_one(intervals_model, agreement, "guessing")
-    mart = read(
-        agreement.home,
-        """select * from marts.agg_country_correlations
-        where model_id = 'guessing' and prompt_id = 'native' and ci_low is not null""",
-    ).set_index("country_id")
-    assert len(mart) >= 10
-    for country_id, row in mart.iterrows():
-        own = np.array(correlations[str(country_id)])
-        low, high = np.nanquantile(own, [0.025, 0.975])
-        assert row["ci_low"] == pytest.approx(low, abs=1e-9)
-        assert row["ci_high"] == pytest.approx(high, abs=1e-9)
-        assert row["ci_low"] < row["pearson_r"] < row["ci_high"]
-
-    europe = read(
-        agreement.home,
-        """select * from marts.agg_continent_correlations
-        where model_id = 'guessing' and prompt_id = 'native' and continent = 'Europe'""",
-    ).iloc[0]
-    together = np.nanmean([correlations[country_id] for country_id in EUROPE], axis=0)
-    low, high = np.quantile(together, [0.025, 0.975])
-    assert europe["country_count"] == len(EUROPE)
-    assert europe["ci_low"] == pytest.approx(low, abs=1e-9)
-    assert europe["ci_high"] == pytest.approx(high, abs=1e-9)
+    for model_id in ("able", "coarse"):
+        draws = one_by_one.design(model_id)[measure]
+        rows = found.loc[model_id, "", "country"].xs(measure, level="measure")
+        assert set(rows.index) == set(draws.columns[draws.loc[0].notna()])
+        assert len(rows) == 6
+        for country_id, row in rows.iterrows():
+            assert_same(row, draws[country_id], is_tested=measure != "pearson_r")
 
 
-def test_a_continent_of_few_countries_has_no_interval(agreement: AgreementStudy) -> None:
-    mart = read(
-        agreement.home,
-        """select * from marts.agg_continent_correlations
-        where country_count between 1 and 4 and pearson_r is not null""",
+@pytest.mark.parametrize("measure", MEASURES)
+def test_an_area_s_measure_is_the_mean_of_its_countries_in_each_draw(
+    gappy: Frames, found: pd.DataFrame, one_by_one: OneByOne, measure: str
+) -> None:
+    countries = gappy.countries.set_index("country_id")
+    is_tested = measure != "pearson_r"
+    for model_id in ("able", "coarse"):
+        own = found.loc[model_id, ""]
+        draws = one_by_one.design(model_id)[measure]
+        assert_same(own.loc["world", "world", measure], draws.mean(axis=1), is_tested=is_tested)
+        continents = countries.loc[draws.columns, "continent"]
+        for continent, mean in draws.T.groupby(continents):
+            assert_same(own.loc["continent", continent, measure], mean.mean(), is_tested=is_tested)
+        for membership in ("western_paper", "western_weog"):
+            is_western = countries.loc[draws.columns, f"is_{membership}"]
+            west = draws.loc[:, is_western.fillna(False).astype(bool)].mean(axis=1)
+            rest = draws.loc[:, (~is_western).fillna(False).astype(bool)].mean(axis=1)
+            assert_same(own.loc[membership, "west", measure], west, is_tested=is_tested)
+            assert_same(own.loc[membership, "elsewhere", measure], rest, is_tested=is_tested)
+            gap = own.loc[membership, "west_minus_elsewhere", measure]
+            assert_same(gap, west - rest, is_tested=True)
+            assert gap["country_count"] == is_western.notna().sum()
+
+
+@pytest.mark.parametrize("measure", MEASURES[:3])
+@pytest.mark.parametrize(("model_id", "other"), [("bright", "able"), ("coarse", "able")])
+def test_pairs_are_compared_over_the_cells_that_both_have(
+    found: pd.DataFrame, one_by_one: OneByOne, model_id: str, other: str, measure: str
+) -> None:
+    sides = one_by_one.design(model_id, other)[measure], one_by_one.design(other, model_id)[measure]
+    draws = sides[0] - sides[1]
+    rows = found.loc[model_id, other].xs(measure, level="measure")
+    assert_same(rows.loc["world", "world"], draws.mean(axis=1), is_tested=True)
+    for place, name in enumerate(("model_estimate", "other_estimate")):
+        mean = sides[place].loc[0].mean()
+        assert rows.loc[("world", "world"), name] == pytest.approx(mean, abs=1e-9)
+    for country_id in draws:
+        assert_same(rows.loc["country", country_id], draws[country_id], is_tested=True)
+    assert set(rows.index.get_level_values(0)) == {"country", "continent", "world"}
+
+
+def test_pairs_differ_in_r_as_they_differ_above_the_blind_baseline(found: pd.DataFrame) -> None:
+    rows = found.loc["coarse", "able"]
+    for number in NUMBERS:
+        np.testing.assert_allclose(
+            rows.xs("pearson_r", level="measure")[number],
+            rows.xs("r_above_blind", level="measure")[number],
+            rtol=0,
+            atol=1e-12,
+        )
+
+
+def test_another_model_moves_nobody_else_s_numbers(
+    bootstrap: ModuleType, gappy: Frames, settings: Any
+) -> None:
+    noisy = replace(gappy, noise=gappy.noise.assign(log_likelihood_noise=0.2))
+    before = run(bootstrap, noisy, settings)
+    names = {f"model-{number:02d}": number / 50 for number in range(40)}
+    more = invented({**names, "able": 0.8, "bright": 0.5, "coarse": 0.3})
+    newcomers = more.cells[more.cells["model_id"].str.startswith("model")]
+    shuffled = pd.concat([newcomers, noisy.cells]).sample(frac=1, random_state=1)
+    noise = pd.DataFrame({"model_id": [*names], "prompt_id": "p", "log_likelihood_noise": 0.1})
+    larger = replace(noisy, cells=shuffled, noise=pd.concat([noise, noisy.noise]), pairs=more.pairs)
+    after = run(bootstrap, larger, settings)
+    own = after[~after["model_id"].str.startswith("model")]
+    own = own[~own["other_model_id"].astype(str).str.startswith("model")]
+    assert len(after) > 5 * len(before)
+    pd.testing.assert_frame_equal(
+        own.sort_values(KEYS, ignore_index=True),
+        before.sort_values(KEYS, ignore_index=True),
+        check_exact=True,
     )
-    assert len(mart) > 3
-    assert mart["ci_low"].isna().all()
-    assert mart["ci_high"].isna().all()
+
+
+def test_the_seed_alone_decides_the_draws(
+    bootstrap: ModuleType, gappy: Frames, settings: Any
+) -> None:
+    once, again = (run(bootstrap, gappy, settings) for _ in range(2))
+    pd.testing.assert_frame_equal(once, again, check_exact=True)
+    other = run(bootstrap, gappy, settings._replace(seed=8))
+    np.testing.assert_array_equal(other["estimate"], once["estimate"])
+    assert (other["ci_low"] != once["ci_low"]).mean() > 0.9
+
+
+def test_a_model_does_not_differ_from_its_copy(bootstrap: ModuleType, settings: Any) -> None:
+    frames = invented({"able": 0.8, "copy": 0.1})
+    own = frames.cells[frames.cells["model_id"] == "able"]
+    copied = replace(frames, cells=pd.concat([own, own.assign(model_id="copy")]))
+    rows = run(bootstrap, copied, settings).dropna(subset="other_model_id")
+    assert len(rows) > 20
+    for number in ("estimate", "ci_low", "ci_high", "standard_error"):
+        assert (rows[number] == 0).all()
+    assert (rows["p_value"] == 1).all()
+
+
+def test_a_draw_takes_whole_batteries(bootstrap: ModuleType, gappy: Frames, settings: Any) -> None:
+    people = bootstrap.read_people("wvs", gappy.people, "native", gappy.countries)
+    weights = bootstrap.battery_weights(people, settings)
+    assert (weights[0] == 1).all()
+    assert (weights.sum(axis=1) == 8).all()
+    questions = bootstrap.HumanDraws(people, settings).drawn(np.arange(24))
+    battery_of = gappy.people.drop_duplicates("question_id").set_index("question_id")["battery_id"]
+    for _, own in pd.DataFrame(questions.weights.T).groupby(
+        battery_of[people.questions].to_numpy()
+    ):
+        assert (own == own.iloc[0]).all(axis=None)
+
+
+def test_codings_share_people_s_sampling_error(
+    bootstrap: ModuleType, gappy: Frames, settings: Any
+) -> None:
+    folded = gappy.people.assign(
+        coding_id="paper", human_mean_score=gappy.people["human_mean_score"] / 2
+    ).query("question_id > 'Q009'")
+    both = pd.concat([folded, gappy.people])
+    deviates = []
+    for coding_id in ("native", "paper"):
+        people = bootstrap.read_people("wvs", both, coding_id, gappy.countries)
+        moved = bootstrap.moved_scores(people, 3, settings)
+        deviates.append((moved - moved[0]) / people.error[3])
+    asked = np.isfinite(deviates[1][0])
+    assert asked.sum() == 14
+    np.testing.assert_allclose(deviates[0][:, asked], deviates[1][:, asked], atol=1e-9)
+    assert np.std(deviates[0][1:]) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("has_one_variance", [True, False])
+def test_noise_moves_r_as_much_as_noise_made_by_hand(
+    bootstrap: ModuleType, has_one_variance: bool
+) -> None:
+    random = np.random.default_rng(2)
+    times = np.array([2, 0, 1, 1, 3, 1, 2, 0, 1, 1])
+    questions = np.repeat(np.arange(10), 4)
+    human = random.normal(size=40)
+    score = 0.6 * human + 0.5 * random.normal(size=40)
+    variance = np.full(40, 0.04) if has_one_variance else random.uniform(0, 0.08, 40) ** 1.5
+    weights = times[questions].astype(float)[None]
+    drawn = bootstrap.Drawn(
+        weights, times[None].astype(float), np.arange(0, 40, 4), weights.sum(axis=1)
+    )
+    deviation = bootstrap.noise_of_correlations(drawn, human, score[None], variance[None]).item()
+
+    repeats = np.repeat(np.arange(40), times[questions])
+    noise = random.normal(size=(40000, len(repeats))) * np.sqrt(variance[repeats])
+    moved = score[repeats] + noise
+    moved -= moved.mean(axis=1, keepdims=True)
+    centred = human[repeats] - human[repeats].mean()
+    r = moved @ centred / np.linalg.norm(moved, axis=1) / np.linalg.norm(centred)
+    assert deviation == pytest.approx(r.std(), rel=0.05)
+    if has_one_variance:
+        exact = np.corrcoef(human[repeats], score[repeats])[0, 1]
+        expected = 0.04 * (1 - exact**2) / (len(repeats) * np.var(score[repeats]))
+        assert deviation == pytest.approx(np.sqrt(expected), rel=1e-9)
+
+
+def test_noise_is_in_every_measure_s_draws(bootstrap: ModuleType, settings: Any) -> None:
+    """Nothing is drawn but noise; by hand it is added to every score before anything else."""
+    frames = invented({"able": 0.8}, countries=5)
+    frames.people["human_standard_error"] = 0.0
+    frames.noise["log_likelihood_noise"] = 0.1
+    still = settings._replace(replicates=4000)
+    people = bootstrap.read_people("wvs", frames.people, "native", frames.countries)
+    human = bootstrap.HumanDraws(people, still)
+    human.battery_weights[:] = 1
+    answers = bootstrap.read_answers(frames.cells, frames.noise, frames.without_demeaned, people)
+    (cell_set,) = bootstrap.cell_sets(answers, [])
+    draws, _ = bootstrap.CountryMeasures(human, answers, cell_set).draws(1)
+
+    random = np.random.default_rng(4)
+    score, variance = answers.score[0], answers.variance[0]
+    by_hand: dict[str, list[float]] = {measure: [] for measure in MEASURES}
+    blind = people.mean[[0, 2, 3, 4]].mean(axis=0)
+    for _ in range(4000):
+        moved = score + random.normal(size=score.shape) * np.sqrt(variance)
+        r = np.corrcoef(moved[1], people.mean[1])[0, 1]
+        by_hand["pearson_r"].append(r)
+        by_hand["r_above_blind"].append(r - np.corrcoef(blind, people.mean[1])[0, 1])
+        mean = moved.mean(axis=0)
+        by_hand["country_gain"].append(r - np.corrcoef(mean, people.mean[1])[0, 1])
+        reference = [0, 1, 3, 4]
+        demeaned = moved[1] - moved[reference].mean(axis=0)
+        centred = people.mean[1] - people.mean[reference].mean(axis=0)
+        by_hand["demeaned_pearson_r"].append(np.corrcoef(demeaned, centred)[0, 1])
+    for place, measure in enumerate(MEASURES):
+        assert draws[place, 0, 1:].std() == pytest.approx(np.std(by_hand[measure]), rel=0.07)
+
+
+def test_what_is_in_an_interval_is_named(bootstrap: ModuleType, settings: Any) -> None:
+    frames = invented({"able": 0.8, "bright": 0.5})
+    people = frames.people
+    people.loc[people["country_id"] == "C00", "human_standard_error"] = np.nan
+    unknown = (people["country_id"] == "C01") & (people["question_id"] == "Q005")
+    people.loc[unknown, "human_standard_error"] = np.nan
+    frames.noise.loc[frames.noise["model_id"] == "able", "log_likelihood_noise"] = 0.1
+    rows = run(bootstrap, frames, settings).fillna({"other_model_id": ""})
+    basis = rows.set_index(KEYS)["interval_basis"].sort_index()
+    r = "pearson_r"
+    assert basis["able", "", "country", "C00", r] == "batteries + numerical_noise"
+    assert (
+        basis["able", "", "country", "C01", r]
+        == "batteries + partial_human_error + numerical_noise"
+    )
+    assert basis["bright", "", "country", "C02", r] == "batteries + human_error"
+    assert basis["bright", "", "world", "world", r] == "batteries + partial_human_error"
+    assert (
+        basis["bright", "able", "country", "C02", r]
+        == "batteries + human_error + partial_numerical_noise"
+    )
+
+
+@pytest.mark.parametrize(
+    ("batteries", "replaced", "reason"),
+    [
+        (4, {}, "too_few_batteries"),
+        (8, {"minimum_countries": 9}, "too_few_countries"),
+        (8, {}, None),
+    ],
+)
+def test_an_interval_on_too_little_is_null_with_its_reason(
+    bootstrap: ModuleType, settings: Any, batteries: int, replaced: dict[str, int], reason: str
+) -> None:
+    frames = invented({"able": 0.8, "bright": 0.5}, batteries=batteries)
+    rows = run(bootstrap, frames, settings._replace(**replaced)).query("area_kind == 'world'")
+    assert len(rows) == 2 * 4 + 3
+    assert rows["estimate"].notna().all()
+    assert set(rows["interval_null_reason"]) == {reason}
+    assert (rows["ci_low"].isna() == (reason is not None)).all()
+    assert (rows["standard_error"].isna() == (reason is not None)).all()
+    if reason:
+        assert rows["p_value"].isna().all()
+
+
+def test_draws_without_a_value_are_counted_and_too_many_leave_no_interval(
+    bootstrap: ModuleType,
+) -> None:
+    draws = np.array([[0.5, 0.1, np.nan, 0.4, -0.2], [np.nan] * 5])
+    found = bootstrap.summary(draws)
+    assert found.replicates_used.tolist() == [3, 0]
+    assert found.ci_low[0] == pytest.approx(np.quantile([0.1, 0.4, -0.2], 0.025))
+    assert found.standard_error[0] == pytest.approx(np.std([0.1, 0.4, -0.2], ddof=1))
+    assert found.p_value[0] == pytest.approx(2 * (1 + 1) / (1 + 3))
+    assert np.isnan(found.ci_low[1])
+
+
+def test_a_model_without_variance_has_no_rows(bootstrap: ModuleType, settings: Any) -> None:
+    frames = invented({"able": 0.8, "flat": 0.5})
+    flat = frames.cells["model_id"] == "flat"
+    frames.cells.loc[flat, "llm_mean_score"] = 0.1 + 0.2
+    frames.cells.loc[flat & (frames.cells["question_id"] == "Q001"), "llm_mean_score"] = 0.3
+    rows = run(bootstrap, frames, settings)
+    assert set(rows["model_id"]) == {"able"}
+    assert rows["other_model_id"].isna().all()
+
+
+def test_a_country_without_a_demeaned_r_is_in_no_mean_of_it(
+    bootstrap: ModuleType, settings: Any
+) -> None:
+    frames = invented({"able": 0.8, "bright": 0.5})
+    without = [("wvs", "able", "p", "C03"), ("wvs", "unknown", "p", "C03")]
+    columns = ["survey_id", "model_id", "prompt_id", "country_id"]
+    lacking = replace(frames, without_demeaned=pd.DataFrame(without, columns=columns))
+    rows = run(bootstrap, lacking, settings).fillna({"other_model_id": ""})
+    rows = rows.set_index(KEYS).sort_index()
+    for other in ("", "able"):
+        model_id = "bright" if other else "able"
+        counts = rows.loc[(model_id, other, "world", "world"), "country_count"]
+        assert counts["demeaned_pearson_r"] == 7
+        assert counts["pearson_r"] == 8
+    assert ("able", "", "country", "C03", "demeaned_pearson_r") not in rows.index
+    assert ("bright", "", "country", "C03", "demeaned_pearson_r") in rows.index
+
+
+def test_nothing_scored_gives_no_rows(bootstrap: ModuleType, settings: Any) -> None:
+    frames = invented({"able": 0.8})
+    rows = run(bootstrap, replace(frames, cells=frames.cells.head(0)), settings)
+    assert len(rows) == 0
+
+
+def test_intervals_over_batteries_cover_the_true_r(bootstrap: ModuleType) -> None:
+    """150 countries of 60 batteries each, whose items hang together; the true r is 0.6.
+
+    Drawn question by question the same data give intervals that are too narrow.
+    """
+    random = np.random.default_rng(8)
+    studies, batteries, items, true_r = 150, 60, 4, 0.6
+    shape = (studies, batteries, items, 2)
+    together = random.normal(size=(studies, batteries, 1, 2))
+    normal = np.sqrt(0.5) * together + np.sqrt(0.5) * random.normal(size=shape)
+    human = normal[..., 0]
+    score = true_r * human + np.sqrt(1 - true_r**2) * normal[..., 1]
+    places = pd.MultiIndex.from_product(
+        [range(studies), range(batteries), range(items)], names=["study", "battery", "item"]
+    ).to_frame(index=False)
+    base = pd.DataFrame(
+        {
+            "survey_id": "wvs",
+            "coding_id": "native",
+            "country_id": [f"C{study:03d}" for study in places["study"]],
+            "question_id": [
+                f"Q{battery:02d}-{item}"
+                for battery, item in zip(places["battery"], places["item"], strict=True)
+            ],
+        }
+    )
+    people = base.assign(
+        human_mean_score=human.ravel(),
+        human_standard_error=0.05,
+        battery_id=base["question_id"].str[:3],
+    )
+    cells = base.assign(
+        model_id="m", prompt_id="p", llm_mean_score=score.ravel(), noise_sensitivity=np.nan
+    )
+    countries = base[["country_id"]].drop_duplicates().assign(is_reference_country=True)
+    countries = countries.assign(continent="Asia", **{f"is_{name}": False for name in MEMBERSHIPS})
+    noise = pd.DataFrame(columns=["model_id", "prompt_id", "log_likelihood_noise"])
+    pairs = pd.DataFrame(columns=["survey_id", *bootstrap.PAIR_KEYS])
+    settings = bootstrap.Settings(400, 1, 5, 5, 5, 5)
+    coverage = {}
+    for unit in ("battery_id", "question_id"):
+        drawn = people.assign(battery_id=people[unit])
+        rows = run(bootstrap, Frames(cells, noise, drawn, countries, pairs), settings)
+        rows = rows.query("area_kind == 'country' and measure == 'pearson_r'")
+        assert len(rows) == studies
+        coverage[unit] = rows["ci_low"].le(true_r).mul(rows["ci_high"].ge(true_r)).mean()
+    # 0.95 within three binomial standard errors.
+    assert abs(coverage["battery_id"] - 0.95) < 3 * np.sqrt(0.95 * 0.05 / studies)
+    assert coverage["question_id"] < coverage["battery_id"] - 0.05
+
+
+def test_estimates_are_the_marts_numbers(agreement: AgreementStudy) -> None:
+    estimates = read(
+        agreement.home,
+        """select * from intermediate.int_correlation_intervals where area_kind = 'country'""",
+    )
+    wide = estimates.pivot(
+        index=["model_id", "prompt_id", "survey_id", "area_id"],
+        columns="measure",
+        values="estimate",
+    )
+    mart = read(
+        agreement.home,
+        """select *, pearson_r - blind_baseline_r as r_above_blind
+        from marts.agg_country_correlations where pearson_r is not null""",
+    ).set_index(["model_id", "prompt_id", "survey_id", "country_id"])
+    assert len(mart) > 30
+    assert len(wide) == len(mart)
+    for measure in MEASURES:
+        np.testing.assert_allclose(
+            wide[measure].reindex(mart.index), mart[measure], rtol=0, atol=1e-9, err_msg=measure
+        )
+
+
+def test_a_continent_s_interval_is_about_its_r(agreement: AgreementStudy) -> None:
+    mart = read(
+        agreement.home,
+        """select * from marts.agg_continent_correlations
+        where model_id = 'guessing' and prompt_id = 'native'""",
+    ).set_index("continent")
+    assert mart.loc["Europe", "country_count"] == len(EUROPE)
+    assert mart.loc["Europe", "ci_low"] < mart.loc["Europe", "pearson_r"]
+    assert mart.loc["Europe", "pearson_r"] < mart.loc["Europe", "ci_high"]
+    few = mart[mart["country_count"].between(1, 4)]
+    assert len(few) >= 2
+    assert few["ci_low"].isna().all()
+    assert few["ci_high"].isna().all()
+
+
+def test_q_values_are_scipy_s(agreement: AgreementStudy) -> None:
+    rows = read(
+        agreement.home,
+        "select * from intermediate.int_correlation_intervals where q_value is not null",
+    )
+    assert rows["family"].nunique() > 10
+    assert rows["family_test_count"].max() > 10
+    for _, own in rows.groupby("family"):
+        expected = false_discovery_control(own["p_value"])
+        np.testing.assert_allclose(own["q_value"], expected, atol=1e-12)
+        assert set(own["family_test_count"]) == {len(own)}
 
 
 def test_drawing_again_gives_the_same_intervals_bit_for_bit(agreement: AgreementStudy) -> None:
-    query = "select * from intermediate.int_correlation_intervals order by all"
+    query = "select * from intermediate.int_bootstrap_estimates order by all"
     before = read(agreement.home, query)
-    build_successfully(agreement.home, "run", "--select", "int_correlation_intervals")
+    build_successfully(agreement.home, "run", "--select", "int_bootstrap_estimates")
     pd.testing.assert_frame_equal(read(agreement.home, query), before, check_exact=True)

@@ -12,9 +12,15 @@ countries as (
 
 ),
 
-intervals as (
+estimates as (
 
     select * from {{ ref('int_correlation_intervals') }}
+
+),
+
+intervals as (
+
+    {{ intervals_side_by_side('estimates', 'continent') }}
 
 ),
 
@@ -65,6 +71,12 @@ final as (
         continents.pearson_r,
         intervals.ci_low,
         intervals.ci_high,
+        intervals.standard_error,
+        case
+            when continents.country_count = 0 then 'no_country_with_r'
+            else intervals.interval_null_reason
+        end as interval_null_reason,
+        intervals.interval_basis,
         case when continents.country_count = 0 then 'no_country_with_r' end as null_reason,
         continents.lowest_pearson_r,
         continents.highest_pearson_r,
@@ -73,7 +85,20 @@ final as (
             when continents.blind_country_count = continents.country_count
                 then continents.blind_baseline_r
         end as blind_baseline_r,
-        continents.demeaned_pearson_r
+        intervals.r_above_blind,
+        coalesce(intervals.r_above_blind_country_count, 0) as r_above_blind_country_count,
+        intervals.r_above_blind_ci_low,
+        intervals.r_above_blind_ci_high,
+        intervals.r_above_blind_p_value,
+        intervals.r_above_blind_q_value,
+        case
+            when intervals.r_above_blind is null then 'no_country_with_blind_baseline'
+            else intervals.r_above_blind_q_null_reason
+        end as r_above_blind_q_null_reason,
+        intervals.r_above_blind_family,
+        continents.demeaned_pearson_r,
+        intervals.demeaned_ci_low,
+        intervals.demeaned_ci_high
     from continents
     left outer join intervals
         on
@@ -81,7 +106,6 @@ final as (
             and continents.prompt_id = intervals.prompt_id
             and continents.survey_id = intervals.survey_id
             and continents.continent = intervals.area_id
-            and intervals.area_kind = 'continent'
 
 )
 

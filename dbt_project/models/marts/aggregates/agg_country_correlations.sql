@@ -12,9 +12,15 @@ correlations as (
 
 ),
 
-intervals as (
+estimates as (
 
     select * from {{ ref('int_correlation_intervals') }}
+
+),
+
+intervals as (
+
+    {{ intervals_side_by_side('estimates', 'country') }}
 
 ),
 
@@ -81,6 +87,11 @@ final as (
         correlations.pearson_r,
         intervals.ci_low,
         intervals.ci_high,
+        intervals.standard_error,
+        coalesce(
+            explained.no_cells_reason, correlations.null_reason, intervals.interval_null_reason
+        ) as interval_null_reason,
+        intervals.interval_basis,
         coalesce(explained.no_cells_reason, correlations.null_reason) as null_reason,
         correlations.spearman_rho,
         coalesce(correlations.common_question_count, 0) as common_question_count,
@@ -92,11 +103,24 @@ final as (
         coalesce(explained.no_cells_reason, correlations.common_baselines_null_reason)
             as common_baselines_null_reason,
         correlations.demeaned_pearson_r,
+        intervals.demeaned_ci_low,
+        intervals.demeaned_ci_high,
         coalesce(correlations.demeaned_question_count, 0) as demeaned_question_count,
         coalesce(explained.no_cells_reason, correlations.demeaned_null_reason)
             as demeaned_null_reason,
         correlations.blind_baseline_r,
         correlations.pearson_r - correlations.blind_baseline_r as r_above_blind,
+        intervals.r_above_blind_ci_low,
+        intervals.r_above_blind_ci_high,
+        intervals.r_above_blind_p_value,
+        intervals.r_above_blind_q_value,
+        coalesce(
+            explained.no_cells_reason,
+            correlations.null_reason,
+            correlations.blind_null_reason,
+            intervals.r_above_blind_q_null_reason
+        ) as r_above_blind_q_null_reason,
+        intervals.r_above_blind_family,
         coalesce(explained.no_cells_reason, correlations.blind_null_reason) as blind_null_reason,
         correlations.skill,
         coalesce(explained.no_cells_reason, correlations.skill_null_reason) as skill_null_reason,
@@ -157,7 +181,6 @@ final as (
             and explained.prompt_id = intervals.prompt_id
             and explained.survey_id = intervals.survey_id
             and explained.country_id = intervals.area_id
-            and intervals.area_kind = 'country'
 
 )
 

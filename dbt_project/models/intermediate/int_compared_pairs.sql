@@ -1,0 +1,185 @@
+with
+
+cells as (
+
+    select * from {{ ref('int_comparable_cells') }}
+
+),
+
+models as (
+
+    select * from {{ ref('dim_models') }}
+
+),
+
+prompts as (
+
+    select * from {{ ref('dim_prompts') }}
+
+),
+
+quantization_pairs as (
+
+    select * from {{ ref('int_quantization_pairs') }}
+
+),
+
+scored as (
+
+    select distinct
+        survey_id,
+        model_id,
+        prompt_id
+    from cells
+
+),
+
+-- Like is compared with like: whatever differs between two designs is in what is compared.
+designs as (
+
+    select
+        scored.survey_id,
+        scored.model_id,
+        scored.prompt_id,
+        models.model_name,
+        models.partner_model_name,
+        models.family,
+        models.parameter_count,
+        models.is_chat,
+        models.quantization,
+        models.file_bytes,
+        prompts.chat_mode,
+        prompts.choice_order,
+        {
+            'template_id': prompts.template_id,
+            'template_text': prompts.template_text,
+            'coding_id': prompts.coding_id,
+            'wording_set': prompts.wording_set,
+            'language': prompts.language,
+            'answer_style': prompts.answer_style
+        } as question_design
+    from scored
+    inner join models on scored.model_id = models.model_id
+    inner join prompts on scored.prompt_id = prompts.prompt_id
+
+),
+
+sized as (
+
+    select
+        *,
+        dense_rank() over (size_class order by parameter_count) as size_rank
+    from designs
+    window size_class as (
+        partition by
+            survey_id, question_design, chat_mode, family, is_chat, parameter_count is not null
+    )
+
+),
+
+sizes as (
+
+    select
+        *,
+        max(size_rank) over (
+            partition by
+                survey_id, question_design, chat_mode, family, is_chat, parameter_count is not null
+        ) as largest_rank
+    from sized
+
+),
+
+candidates as (
+
+    select
+        sizes.survey_id,
+        sizes.model_id,
+        sizes.prompt_id,
+        others.model_id as other_model_id,
+        others.prompt_id as other_prompt_id,
+        sizes.model_name,
+        others.model_name as other_model_name,
+        sizes.question_design,
+        sizes.chat_mode,
+        sizes.choice_order,
+        sizes.file_bytes,
+        others.file_bytes as other_file_bytes,
+        sizes.quantization = others.quantization as has_same_quantization,
+        sizes.prompt_id = others.prompt_id as has_same_prompt,
+        case
+            when sizes.is_chat and not others.is_chat and sizes.partner_model_name = others.model_name
+                then case sizes.chat_mode when 'raw' then 'base_chat_weights' else 'base_chat_total' end
+            when
+                sizes.model_id = others.model_id
+                and sizes.is_chat
+                and sizes.chat_mode = 'template'
+                and others.chat_mode = 'raw'
+                then 'base_chat_template'
+            when
+                quantization_pairs.model_id is not null
+                and sizes.prompt_id = others.prompt_id
+                then 'quantization'
+            when
+                sizes.family = others.family
+                and sizes.is_chat = others.is_chat
+                and sizes.prompt_id = others.prompt_id
+                and sizes.parameter_count > others.parameter_count
+                and (
+                    sizes.size_rank = others.size_rank + 1
+                    or (sizes.size_rank = sizes.largest_rank and others.size_rank = 1)
+                )
+                then 'model_size'
+        end as comparison
+    from sizes
+    inner join sizes as others
+        on
+            sizes.survey_id = others.survey_id
+            and sizes.question_design = others.question_design
+            and sizes.choice_order = others.choice_order
+    left outer join quantization_pairs
+        on
+            sizes.model_id = quantization_pairs.model_id
+            and others.model_id = quantization_pairs.other_model_id
+
+),
+
+final as (
+
+    select
+        comparison,
+        survey_id,
+        model_id,
+        prompt_id,
+        other_model_id,
+        other_prompt_id
+    from candidates
+    where comparison is not null
+    -- One order: averaged where both have it. Of several files of a model those of one quantization,
+    -- then the largest; precisions of one model are all compared.
+    qualify
+        row_number() over (
+            partition by
+                comparison,
+                survey_id,
+                model_name,
+                other_model_name,
+                question_design,
+                chat_mode,
+                case when comparison = 'quantization' then model_id end,
+                case when comparison = 'quantization' then other_model_id end
+            order by
+                choice_order = 'averaged' desc,
+                choice_order = 'forward' desc,
+                choice_order asc,
+                has_same_quantization desc nulls last,
+                has_same_prompt desc,
+                file_bytes desc,
+                other_file_bytes desc,
+                model_id asc,
+                other_model_id asc,
+                other_prompt_id asc
+        ) = 1
+
+)
+
+select * from final
