@@ -59,8 +59,9 @@
   Values that differ by less than rounding are ties.
 -#}
 {% macro mean_rank(value, partition) -%}
-    rank() over (partition by {{ partition }} order by round({{ value }}, 12))
-    + (count(*) over (partition by {{ partition }}, round({{ value }}, 12)) - 1) / 2.0
+    {%- set ordered = 'partition by ' ~ partition ~ ' order by round(' ~ value ~ ', 12)' -%}
+    rank() over ({{ ordered }})
+    + (count(*) over ({{ ordered }} range between current row and current row) - 1) / 2.0
 {%- endmacro %}
 
 {#- The one reason that all rows of a group share, null where they differ or some row has none. -#}

@@ -1,9 +1,15 @@
 {#- Measures of probability distributions over a cell's rows, one row a choice. -#}
 
-{#- One term of the softmax exp(l_k) / sum_j exp(l_j), given the cell's largest l: see `softmax`. -#}
+{#-
+  One term of the softmax exp(l_k) / sum_j exp(l_j), given the cell's largest l. The terms are added in
+  the order of the choices, because the last bit of a sum depends on it.
+-#}
 {% macro softmax(log_likelihood, largest, partition) -%}
     exp({{ log_likelihood }} - {{ largest }})
-    / sum(exp({{ log_likelihood }} - {{ largest }})) over (partition by {{ partition }})
+    / sum(exp({{ log_likelihood }} - {{ largest }})) over (
+        partition by {{ partition }}
+        order by choice_index rows between unbounded preceding and unbounded following
+    )
 {%- endmacro %}
 
 {#- Shannon entropy in bits. -#}

@@ -12,7 +12,8 @@ prompts as (
 
 ),
 
--- What every comparison depends on, whatever the model said.
+-- What every comparison depends on, whatever the model said. As it was read: the last bits of what is
+-- computed from it depend on which processor came first.
 surroundings as (
 
     select
@@ -22,8 +23,8 @@ surroundings as (
             {{ content_hash(ref('stg_choices')) }},
             {{ content_hash(ref('stg_prompts')) }},
             {{ content_hash(ref('int_reference_populations')) }},
-            {{ content_hash(ref('int_human_choice_shares')) }},
-            {{ content_hash(ref('fct_human_mean_scores')) }}
+            {{ content_hash(ref('stg_choice_codes')) }},
+            {{ content_hash(ref('int_human_answers')) }}
         )) as fingerprint
 
 ),

@@ -1,0 +1,185 @@
+"""A build adds and replaces what has changed, and leaves the rest as it stands."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.dbt_project.study import (
+    WITHOUT_TESTS,
+    Instrument,
+    add_load,
+    build_successfully,
+    land_cells,
+    land_design,
+    land_model,
+    land_run,
+    random_counts,
+    read,
+)
+from warehouse.home import Home
+
+QUESTIONS = ["Q1", "Q2", "Q57", "Q177"]
+COUNTRIES = ["DEU", "JPN", "ZZZ"]
+BIG_TABLES = (
+    "staging.stg_choice_log_likelihoods",
+    "intermediate.int_asked_distributions",
+    "intermediate.int_averaged_distributions",
+    "marts.fct_choice_probabilities",
+    "marts.fct_mean_scores",
+    "intermediate.int_comparable_cells",
+)
+BUILD = ("--select", "+int_comparable_cells", "+fct_choice_probabilities", "dim_prompts")
+TAMPERED = 0.123456789
+
+
+@pytest.fixture(scope="module")
+def home(instrument: Instrument, new_home: Callable[[], Home]) -> Home:
+    home = new_home()
+    add_load(home, "people", random_counts(instrument, QUESTIONS, ["DEU", "JPN", "USA"], seed=1))
+    for order in ("forward", "reverse"):
+        land_design(home, order, choice_order=order, order_family_id="averaged")
+    for model_id in ("first", "second"):
+        land_answers(home, instrument, model_id, "forward")
+    rebuild(home)
+    return home
+
+
+def rebuild(home: Home, **variables: object) -> None:
+    build_successfully(home, *BUILD, *WITHOUT_TESTS, **variables)
+
+
+def land_answers(
+    home: Home, instrument: Instrument, model_id: str, order: str, seed: int = 0
+) -> Path:
+    land_model(home, model_id, model_id)
+    land_run(home, f"{model_id}-{order}", model_id, order)
+    random = np.random.default_rng([seed, len(model_id), len(order)])
+    cells = [
+        (
+            {
+                "model_id": model_id,
+                "prompt_id": order,
+                "question_id": question_id,
+                "country_id": country_id,
+                "run_id": f"{model_id}-{order}",
+            },
+            list(-random.uniform(0.1, 5, size=instrument.choice_count(question_id))),
+        )
+        for question_id in QUESTIONS
+        for country_id in COUNTRIES
+    ]
+    return land_cells(home, cells, f"{model_id}-{order}.parquet")
+
+
+def tamper(home: Home, model_id: str) -> None:
+    """Put a value into the tables that no build computes, to see whether it is built anew."""
+    with duckdb.connect(str(home.database)) as connection:
+        connection.execute(
+            "update marts.fct_mean_scores set llm_mean_score = ? where model_id = ?",
+            [TAMPERED, model_id],
+        )
+
+
+def is_tampered(home: Home, model_id: str) -> bool:
+    scores = read(
+        home, f"select llm_mean_score from marts.fct_mean_scores where model_id = '{model_id}'"
+    )
+    return bool((scores["llm_mean_score"] == TAMPERED).all())
+
+
+def everything(home: Home) -> dict[str, pd.DataFrame]:
+    return {table: read(home, f"select * from {table} order by all") for table in BIG_TABLES}
+
+
+def test_a_new_model_is_added_and_the_others_are_not_computed_again(
+    home: Home, instrument: Instrument
+) -> None:
+    tamper(home, "first")
+    land_answers(home, instrument, "another", "forward")
+    rebuild(home)
+    assert is_tampered(home, "first")
+    rows = read(home, "select model_id, count(*) as n from marts.fct_mean_scores group by all")
+    assert dict(zip(rows["model_id"], rows["n"], strict=True)) == {
+        "first": 12,
+        "second": 12,
+        "another": 12,
+    }
+
+
+def test_another_variable_computes_everything_anew(home: Home) -> None:
+    tamper(home, "first")
+    rebuild(home, deff=2.0)
+    assert not is_tampered(home, "first")
+    tamper(home, "first")
+    rebuild(home)
+    assert not is_tampered(home, "first")
+
+
+def test_another_order_gives_the_model_an_averaged_design(
+    home: Home, instrument: Instrument
+) -> None:
+    tamper(home, "first")
+    land_answers(home, instrument, "second", "reverse", seed=7)
+    rebuild(home)
+    assert is_tampered(home, "first")
+    probabilities = read(
+        home,
+        """select prompt_id, question_id, country_id, choice_index, llm_probability as p
+        from marts.fct_choice_probabilities where model_id = 'second'""",
+    ).pivot(index=["question_id", "country_id", "choice_index"], columns="prompt_id", values="p")
+    assert len(probabilities) == sum(map(instrument.choice_count, QUESTIONS)) * len(COUNTRIES)
+    np.testing.assert_allclose(
+        probabilities["averaged"],
+        (probabilities["forward"] + probabilities["reverse"]) / 2,
+        rtol=0,
+        atol=1e-15,
+    )
+    design = read(home, "select * from marts.dim_prompts where prompt_id = 'averaged'").iloc[0]
+    assert design["choice_order"] == "averaged"
+    assert design["is_order_controlled"]
+
+
+def test_people_loaded_anew_change_every_comparison(home: Home, instrument: Instrument) -> None:
+    tamper(home, "first")
+    corrected = random_counts(instrument, ["Q1"], ["DEU"], seed=2)
+    add_load(home, "correction", corrected, loaded_after=1)
+    rebuild(home)
+    assert not is_tampered(home, "first")
+
+
+def test_answers_that_are_taken_away_leave_the_tables(home: Home, instrument: Instrument) -> None:
+    path = land_answers(home, instrument, "passing", "forward")
+    rebuild(home)
+    path.unlink()
+    rebuild(home)
+    for table in BIG_TABLES:
+        assert read(home, f"select * from {table} where model_id = 'passing'").empty, table
+
+
+def test_the_same_tables_come_out_of_a_build_from_scratch_bit_for_bit_on_one_processor(
+    home: Home, instrument: Instrument
+) -> None:
+    exactly = ("--target", "exact")
+    build_successfully(home, *BUILD, *WITHOUT_TESTS, *exactly, "--full-refresh")
+    land_answers(home, instrument, "late", "forward")
+    build_successfully(home, *BUILD, *WITHOUT_TESTS, *exactly)
+    grown = everything(home)
+    build_successfully(home, *BUILD, *WITHOUT_TESTS, *exactly, "--full-refresh")
+    built = everything(home)
+    for table in BIG_TABLES:
+        pd.testing.assert_frame_equal(grown[table], built[table], check_exact=True)
+
+
+def test_tables_of_an_earlier_definition_are_made_anew(home: Home) -> None:
+    with duckdb.connect(str(home.database)) as connection:
+        connection.execute("alter table marts.fct_mean_scores drop column llm_entropy")
+        connection.execute(
+            "update intermediate.table_definitions set definition = 'earlier' "
+            "where unique_id like '%fct_mean_scores'"
+        )
+    rebuild(home)
+    assert read(home, "select llm_entropy from marts.fct_mean_scores")["llm_entropy"].notna().all()
