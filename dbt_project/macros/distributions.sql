@@ -12,6 +12,26 @@
     )
 {%- endmacro %}
 
+{#-
+  The ways to normalise a cell's log-likelihoods side by side. Each is the softmax of another value
+  of the answer: `sum` of its l, the default; `per_token` and `per_byte` of l over the answer's length;
+  `label` of its label's l alone; `pmi` of l minus the country-free prompt's l (pointwise mutual
+  information); `temperature` of l / T.
+-#}
+{% macro normalizations() -%}
+    {{ return(['sum', 'per_token', 'per_byte', 'label', 'pmi', 'temperature']) }}
+{%- endmacro %}
+
+{#- Mean score under the softmax of `value`, given the cell's largest; null where one is missing. -#}
+{% macro softmax_mean_score(value, largest, choice_score) -%}
+    case
+        when count({{ value }}) = count(*)
+            then
+                sum(exp({{ value }} - {{ largest }}) * {{ choice_score }})
+                / sum(exp({{ value }} - {{ largest }}))
+    end
+{%- endmacro %}
+
 {#- Shannon entropy in bits. -#}
 {% macro entropy(p) -%}
     -sum(case when {{ p }} > 0 then {{ p }} * log2({{ p }}) when {{ p }} = 0 then 0 end)

@@ -346,37 +346,6 @@ def test_category_scores_average_keyed_questions_only(
     )
 
 
-def test_other_normalisations_come_from_the_same_log_likelihoods(
-    agreement: AgreementStudy, expected: Expected
-) -> None:
-    mart = read(
-        agreement.home,
-        """select * from marts.fct_normalized_mean_scores
-        where model_id = 'guessing' and prompt_id = 'native'""",
-    ).set_index(["normalization", "country_id", "question_id"])["llm_mean_score"]
-    scores = agreement.scores.query("model_id == 'guessing' and prompt_id == 'native'")
-    free = scores[scores["country_id"] == "ZZZ"].set_index(["question_id", "choice_index"])[
-        "log_likelihood"
-    ]
-    compared = 0
-    for cell in expected.cells("guessing", "native").dropna(subset="m").to_dict("records"):
-        country_id, question_id = cell["country_id"], cell["question_id"]
-        own = scores[
-            (scores["country_id"] == country_id) & (scores["question_id"] == question_id)
-        ].sort_values("choice_index")
-        total = own["log_likelihood"].to_numpy()
-        length = 10 + own["choice_index"].to_numpy()
-        normalised = {"per_token": total / 2, "per_byte": total / length, "label": total * 0.25}
-        if country_id != "ZZZ":
-            normalised["pmi"] = total - free[question_id].sort_index().to_numpy()
-        for name, values in normalised.items():
-            weights = np.exp(values) / np.exp(values).sum()
-            score = weights @ oracle.score_of(len(weights))
-            assert mart[name, country_id, question_id] == pytest.approx(score, abs=1e-9)
-            compared += 1
-    assert compared > 1000
-
-
 @pytest.mark.parametrize(
     ("model_id", "prompt_id", "normalization", "reason"),
     [

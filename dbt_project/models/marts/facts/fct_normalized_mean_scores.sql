@@ -1,3 +1,5 @@
+{%- set normalizations = normalizations() -%}
+
 with
 
 distributions as (
@@ -9,6 +11,12 @@ distributions as (
 mean_scores as (
 
     select * from {{ ref('fct_mean_scores') }}
+
+),
+
+temperatures as (
+
+    select * from {{ ref('int_temperatures') }}
 
 ),
 
@@ -31,7 +39,8 @@ country_free as (
 
 ),
 
-normalized as (
+-- One column a normalisation, whose softmax is the probability under it.
+valued as (
 
     select
         distributions.model_id,
@@ -40,17 +49,13 @@ normalized as (
         distributions.country_id,
         distributions.choice_score,
         distributions.is_whole,
-        normalizations.normalization,
-        case normalizations.normalization
-            when 'per_token' then distributions.log_likelihood / distributions.token_count
-            when 'per_byte' then distributions.log_likelihood / distributions.byte_count
-            when 'label' then distributions.label_log_likelihood
-            when 'pmi' then distributions.log_likelihood - country_free.log_likelihood
-        end as log_likelihood
+        distributions.log_likelihood as sum_value,
+        distributions.log_likelihood / distributions.token_count as per_token_value,
+        distributions.log_likelihood / distributions.byte_count as per_byte_value,
+        distributions.label_log_likelihood as label_value,
+        distributions.log_likelihood - country_free.log_likelihood as pmi_value,
+        distributions.log_likelihood / temperatures.temperature as temperature_value
     from distributions
-    cross join (
-        values ('per_token'), ('per_byte'), ('label'), ('pmi')
-    ) as normalizations (normalization)
     left outer join country_free
         on
             distributions.model_id = country_free.model_id
@@ -58,45 +63,53 @@ normalized as (
             and distributions.question_id = country_free.question_id
             and distributions.choice_index = country_free.choice_index
             and distributions.country_id != 'ZZZ'
+    left outer join temperatures
+        on
+            distributions.model_id = temperatures.model_id
+            and distributions.prompt_id = temperatures.prompt_id
+            and distributions.survey_id = temperatures.survey_id
+            and distributions.country_id = temperatures.country_id
 
 ),
 
-with_largest as (
-
-    select
-        *,
-        max(log_likelihood) over (
-            partition by model_id, prompt_id, question_id, country_id, normalization
-        ) as largest_log_likelihood
-    from normalized
-
-),
-
-probabilities as (
-
-    select
-        *,
-        {{ softmax(
-            'log_likelihood',
-            'largest_log_likelihood',
-            'model_id, prompt_id, question_id, country_id, normalization',
-        ) }} as llm_probability
-    from with_largest
-
-),
-
-cells as (
+-- Aggregated twice rather than by a window, which would sort all choices.
+largest as (
 
     select
         model_id,
         prompt_id,
         question_id,
         country_id,
-        normalization,
-        is_whole,
-        count(log_likelihood) = count(*) as is_defined,
-        sum(llm_probability * choice_score) as llm_mean_score
-    from probabilities
+        {%- for normalization in normalizations %}
+        max({{ normalization }}_value) as {{ normalization }}_largest,
+        {%- endfor %}
+    from valued
+    group by all
+
+),
+
+cells as (
+
+    select
+        valued.model_id,
+        valued.prompt_id,
+        valued.question_id,
+        valued.country_id,
+        bool_and(valued.is_whole) as is_whole,
+        {%- for normalization in normalizations %}
+        {{ softmax_mean_score(
+            'valued.' ~ normalization ~ '_value',
+            'largest.' ~ normalization ~ '_largest',
+            'valued.choice_score',
+        ) }} as {{ normalization }}_mean_score,
+        {%- endfor %}
+    from valued
+    inner join largest
+        on
+            valued.model_id = largest.model_id
+            and valued.prompt_id = largest.prompt_id
+            and valued.question_id = largest.question_id
+            and valued.country_id = largest.country_id
     group by all
 
 ),
@@ -109,14 +122,26 @@ explained as (
         mean_scores.population_id,
         mean_scores.question_selection,
         mean_scores.human_mean_score,
+        temperatures.temperature,
         case
             when questions.unscaled_reason is not null then questions.unscaled_reason
             when not cells.is_whole then 'incomplete_choices'
-            when cells.is_defined then null
-            when cells.normalization = 'label' then 'no_label_log_likelihood'
+        end as cell_null_reason,
+        cast(null as varchar) as sum_null_reason,
+        cast(null as varchar) as per_token_null_reason,
+        cast(null as varchar) as per_byte_null_reason,
+        case when cells.label_mean_score is null then 'no_label_log_likelihood' end
+            as label_null_reason,
+        case
             when cells.country_id = 'ZZZ' then 'country_free'
-            else 'no_country_free_prompt'
-        end as null_reason
+            when cells.pmi_mean_score is null then 'no_country_free_prompt'
+        end as pmi_null_reason,
+        case
+            when cells.temperature_mean_score is not null then null
+            when cells.country_id = 'ZZZ' then 'country_free'
+            when mean_scores.population_id is null then 'no_survey_loaded'
+            else coalesce(temperatures.null_reason, 'no_human_shares')
+        end as temperature_null_reason
     from cells
     inner join mean_scores
         on
@@ -125,6 +150,32 @@ explained as (
             and cells.question_id = mean_scores.question_id
             and cells.country_id = mean_scores.country_id
     inner join questions on cells.question_id = questions.question_id
+    left outer join temperatures
+        on
+            cells.model_id = temperatures.model_id
+            and cells.prompt_id = temperatures.prompt_id
+            and mean_scores.survey_id = temperatures.survey_id
+            and cells.country_id = temperatures.country_id
+
+),
+
+-- One row a normalisation.
+side_by_side as (
+
+    select
+        *,
+        unnest({{ normalizations }}) as normalization,
+        unnest([
+            {%- for normalization in normalizations %}
+            {{ normalization }}_mean_score,
+            {%- endfor %}
+        ]) as normalized_mean_score,
+        unnest([
+            {%- for normalization in normalizations %}
+            {{ normalization }}_null_reason,
+            {%- endfor %}
+        ]) as normalization_null_reason
+    from explained
 
 ),
 
@@ -139,10 +190,14 @@ final as (
         survey_id,
         population_id,
         question_selection,
-        case when null_reason is null then llm_mean_score end as llm_mean_score,
+        case
+            when coalesce(cell_null_reason, normalization_null_reason) is null
+                then normalized_mean_score
+        end as llm_mean_score,
         human_mean_score,
-        null_reason
-    from explained
+        case when normalization = 'temperature' then temperature end as temperature,
+        coalesce(cell_null_reason, normalization_null_reason) as null_reason
+    from side_by_side
 
 )
 
