@@ -32,6 +32,28 @@
     end
 {%- endmacro %}
 
+{#-
+  Sets of orders in which no choice is favoured by its place: in all rotations every choice stands at
+  every place, in forward and reverse at two mirrored ones. Rotations are taken where all are there.
+-#}
+{% macro is_rotation(choice_order) -%}
+    ({{ choice_order }} = 'forward' or {{ choice_order }} like 'rotate_%')
+{%- endmacro %}
+
+{% macro is_balanced_order(choice_order, choice_count, answer) -%}
+    case
+        when
+            count(*) filter (where {{ is_rotation(choice_order) }}) over {{ answer }}
+            = {{ choice_count }}
+            then {{ is_rotation(choice_order) }}
+        when
+            count(*) filter (where {{ choice_order }} in ('forward', 'reverse')) over {{ answer }}
+            = 2
+            then {{ choice_order }} in ('forward', 'reverse')
+        else false
+    end
+{%- endmacro %}
+
 {#- Shannon entropy in bits. -#}
 {% macro entropy(p) -%}
     -sum(case when {{ p }} > 0 then {{ p }} * log2({{ p }}) when {{ p }} = 0 then 0 end)

@@ -43,7 +43,8 @@
         {%- set folder = literal_pattern(invocation_args_dict.project_dir) -%}
         {%- set code = run_query(
             "select md5(string_agg(md5(content), '' order by filename)) as hash from read_text(["
-            ~ "'" ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/macros/**/*.sql'])"
+            ~ "'" ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/models/**/*.py', '"
+            ~ folder ~ "/macros/**/*.sql'])"
         ) -%}
         {%- set variables = [] -%}
         {%- for name in [

@@ -30,16 +30,14 @@ averaged_designs as (
 
 ),
 
--- Every choice stands at every place equally often in all rotations, and at two mirrored places in
--- forward and reverse.
 ordered as (
 
     select
         distributions.*,
         averaged_designs.prompt_id as averaged_prompt_id,
         averaged_designs.source_fingerprint as averaged_source_fingerprint,
-        prompts.choice_order = 'forward' or prompts.choice_order like 'rotate_%' as is_cyclic,
-        prompts.choice_order in ('forward', 'reverse') as is_mirrored
+        {{ is_balanced_order('prompts.choice_order', 'distributions.choice_count', 'choice') }}
+            as is_averaged
     from distributions
     inner join prompts on distributions.prompt_id = prompts.prompt_id
     inner join averaged_designs
@@ -47,18 +45,13 @@ ordered as (
             distributions.model_id = averaged_designs.model_id
             and prompts.order_family_id = averaged_designs.order_family_id
     where distributions.is_whole
-
-),
-
-balanced as (
-
-    select
-        *,
-        count(*) filter (where is_cyclic) over choice = choice_count as has_all_rotations,
-        count(*) filter (where is_mirrored) over choice = 2 as has_both_directions
-    from ordered
     window choice as (
-        partition by model_id, averaged_prompt_id, question_id, country_id, choice_index
+        partition by
+            distributions.model_id,
+            averaged_designs.prompt_id,
+            distributions.question_id,
+            distributions.country_id,
+            distributions.choice_index
     )
 
 ),
@@ -93,10 +86,8 @@ final as (
         cast(sum(superseded_cells) as bigint) as superseded_cells,
         true as is_whole,
         averaged_source_fingerprint as source_fingerprint
-    from balanced
-    where
-        (has_all_rotations and is_cyclic)
-        or (has_both_directions and not has_all_rotations and is_mirrored)
+    from ordered
+    where is_averaged
     group by all
 
 )

@@ -27,9 +27,10 @@ RESULT = pa.schema(
         ("temperature", pa.float64()),
         ("is_at_bound", pa.bool_()),
         ("null_reason", pa.string()),
+        ("source_fingerprint", pa.string()),
     ]
 )
-DESIGN = ["model_id", "prompt_id", "survey_id"]
+DESIGN = ["model_id", "prompt_id", "survey_id", "source_fingerprint"]
 MODELS_AT_ONCE = 10
 FOLDS = 5
 # At the lower bound one choice has all, at the upper one all choices are alike.
@@ -143,11 +144,15 @@ def temperatures_of(cells: pa.Table) -> Iterator[pd.DataFrame]:
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
-    dbt.config(materialized="table")
-    choices = dbt.ref("int_choice_distributions").filter(
-        "country_id != 'ZZZ' and human_share is not null and log_likelihood is not null"
+    dbt.config(materialized="incremental", incremental_strategy="append", on_schema_change="fail")
+    designs = dbt.ref("int_design_fingerprints").filter("not is_derived")
+    choices = dbt.ref("int_asked_distributions").filter(
+        "country_id != 'ZZZ' and human_share is not null"
     )
-    model_ids = choices.select("model_id").distinct().order("model_id").df()["model_id"]
+    if dbt.is_incremental:
+        changed = f"source_fingerprint not in (select source_fingerprint from {dbt.this})"
+        designs, choices = designs.filter(changed), choices.filter(changed)
+    model_ids = designs.select("model_id").distinct().order("model_id").df()["model_id"]
     tables = [RESULT.empty_table()]
     for start in range(0, len(model_ids), MODELS_AT_ONCE):
         some = model_ids.iloc[start : start + MODELS_AT_ONCE]
@@ -155,14 +160,13 @@ def model(dbt: Any, session: Any) -> pa.Table:
         cells = (
             choices.filter(f"model_id between '{some.iloc[0]}' and '{some.iloc[-1]}'")
             .aggregate(
-                "model_id, prompt_id, survey_id, country_id, question_id, "
-                "count(*) as choice_count, "
+                f"{', '.join(DESIGN)}, country_id, question_id, count(*) as choice_count, "
                 "list(log_likelihood order by choice_index) as log_likelihoods, "
                 "list(human_share order by choice_index) as human_shares"
             )
-            .order("model_id, prompt_id, survey_id, country_id, question_id")
+            .order(f"{', '.join(DESIGN)}, country_id, question_id")
             .to_arrow_table()
         )
-        rows = pd.concat(temperatures_of(cells))
-        tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
+        for rows in temperatures_of(cells):
+            tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
     return pa.concat_tables(tables)

@@ -1,10 +1,13 @@
-{%- set normalizations = normalizations() -%}
+{{ by_design() }}
+{%- set normalizations = normalizations() %}
 
 with
 
 distributions as (
 
-    select * from {{ ref('int_choice_distributions') }}
+    select *
+    from {{ ref('int_asked_distributions') }} as asked
+    where {{ is_changed_design('asked') }}
 
 ),
 
@@ -17,6 +20,12 @@ mean_scores as (
 temperatures as (
 
     select * from {{ ref('int_temperatures') }}
+
+),
+
+prompts as (
+
+    select * from {{ ref('stg_prompts') }}
 
 ),
 
@@ -48,7 +57,10 @@ valued as (
         distributions.question_id,
         distributions.country_id,
         distributions.choice_score,
+        distributions.choice_count,
         distributions.is_whole,
+        temperatures.temperature,
+        temperatures.null_reason as temperature_null_reason,
         distributions.log_likelihood as sum_value,
         distributions.log_likelihood / distributions.token_count as per_token_value,
         distributions.log_likelihood / distributions.byte_count as per_byte_value,
@@ -88,14 +100,17 @@ largest as (
 
 ),
 
-cells as (
+asked_cells as (
 
     select
         valued.model_id,
         valued.prompt_id,
         valued.question_id,
         valued.country_id,
+        max(valued.choice_count) as choice_count,
         bool_and(valued.is_whole) as is_whole,
+        any_value(valued.temperature) as temperature,
+        any_value(valued.temperature_null_reason) as temperature_null_reason,
         {%- for normalization in normalizations %}
         {{ softmax_mean_score(
             'valued.' ~ normalization ~ '_value',
@@ -114,15 +129,68 @@ cells as (
 
 ),
 
+-- The mean over orders of probabilities has the mean over orders of their mean scores.
+ordered as (
+
+    select
+        asked_cells.*,
+        averaged_prompts.prompt_id as averaged_prompt_id,
+        {{ is_balanced_order('prompts.choice_order', 'asked_cells.choice_count', 'cell') }}
+            as is_averaged
+    from asked_cells
+    inner join prompts on asked_cells.prompt_id = prompts.prompt_id
+    inner join prompts as averaged_prompts
+        on
+            prompts.order_family_id = averaged_prompts.order_family_id
+            and averaged_prompts.is_derived
+    where asked_cells.is_whole
+    window cell as (
+        partition by
+            asked_cells.model_id,
+            averaged_prompts.prompt_id,
+            asked_cells.question_id,
+            asked_cells.country_id
+    )
+
+),
+
+averaged_cells as (
+
+    select
+        model_id,
+        averaged_prompt_id as prompt_id,
+        question_id,
+        country_id,
+        true as is_whole,
+        cast(null as double) as temperature,
+        min(temperature_null_reason) as temperature_null_reason,
+        {%- for normalization in normalizations %}
+        case when count({{ normalization }}_mean_score) = count(*) then avg({{ normalization }}_mean_score) end
+            as {{ normalization }}_mean_score,
+        {%- endfor %}
+    from ordered
+    where is_averaged
+    group by all
+
+),
+
+cells as (
+
+    select * exclude (choice_count) from asked_cells
+    union all by name
+    select * from averaged_cells
+
+),
+
 explained as (
 
     select
-        cells.*,
+        cells.* exclude (temperature_null_reason),
         mean_scores.survey_id,
         mean_scores.population_id,
         mean_scores.question_selection,
         mean_scores.human_mean_score,
-        temperatures.temperature,
+        mean_scores.source_fingerprint,
         case
             when questions.unscaled_reason is not null then questions.unscaled_reason
             when not cells.is_whole then 'incomplete_choices'
@@ -140,7 +208,7 @@ explained as (
             when cells.temperature_mean_score is not null then null
             when cells.country_id = 'ZZZ' then 'country_free'
             when mean_scores.population_id is null then 'no_survey_loaded'
-            else coalesce(temperatures.null_reason, 'no_human_shares')
+            else coalesce(cells.temperature_null_reason, 'no_human_shares')
         end as temperature_null_reason
     from cells
     inner join mean_scores
@@ -150,12 +218,6 @@ explained as (
             and cells.question_id = mean_scores.question_id
             and cells.country_id = mean_scores.country_id
     inner join questions on cells.question_id = questions.question_id
-    left outer join temperatures
-        on
-            cells.model_id = temperatures.model_id
-            and cells.prompt_id = temperatures.prompt_id
-            and mean_scores.survey_id = temperatures.survey_id
-            and cells.country_id = temperatures.country_id
 
 ),
 
@@ -196,7 +258,8 @@ final as (
         end as llm_mean_score,
         human_mean_score,
         case when normalization = 'temperature' then temperature end as temperature,
-        coalesce(cell_null_reason, normalization_null_reason) as null_reason
+        coalesce(cell_null_reason, normalization_null_reason) as null_reason,
+        source_fingerprint
     from side_by_side
 
 )
