@@ -1,6 +1,9 @@
 """What other choices of design and normalisation would have given, against a second calculation."""
 
 import hashlib
+import importlib.util
+from itertools import product
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -11,8 +14,30 @@ from scipy.special import log_softmax, softmax
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import read
+from warehouse.home import DBT_PROJECT
 
 FOLDS = 5
+FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording"]
+
+
+def python_model(name: str) -> ModuleType:
+    path = DBT_PROJECT / "models" / "intermediate" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def temperatures() -> ModuleType:
+    return python_model("int_temperatures")
+
+
+@pytest.fixture(scope="module")
+def variances() -> ModuleType:
+    return python_model("int_variance_components")
 
 
 def answers_beside_people(study: AgreementStudy, model_id: str, prompt_id: str) -> pd.DataFrame:
@@ -137,3 +162,286 @@ def test_the_default_normalisation_stands_beside_the_others(agreement: Agreement
     )
     assert len(both) > 3000
     np.testing.assert_allclose(both["actual"], both["expected"], rtol=0, atol=1e-12)
+
+
+def test_a_temperature_worked_by_hand(temperatures: ModuleType) -> None:
+    """Log-likelihoods ln 16 apart, people 4 to 1: p = 16^(1/T) / (16^(1/T) + 1) is .8 at T = 2."""
+    cells = pd.DataFrame({"country_id": ["AAA", "BBB"], "choice_count": [2, 2]})
+    values = np.array([np.log(16), 0.0, np.log(16), 0.0])
+    rows = temperatures.design_temperatures(cells, values, np.array([0.8, 0.2, 0.8, 0.2]))
+    np.testing.assert_allclose(rows["temperature"], [2, 2], rtol=1e-12)
+    assert list(rows["fitted_country_count"]) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "shares", "temperature", "is_at_bound"),
+    [
+        ([0.0, -1.0], [0.2, 0.8], 100.0, True),
+        ([0.0, -1.0], [0.5, 0.5], 100.0, True),
+        ([0.0, -0.01], [1.0, 0.0], 0.05, True),
+        # A choice whose probability underflows to zero, but that a few people take.
+        ([0.0, -3000.0], [0.99, 0.01], 100.0, True),
+        ([0.0, -300.0], [0.99, 0.01], 300 / np.log(99), False),
+        # People and model are wholly of one mind, which no temperature changes.
+        ([0.0, -1000.0], [1.0, 0.0], 1.0, False),
+    ],
+)
+def test_a_temperature_stays_within_its_bounds(
+    temperatures: ModuleType,
+    values: list[float],
+    shares: list[float],
+    temperature: float,
+    is_at_bound: bool,
+) -> None:
+    cells = pd.DataFrame({"country_id": ["AAA", "BBB"], "choice_count": [2, 2]})
+    rows = temperatures.design_temperatures(cells, np.array(values * 2), np.array(shares * 2))
+    np.testing.assert_allclose(rows["temperature"], temperature, rtol=1e-9)
+    assert list(rows["is_at_bound"]) == [is_at_bound] * 2
+
+
+def test_one_country_has_no_other_to_fit_a_temperature_on(temperatures: ModuleType) -> None:
+    cells = pd.DataFrame({"country_id": ["AAA", "AAA"], "choice_count": [2, 3]})
+    rows = temperatures.design_temperatures(
+        cells, np.array([0.0, -1, 0, -1, -2]), np.array([0.5, 0.5, 0.2, 0.3, 0.5])
+    )
+    assert list(rows["null_reason"]) == ["too_few_countries"]
+    assert rows["temperature"].isna().all()
+
+
+NORMALIZED = {
+    "sum": lambda cell: cell["l"],
+    "per_token": lambda cell: cell["l"] / 2,
+    "per_byte": lambda cell: cell["l"] / (10 + np.arange(1, len(cell["l"]) + 1)),
+    "label": lambda cell: cell["l"] * 0.25,
+    "pmi": lambda cell: cell["l"] - cell["free"],
+    "temperature": lambda cell: cell["l"] / cell["t"],
+}
+
+
+def test_specifications_have_the_r_of_the_cells_that_all_of_them_have(
+    agreement: AgreementStudy,
+) -> None:
+    """The guessing model was asked three designs; of one it has six questions, too few."""
+    mart = read(
+        agreement.home,
+        "select * from marts.agg_specification_correlations where model_id = 'guessing'",
+    ).set_index(["prompt_id", "normalization"])
+    fitted = read(agreement.home, "select * from intermediate.int_temperatures").set_index(
+        ["model_id", "prompt_id", "country_id"]
+    )["temperature"]
+    loads = agreement.loads[agreement.loads["population_id"] == "wvs:7:within_country:all"]
+    marginals = agreement.marginals[agreement.marginals["load_id"].isin(loads["load_id"])]
+    frames = []
+    for prompt_id in ("native", "paper"):
+        cells = answers_beside_people(agreement, "guessing", prompt_id)
+        free = cells[cells["country_id"] == "ZZZ"].set_index("question_id")["l"]
+        people = oracle.with_blind_scores(
+            oracle.human_cells(loads, marginals, agreement.instrument, prompt_id)
+        ).dropna(subset="h")
+        cells = cells.merge(people[[*oracle.CELL, "h", "b"]], on=oracle.CELL)
+        cells["free"] = cells["question_id"].map(free)
+        cells["t"] = [fitted["guessing", prompt_id, name] for name in cells["country_id"]]
+        for name, value in NORMALIZED.items():
+            if prompt_id == "native" or name != "pmi":
+                m = [
+                    softmax(value(cell)) @ oracle.score_of(len(cell["l"]))
+                    for cell in cells.to_dict("records")
+                ]
+                frames.append(cells.assign(m=m, specification=f"{prompt_id}/{name}"))
+    together = pd.concat(frames)
+    sharing = together.groupby(oracle.CELL)["specification"].transform("nunique")
+    shared = together[sharing == len(frames)].drop(columns=["l", "r"])
+    expected = {}
+    for specification, own in shared.groupby("specification"):
+        of_question = own.groupby("question_id")
+        own = own.assign(
+            dm=own["m"] - of_question["m"].transform("mean"),
+            dh=own["h"] - of_question["h"].transform("mean"),
+        )[lambda cells: cells.groupby("question_id")["m"].transform("size") >= 1]
+        enough = own[own.groupby("question_id")["m"].transform("size") >= 10]
+        r = pd.Series(
+            {name: oracle.r_or_nan(c["m"], c["h"]) for name, c in own.groupby("country_id")}
+        )
+        blind = pd.Series(
+            {name: oracle.r_or_nan(c["b"], c["h"]) for name, c in own.groupby("country_id")}
+        )
+        demeaned = pd.Series(
+            {name: oracle.r_or_nan(c["dm"], c["dh"]) for name, c in enough.groupby("country_id")}
+        )
+        expected[str(specification)] = r.mean(), (r - blind).mean(), demeaned.mean(), r.count()
+    ordered = sorted(expected, key=lambda name: -expected[name][0])
+    for name, (r, above, demeaned, count) in expected.items():
+        row = mart.loc[tuple(name.split("/"))]
+        assert row["pearson_r"] == pytest.approx(r, abs=1e-9)
+        assert row["r_above_blind"] == pytest.approx(above, abs=1e-9)
+        assert row["demeaned_pearson_r"] == pytest.approx(demeaned, abs=1e-9)
+        assert row["country_count"] == count
+        assert row["cell_count"] == len(shared) / len(frames)
+        assert row["specification_rank"] == ordered.index(name) + 1
+    left_out = mart[mart["pearson_r"].isna()]
+    assert set(left_out.index) == {("paper", "pmi"), *product(["native-text"], NORMALIZED)}
+    assert set(left_out["null_reason"]) == {"too_few_cells"}
+    spread = read(
+        agreement.home,
+        """select * from marts.agg_specification_spread
+        where model_id = 'guessing' and measure = 'pearson_r'""",
+    ).iloc[0]
+    values = [value[0] for value in expected.values()]
+    assert spread["specification_count"] == len(values)
+    assert spread["spread"] == pytest.approx(max(values) - min(values), abs=1e-9)
+    assert spread["standard_deviation"] == pytest.approx(np.std(values, ddof=1), abs=1e-9)
+
+
+def test_a_model_of_one_design_has_no_specifications(agreement: AgreementStudy) -> None:
+    mart = read(
+        agreement.home,
+        """select pearson_r, specification_rank, null_reason
+        from marts.agg_specification_correlations where model_id = 'knowing'""",
+    )
+    assert mart[["pearson_r", "specification_rank"]].isna().all(axis=None)
+    assert set(mart["null_reason"]) == {"too_few_designs"}
+    for table, column in [
+        ("agg_specification_spread", "spread"),
+        ("agg_variance_components", "share_of_total"),
+    ]:
+        rows = read(agreement.home, f"select * from marts.{table} where model_id = 'knowing'")
+        assert rows[column].isna().all()
+        assert set(rows["null_reason"]) == {"too_few_designs"}
+
+
+def crossed_cells(levels: dict[str, list[str]], seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Random mean scores of four questions in three countries under all combinations of levels."""
+    random = np.random.default_rng(seed)
+    combinations = list(product(*(levels.get(factor, ["only"]) for factor in FACTORS)))
+    designs = pd.DataFrame(combinations, columns=FACTORS).assign(
+        prompt_id=[f"p{place:02}" for place in range(len(combinations))]
+    )
+    cells = designs.merge(pd.DataFrame({"question_id": ["Q1", "Q2", "Q3", "Q4"]}), how="cross")
+    cells = cells.merge(pd.DataFrame({"country_id": ["AAA", "BBB", "CCC"]}), how="cross")
+    return designs, cells.assign(llm_mean_score=random.uniform(-1, 1, size=len(cells)))
+
+
+def explained_squares(cells: pd.DataFrame, *terms: list[str]) -> float:
+    """What least squares on dummy variables of the terms (crossed columns) explains."""
+    y = cells["llm_mean_score"].to_numpy()
+    columns = [np.ones((len(y), 1))]
+    for term in terms:
+        label = cells[term].agg("/".join, axis=1)
+        columns.append(pd.get_dummies(label).to_numpy(dtype=float))
+    x = np.hstack(columns)
+    fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    return float(((fitted - y.mean()) ** 2).sum())
+
+
+def test_components_are_those_of_an_analysis_of_variance(variances: ModuleType) -> None:
+    designs, cells = crossed_cells(
+        {
+            "choice_order": ["forward", "reverse", "rotate_1"],
+            "template": ["paper", "short"],
+            "answer_style": ["label", "label_text"],
+        },
+        seed=5,
+    )
+    rows = {row["component"]: row for row in variances.model_components(cells, designs)}
+    y = cells["llm_mean_score"]
+    total = float(((y - y.mean()) ** 2).sum())
+    columns = {"question": "question_id", "country": "country_id"}
+    expected = {}
+    for name in ("question", "country", *FACTORS[:3]):
+        column = columns.get(name, name)
+        expected[name] = explained_squares(cells, [column])
+        if name != "question":
+            both = [["question_id"], [column]]
+            expected[f"question_by_{name}"] = explained_squares(
+                cells, *both, ["question_id", column]
+            ) - explained_squares(cells, *both)
+    for name, value in expected.items():
+        assert rows[name]["sum_of_squares"] == pytest.approx(value, abs=1e-10)
+        assert rows[name]["share_of_total"] == pytest.approx(value / total, abs=1e-10)
+    model = [[columns.get(name, name)] for name in ("question", "country", *FACTORS[:3])]
+    model += [["question_id", column] for column in ("country_id", *FACTORS[:3])]
+    residual = total - explained_squares(cells, *model)
+    assert rows["residual"]["sum_of_squares"] == pytest.approx(residual, abs=1e-10)
+    assert rows["total"]["sum_of_squares"] == pytest.approx(total, abs=1e-10)
+    # 144 cells; 3 + 2 + 2 + 1 + 1 and 6 + 6 + 3 + 3 degrees of freedom.
+    assert rows["residual"]["degrees_of_freedom"] == 144 - 1 - 9 - 18
+    assert rows["chat_mode"]["null_reason"] == "single_level"
+    shares = [row["share_of_total"] or 0 for name, row in rows.items() if name != "total"]
+    assert sum(shares) == pytest.approx(1, abs=1e-10)
+
+
+def test_components_worked_by_hand(variances: ModuleType) -> None:
+    """Two questions have m of 1 and 0 in one order, 0.6 and 0 in the other: 0.4 in the mean.
+
+    The questions' means 0.8 and 0 give 2 (0.4^2 + 0.4^2) = 0.64, the orders' 0.5 and 0.3 give
+    2 (0.1^2 + 0.1^2) = 0.04, all cells 0.36 + 0.16 + 0.04 + 0.16 = 0.72. The rest is interaction.
+    """
+    designs = pd.DataFrame(
+        {"prompt_id": ["there", "back"], **dict.fromkeys(FACTORS, "only")}
+    ).assign(choice_order=["forward", "reverse"])
+    cells = pd.DataFrame(
+        {
+            "prompt_id": ["there", "there", "back", "back"],
+            "question_id": ["Q1", "Q2", "Q1", "Q2"],
+            "country_id": "AAA",
+            "llm_mean_score": [1.0, 0.0, 0.6, 0.0],
+        }
+    )
+    rows = {row["component"]: row for row in variances.model_components(cells, designs)}
+    squares = {name: row["sum_of_squares"] for name, row in rows.items()}
+    assert squares["question"] == pytest.approx(0.64)
+    assert squares["choice_order"] == pytest.approx(0.04)
+    assert squares["question_by_choice_order"] == pytest.approx(0.04)
+    assert squares["total"] == pytest.approx(0.72)
+    assert rows["country"]["null_reason"] == "single_level"
+
+
+def test_the_layout_leaves_out_what_is_not_crossed_or_was_stopped(variances: ModuleType) -> None:
+    designs, cells = crossed_cells(
+        {"choice_order": ["forward", "reverse"], "template": ["paper", "short"]}, seed=6
+    )
+    full = {row["component"]: row for row in variances.model_components(cells, designs)}
+    once = designs.iloc[[0]].assign(prompt_id="once", answer_style="label")
+    extra = cells[cells["prompt_id"] == "p00"].assign(prompt_id="once")
+    stopped = cells[(cells["prompt_id"] == "p01") & (cells["question_id"] == "Q1")]
+    more = pd.concat([cells, extra, stopped.iloc[[0]].assign(country_id="DDD")])
+    rows = {
+        row["component"]: row
+        for row in variances.model_components(more, pd.concat([designs, once], ignore_index=True))
+    }
+    for name, row in full.items():
+        assert rows[name]["sum_of_squares"] == row["sum_of_squares"]
+    assert rows["total"]["design_count"] == 5
+    assert rows["total"]["crossed_design_count"] == 4
+    assert rows["total"]["country_count"] == 3
+    assert rows["answer_style"]["null_reason"] == "not_crossed"
+    assert rows["chat_mode"]["null_reason"] == "single_level"
+
+
+def test_components_of_the_study_s_model_of_two_native_designs(
+    agreement: AgreementStudy,
+) -> None:
+    mart = read(
+        agreement.home, "select * from marts.agg_variance_components where model_id = 'guessing'"
+    ).set_index("component")
+    asked = [answers_beside_people(agreement, "guessing", p) for p in ("native", "native-text")]
+    cells = pd.concat(
+        [
+            frame[frame["country_id"] != "ZZZ"].assign(prompt_id=str(place))
+            for place, frame in enumerate(asked)
+        ]
+    )
+    cells["llm_mean_score"] = [softmax(v) @ oracle.score_of(len(v)) for v in cells["l"]]
+    cells = cells[cells["question_id"].isin(asked[1]["question_id"])]
+    # One cell's choices are not the instrument's, so its question is not in all countries.
+    cells = cells[cells["question_id"] != "Q3"]
+    assert mart.loc["total", "crossed_design_count"] == 2
+    assert mart.loc["total", "question_count"] == cells["question_id"].nunique() == 5
+    for name, column in [
+        ("question", "question_id"),
+        ("country", "country_id"),
+        ("answer_style", "prompt_id"),
+    ]:
+        expected = explained_squares(cells, [column])
+        assert mart.loc[name, "sum_of_squares"] == pytest.approx(expected, abs=1e-10)
+    assert mart.loc["choice_order", "null_reason"] == "single_level"
