@@ -2,8 +2,10 @@
 
 import hashlib
 import importlib.util
+from functools import cache
 from itertools import product
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from tests.dbt_project.study import read
 from warehouse.home import DBT_PROJECT
 
 FOLDS = 5
+NORMALIZATIONS = ["sum", "per_token", "per_byte", "label", "pmi", "temperature"]
 FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording"]
 
 
@@ -40,48 +43,79 @@ def variances() -> ModuleType:
     return python_model("int_variance_components")
 
 
-def answers_beside_people(study: AgreementStudy, model_id: str, prompt_id: str) -> pd.DataFrame:
-    """Every cell with its log-likelihoods `l` and, where there are any, people's shares `r`."""
-    scores = study.scores.query("model_id == @model_id and prompt_id == @prompt_id")
-    cells = (
-        scores.sort_values("choice_index")
-        .groupby(oracle.CELL)["log_likelihood"]
-        .agg(l=np.array)
-        .reset_index()
-    )
-    coding_id = "paper" if prompt_id == "paper" else "native"
-    loads = study.loads[study.loads["population_id"] == "wvs:7:within_country:all"]
-    marginals = study.marginals[study.marginals["load_id"].isin(loads["load_id"])]
-    people = oracle.human_cells(loads, marginals, study.instrument, coding_id)
-    cells = cells.merge(
-        people[["country_id", "question_id", "shares"]], on=oracle.CELL, how="left"
-    ).rename(columns={"shares": "r"})
-    sizes = cells["question_id"].map(lambda q: study.instrument.choice_count(q, coding_id))
-    return cells[cells["l"].map(len) == sizes]
+class Answers:
+    """Models' cells with log-likelihoods `l` beside people's `shares`, computed once a module."""
+
+    def __init__(self, study: AgreementStudy) -> None:
+        self.study = study
+        self.people = cache(self._people)
+        self.of = cache(self._of)
+
+    def _people(self, coding_id: str) -> pd.DataFrame:
+        loads = self.study.loads[self.study.loads["population_id"] == "wvs:7:within_country:all"]
+        marginals = self.study.marginals[self.study.marginals["load_id"].isin(loads["load_id"])]
+        return oracle.with_blind_scores(
+            oracle.human_cells(loads, marginals, self.study.instrument, coding_id)
+        )
+
+    def _of(self, model_id: str, prompt_id: str) -> pd.DataFrame:
+        scores = self.study.scores.query("model_id == @model_id and prompt_id == @prompt_id")
+        cells = scores.sort_values("choice_index").groupby(oracle.CELL)["log_likelihood"]
+        coding_id = "paper" if prompt_id == "paper" else "native"
+        joined = (
+            cells.agg(l=np.array)
+            .reset_index()
+            .merge(
+                self.people(coding_id)[[*oracle.CELL, "shares", "h", "b"]],
+                on=oracle.CELL,
+                how="left",
+            )
+        )
+        count = self.study.instrument.choice_count
+        sizes = joined["question_id"].map(lambda question: count(question, coding_id))
+        return joined[joined["l"].map(len) == sizes]
+
+
+@pytest.fixture(scope="module")
+def answers(agreement: AgreementStudy) -> Answers:
+    return Answers(agreement)
+
+
+def normalised_values(cell: dict[Any, Any], temperature: float) -> dict[str, Any]:
+    """The values whose softmax is the probability, by name; `free` is without a country."""
+    values = cell["l"]
+    return {
+        "sum": values,
+        "per_token": values / 2,
+        "per_byte": values / (10 + np.arange(1, len(values) + 1)),
+        "label": values * 0.25,
+        "pmi": values - cell["free"],
+        "temperature": values / temperature,
+    }
 
 
 def cross_entropy(cells: pd.DataFrame, temperature: float) -> float:
     """People's shares under the model's probabilities at a temperature, in nats."""
     return sum(
         -float(r @ log_softmax(values / temperature))
-        for values, r in zip(cells["l"], cells["r"], strict=True)
+        for values, r in zip(cells["l"], cells["shares"], strict=True)
     )
 
 
 @pytest.mark.parametrize(
     ("model_id", "prompt_id"),
-    [("knowing", "native"), ("guessing", "native"), ("guessing", "paper")],
+    [("knowing", "native"), ("guessing", "paper")],
 )
 def test_a_country_s_temperature_fits_the_people_of_the_other_folds_best(
-    agreement: AgreementStudy, model_id: str, prompt_id: str
+    agreement: AgreementStudy, answers: Answers, model_id: str, prompt_id: str
 ) -> None:
     mart = read(
         agreement.home,
         f"""select * from intermediate.int_temperatures
         where model_id = '{model_id}' and prompt_id = '{prompt_id}' order by country_id""",
     )
-    cells = answers_beside_people(agreement, model_id, prompt_id)
-    cells = cells[cells["r"].map(lambda r: r is not None and not np.isscalar(r))]
+    cells = answers.of(model_id, prompt_id)
+    cells = cells[cells["shares"].map(lambda shares: isinstance(shares, np.ndarray))]
     countries = sorted(set(cells["country_id"]) - {"ZZZ"})
     assert list(mart["country_id"]) == countries
     by_hash = sorted(countries, key=lambda name: hashlib.md5(name.encode()).hexdigest())
@@ -114,7 +148,9 @@ def test_a_model_that_says_the_same_to_everything_has_no_temperature(
     assert set(mart["null_reason"]) == {"no_variance_in_model"}
 
 
-def test_every_normalisation_is_a_softmax_of_its_own_value(agreement: AgreementStudy) -> None:
+def test_every_normalisation_is_a_softmax_of_its_own_value(
+    agreement: AgreementStudy, answers: Answers
+) -> None:
     mart = read(
         agreement.home,
         """select * from marts.fct_normalized_mean_scores
@@ -128,22 +164,17 @@ def test_every_normalisation_is_a_softmax_of_its_own_value(agreement: AgreementS
         """select country_id, temperature from intermediate.int_temperatures
         where model_id = 'guessing' and prompt_id = 'native'""",
     ).set_index("country_id")["temperature"]
-    cells = answers_beside_people(agreement, "guessing", "native")
+    cells = answers.of("guessing", "native")
     free = cells[cells["country_id"] == "ZZZ"].set_index("question_id")["l"]
     compared = 0
     for cell in cells.to_dict("records"):
         country_id, question_id, values = cell["country_id"], cell["question_id"], cell["l"]
-        normalised = {
-            "sum": values,
-            "per_token": values / 2,
-            "per_byte": values / (10 + np.arange(1, len(values) + 1)),
-            "label": values * 0.25,
-            "pmi": values - free[question_id] if country_id != "ZZZ" else None,
-            "temperature": values / temperatures.get(country_id, np.nan),
-        }
+        nothing = np.full(len(values), np.nan)
+        cell["free"] = free[question_id] if country_id != "ZZZ" else nothing
+        normalised = normalised_values(cell, temperatures.get(country_id, np.nan))
         for name, value in normalised.items():
             m = mart.loc[(name, country_id, question_id), "llm_mean_score"]
-            if value is None or np.isnan(value).any() or question_id not in scored:
+            if np.isnan(value).any() or question_id not in scored:
                 assert np.isnan(m)
             else:
                 assert m == pytest.approx(softmax(value) @ oracle.score_of(len(value)), abs=1e-9)
@@ -208,56 +239,41 @@ def test_one_country_has_no_other_to_fit_a_temperature_on(temperatures: ModuleTy
     assert rows["temperature"].isna().all()
 
 
-NORMALIZED = {
-    "sum": lambda cell: cell["l"],
-    "per_token": lambda cell: cell["l"] / 2,
-    "per_byte": lambda cell: cell["l"] / (10 + np.arange(1, len(cell["l"]) + 1)),
-    "label": lambda cell: cell["l"] * 0.25,
-    "pmi": lambda cell: cell["l"] - cell["free"],
-    "temperature": lambda cell: cell["l"] / cell["t"],
-}
-
-
 def test_specifications_have_the_r_of_the_cells_that_all_of_them_have(
-    agreement: AgreementStudy,
+    agreement: AgreementStudy, answers: Answers
 ) -> None:
     """The guessing model was asked three designs; of one it has six questions, too few."""
     mart = read(
         agreement.home,
         "select * from marts.agg_specification_correlations where model_id = 'guessing'",
-    ).set_index(["prompt_id", "normalization"])
+    )
+    rows = {(row["prompt_id"], row["normalization"]): row for row in mart.to_dict("records")}
     fitted = read(agreement.home, "select * from intermediate.int_temperatures").set_index(
         ["model_id", "prompt_id", "country_id"]
     )["temperature"]
-    loads = agreement.loads[agreement.loads["population_id"] == "wvs:7:within_country:all"]
-    marginals = agreement.marginals[agreement.marginals["load_id"].isin(loads["load_id"])]
     frames = []
     for prompt_id in ("native", "paper"):
-        cells = answers_beside_people(agreement, "guessing", prompt_id)
+        cells = answers.of("guessing", prompt_id)
         free = cells[cells["country_id"] == "ZZZ"].set_index("question_id")["l"]
-        people = oracle.with_blind_scores(
-            oracle.human_cells(loads, marginals, agreement.instrument, prompt_id)
-        ).dropna(subset="h")
-        cells = cells.merge(people[[*oracle.CELL, "h", "b"]], on=oracle.CELL)
-        cells["free"] = cells["question_id"].map(free)
-        cells["t"] = [fitted["guessing", prompt_id, name] for name in cells["country_id"]]
-        for name, value in NORMALIZED.items():
+        cells = cells.dropna(subset="h").assign(free=cells["question_id"].map(free))
+        normalised = [
+            normalised_values(cell, fitted["guessing", prompt_id, cell["country_id"]])
+            for cell in cells.to_dict("records")
+        ]
+        for name in NORMALIZATIONS:
             if prompt_id == "native" or name != "pmi":
-                m = [
-                    softmax(value(cell)) @ oracle.score_of(len(cell["l"]))
-                    for cell in cells.to_dict("records")
-                ]
+                m = [softmax(own[name]) @ oracle.score_of(len(own[name])) for own in normalised]
                 frames.append(cells.assign(m=m, specification=f"{prompt_id}/{name}"))
     together = pd.concat(frames)
     sharing = together.groupby(oracle.CELL)["specification"].transform("nunique")
-    shared = together[sharing == len(frames)].drop(columns=["l", "r"])
+    shared = together[sharing == len(frames)].drop(columns=["l", "shares"])
     expected = {}
     for specification, own in shared.groupby("specification"):
         of_question = own.groupby("question_id")
         own = own.assign(
             dm=own["m"] - of_question["m"].transform("mean"),
             dh=own["h"] - of_question["h"].transform("mean"),
-        )[lambda cells: cells.groupby("question_id")["m"].transform("size") >= 1]
+        )
         enough = own[own.groupby("question_id")["m"].transform("size") >= 10]
         r = pd.Series(
             {name: oracle.r_or_nan(c["m"], c["h"]) for name, c in own.groupby("country_id")}
@@ -270,16 +286,18 @@ def test_specifications_have_the_r_of_the_cells_that_all_of_them_have(
         )
         expected[str(specification)] = r.mean(), (r - blind).mean(), demeaned.mean(), r.count()
     ordered = sorted(expected, key=lambda name: -expected[name][0])
-    for name, (r, above, demeaned, count) in expected.items():
-        row = mart.loc[tuple(name.split("/"))]
-        assert row["pearson_r"] == pytest.approx(r, abs=1e-9)
+    for name, (mean, above, mean_demeaned, count) in expected.items():
+        prompt_id, normalization = name.split("/")
+        row = rows[prompt_id, normalization]
+        assert row["pearson_r"] == pytest.approx(mean, abs=1e-9)
         assert row["r_above_blind"] == pytest.approx(above, abs=1e-9)
-        assert row["demeaned_pearson_r"] == pytest.approx(demeaned, abs=1e-9)
+        assert row["demeaned_pearson_r"] == pytest.approx(mean_demeaned, abs=1e-9)
         assert row["country_count"] == count
         assert row["cell_count"] == len(shared) / len(frames)
         assert row["specification_rank"] == ordered.index(name) + 1
     left_out = mart[mart["pearson_r"].isna()]
-    assert set(left_out.index) == {("paper", "pmi"), *product(["native-text"], NORMALIZED)}
+    missing = set(zip(left_out["prompt_id"], left_out["normalization"], strict=True))
+    assert missing == {("paper", "pmi"), *product(["native-text"], NORMALIZATIONS)}
     assert set(left_out["null_reason"]) == {"too_few_cells"}
     spread = read(
         agreement.home,
@@ -419,12 +437,12 @@ def test_the_layout_leaves_out_what_is_not_crossed_or_was_stopped(variances: Mod
 
 
 def test_components_of_the_study_s_model_of_two_native_designs(
-    agreement: AgreementStudy,
+    agreement: AgreementStudy, answers: Answers
 ) -> None:
     mart = read(
         agreement.home, "select * from marts.agg_variance_components where model_id = 'guessing'"
     ).set_index("component")
-    asked = [answers_beside_people(agreement, "guessing", p) for p in ("native", "native-text")]
+    asked = [answers.of("guessing", p) for p in ("native", "native-text")]
     cells = pd.concat(
         [
             frame[frame["country_id"] != "ZZZ"].assign(prompt_id=str(place))

@@ -107,10 +107,11 @@ final as (
         coalesce(measured.demeaned_country_count, 0) as demeaned_country_count,
         case
             when measured.pearson_r is not null
-                then rank() over (
-                    partition by specifications.model_id, specifications.survey_id
-                    order by measured.pearson_r desc nulls last
-                )
+                then
+                    rank() over (
+                        partition by specifications.model_id, specifications.survey_id
+                        order by measured.pearson_r desc nulls last
+                    )
         end as specification_rank
     from specifications
     left outer join measured

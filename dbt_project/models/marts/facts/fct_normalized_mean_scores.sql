@@ -5,9 +5,9 @@ with
 
 distributions as (
 
-    select *
-    from {{ ref('int_asked_distributions') }} as asked
-    where {{ is_changed_design('asked') }}
+    select asked_distributions.*
+    from {{ ref('int_asked_distributions') }} as asked_distributions
+    where {{ is_changed_design('asked_distributions') }}
 
 ),
 
@@ -93,7 +93,7 @@ largest as (
         question_id,
         country_id,
         {%- for normalization in normalizations %}
-        max({{ normalization }}_value) as {{ normalization }}_largest,
+            max({{ normalization }}_value) as {{ normalization }}_largest{{ ',' if not loop.last }}
         {%- endfor %}
     from valued
     group by all
@@ -112,11 +112,11 @@ asked_cells as (
         any_value(valued.temperature) as temperature,
         any_value(valued.temperature_null_reason) as temperature_null_reason,
         {%- for normalization in normalizations %}
-        {{ softmax_mean_score(
-            'valued.' ~ normalization ~ '_value',
-            'largest.' ~ normalization ~ '_largest',
-            'valued.choice_score',
-        ) }} as {{ normalization }}_mean_score,
+            {{ softmax_mean_score(
+                'valued.' ~ normalization ~ '_value',
+                'largest.' ~ normalization ~ '_largest',
+                'valued.choice_score',
+            ) }} as {{ normalization }}_mean_score{{ ',' if not loop.last }}
         {%- endfor %}
     from valued
     inner join largest
@@ -165,8 +165,10 @@ averaged_cells as (
         cast(null as double) as temperature,
         min(temperature_null_reason) as temperature_null_reason,
         {%- for normalization in normalizations %}
-        case when count({{ normalization }}_mean_score) = count(*) then avg({{ normalization }}_mean_score) end
-            as {{ normalization }}_mean_score,
+            case
+                when count({{ normalization }}_mean_score) = count(*)
+                    then avg({{ normalization }}_mean_score)
+            end as {{ normalization }}_mean_score{{ ',' if not loop.last }}
         {%- endfor %}
     from ordered
     where is_averaged
@@ -229,12 +231,12 @@ side_by_side as (
         unnest({{ normalizations }}) as normalization,
         unnest([
             {%- for normalization in normalizations %}
-            {{ normalization }}_mean_score,
+                {{ normalization }}_mean_score{{ ',' if not loop.last }}
             {%- endfor %}
         ]) as normalized_mean_score,
         unnest([
             {%- for normalization in normalizations %}
-            {{ normalization }}_null_reason,
+                {{ normalization }}_null_reason{{ ',' if not loop.last }}
             {%- endfor %}
         ]) as normalization_null_reason
     from explained
