@@ -24,21 +24,9 @@ noise as (
 
 ),
 
--- Until paired deltas are bootstrapped there is no interval.
 deltas as (
 
-    select
-        cast(null as varchar) as comparison,
-        cast(null as varchar) as survey_id,
-        cast(null as varchar) as model_id,
-        cast(null as varchar) as prompt_id,
-        cast(null as varchar) as other_model_id,
-        cast(null as varchar) as other_prompt_id,
-        cast(null as varchar) as area_kind,
-        cast(null as varchar) as measure,
-        cast(null as double) as ci_low,
-        cast(null as double) as ci_high
-    where false
+    select * from {{ ref('int_paired_deltas') }}
 
 ),
 
