@@ -50,6 +50,15 @@ def ingest_report() -> Iterator[Report]:
         _write_section("Reading survey files", "tests/benchmarks/reading.py", engine, report)
 
 
+@pytest.fixture(scope="session")
+def warehouse_report() -> Iterator[Report]:
+    report = Report()
+    yield report
+    if report.lines:
+        engine = f"DuckDB {version('duckdb')}, dbt {version('dbt-core')}"
+        _write_section("Building the warehouse", "tests/benchmarks/warehouse.py", engine, report)
+
+
 def _write_section(title: str, source: str, engine: str, report: Report) -> None:
     """Put a section in the place of the page's own of that title; the others stay."""
     first, *texts = PAGE.read_text(encoding="utf-8").split("\n## ")

@@ -214,7 +214,7 @@ def _write_model(connection: duckdb.DuckDBPyConnection, home: Home, number: int)
 
                 select
                     *,
-                    -3 + {_TENDENCY} + {_pull(f"'{name}'")} as log_likelihood
+                    -20 + {_TENDENCY} + {_pull(f"'{name}'")} as log_likelihood
                 from grid
 
             )
