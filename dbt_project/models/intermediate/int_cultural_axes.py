@@ -77,9 +77,7 @@ def null_reason(correlations: pd.DataFrame, size: int, minimum: int) -> str | No
 def model(dbt: Any, session: Any) -> pa.Table:
     indicators = dbt.ref("indicators").order("indicator_order").df()
     correlations = (
-        dbt.ref("int_indicator_correlations")
-        .order("survey_id, indicator_id, other_indicator_id")
-        .df()
+        dbt.ref("int_indicator_correlations").order("indicator_id, other_indicator_id").df()
     )
     names = list(indicators["indicator_id"])
     reason = null_reason(correlations, len(names), int(dbt.config.get("minimum_map_countries")))

@@ -16,7 +16,6 @@ reference_populations as (
 pooled as (
 
     select
-        moments.survey_id,
         moments.population_id,
         moments.deletion,
         moments.indicator_id,
@@ -50,7 +49,6 @@ varied as (
 final as (
 
     select
-        survey_id,
         population_id,
         deletion,
         indicator_id,

@@ -27,7 +27,6 @@ preferred as (
 
     select
         loads.population_id,
-        loads.survey_id,
         places.load_id,
         places.country_id,
         places.wave
@@ -45,7 +44,6 @@ final as (
 
     select
         preferred.population_id,
-        preferred.survey_id,
         preferred.load_id,
         preferred.wave,
         preferred.country_id,
