@@ -95,51 +95,57 @@ candidates as (
         sizes.survey_id,
         sizes.model_id,
         sizes.prompt_id,
-        others.model_id as other_model_id,
-        others.prompt_id as other_prompt_id,
+        other_sizes.model_id as other_model_id,
+        other_sizes.prompt_id as other_prompt_id,
         sizes.model_name,
-        others.model_name as other_model_name,
+        other_sizes.model_name as other_model_name,
         sizes.question_design,
         sizes.chat_mode,
         sizes.choice_order,
         sizes.file_bytes,
-        others.file_bytes as other_file_bytes,
-        sizes.quantization = others.quantization as has_same_quantization,
-        sizes.prompt_id = others.prompt_id as has_same_prompt,
+        other_sizes.file_bytes as other_file_bytes,
+        sizes.quantization = other_sizes.quantization as has_same_quantization,
+        sizes.prompt_id = other_sizes.prompt_id as has_same_prompt,
+        sizes.size_rank = other_sizes.size_rank + 1 as is_next_size,
+        sizes.size_rank = sizes.largest_rank and other_sizes.size_rank = 1
+            as is_largest_with_smallest,
         case
-            when sizes.is_chat and not others.is_chat and sizes.partner_model_name = others.model_name
-                then case sizes.chat_mode when 'raw' then 'base_chat_weights' else 'base_chat_total' end
             when
-                sizes.model_id = others.model_id
+                sizes.is_chat
+                and not other_sizes.is_chat
+                and sizes.partner_model_name = other_sizes.model_name
+                then if(sizes.chat_mode = 'raw', 'base_chat_weights', 'base_chat_total')
+            when
+                sizes.model_id = other_sizes.model_id
                 and sizes.is_chat
                 and sizes.chat_mode = 'template'
-                and others.chat_mode = 'raw'
+                and other_sizes.chat_mode = 'raw'
                 then 'base_chat_template'
             when
                 quantization_pairs.model_id is not null
-                and sizes.prompt_id = others.prompt_id
+                and sizes.prompt_id = other_sizes.prompt_id
                 then 'quantization'
             when
-                sizes.family = others.family
-                and sizes.is_chat = others.is_chat
-                and sizes.prompt_id = others.prompt_id
-                and sizes.parameter_count > others.parameter_count
+                sizes.family = other_sizes.family
+                and sizes.is_chat = other_sizes.is_chat
+                and sizes.prompt_id = other_sizes.prompt_id
+                and sizes.parameter_count > other_sizes.parameter_count
                 and (
-                    sizes.size_rank = others.size_rank + 1
-                    or (sizes.size_rank = sizes.largest_rank and others.size_rank = 1)
+                    sizes.size_rank = other_sizes.size_rank + 1
+                    or (sizes.size_rank = sizes.largest_rank and other_sizes.size_rank = 1)
                 )
                 then 'model_size'
         end as comparison
     from sizes
-    inner join sizes as others
+    inner join sizes as other_sizes
         on
-            sizes.survey_id = others.survey_id
-            and sizes.question_design = others.question_design
-            and sizes.choice_order = others.choice_order
+            sizes.survey_id = other_sizes.survey_id
+            and sizes.question_design = other_sizes.question_design
+            and sizes.choice_order = other_sizes.choice_order
     left outer join quantization_pairs
         on
             sizes.model_id = quantization_pairs.model_id
-            and others.model_id = quantization_pairs.other_model_id
+            and other_sizes.model_id = quantization_pairs.other_model_id
 
 ),
 
@@ -151,11 +157,14 @@ final as (
         model_id,
         prompt_id,
         other_model_id,
-        other_prompt_id
+        other_prompt_id,
+        case when comparison = 'model_size' then is_next_size end as is_next_size,
+        case when comparison = 'model_size' then is_largest_with_smallest end
+            as is_largest_with_smallest
     from candidates
     where comparison is not null
-    -- One order: averaged where both have it. Of several files of a model those of one quantization,
-    -- then the largest; precisions of one model are all compared.
+    -- One order: averaged where both have it. Of several files of a model those of one
+    -- quantization, then the largest; precisions of one model are all compared.
     qualify
         row_number() over (
             partition by

@@ -12,21 +12,36 @@ estimates as (
 
 ),
 
+models as (
+
+    select * from {{ ref('dim_models') }}
+
+),
+
+prompts as (
+
+    select * from {{ ref('dim_prompts') }}
+
+),
+
 deltas as (
 
     select
         pairs.comparison,
+        pairs.is_next_size,
+        pairs.is_largest_with_smallest,
         estimates.*,
-        case
-            when estimates.area_kind = 'world'
-                then concat_ws(
-                    '/', pairs.comparison, 'world', estimates.measure, pairs.survey_id, pairs.prompt_id
-                )
-            else concat_ws(
-                '/', pairs.comparison, estimates.area_kind, estimates.measure, pairs.survey_id,
-                pairs.model_id, pairs.prompt_id, pairs.other_model_id, pairs.other_prompt_id
-            )
-        end as family
+        concat_ws(
+            '/',
+            pairs.comparison,
+            estimates.area_kind,
+            estimates.measure,
+            pairs.survey_id,
+            pairs.prompt_id,
+            if(estimates.area_kind != 'world', pairs.model_id, null),
+            if(estimates.area_kind != 'world', pairs.other_model_id, null),
+            if(estimates.area_kind != 'world', pairs.other_prompt_id, null)
+        ) as family
     from pairs
     inner join estimates
         on
@@ -44,6 +59,26 @@ tested as (
 
 ),
 
+explained as (
+
+    select
+        tested.*,
+        prompts.is_order_controlled,
+        case
+            when tested.q_null_reason is not null then tested.q_null_reason
+            when not prompts.is_order_controlled then 'order_not_controlled'
+            when
+                tested.comparison != 'quantization'
+                and coalesce(models.quantization, '') != coalesce(other_models.quantization, '')
+                then 'different_quantization'
+        end as verdict_null_reason
+    from tested
+    inner join models on tested.model_id = models.model_id
+    inner join models as other_models on tested.other_model_id = other_models.model_id
+    inner join prompts on tested.prompt_id = prompts.prompt_id
+
+),
+
 final as (
 
     select
@@ -56,6 +91,9 @@ final as (
         area_kind,
         area_id,
         measure,
+        is_next_size,
+        is_largest_with_smallest,
+        is_order_controlled,
         model_estimate,
         other_estimate,
         estimate,
@@ -68,13 +106,20 @@ final as (
         case when p_value is not null then family end as family,
         case when p_value is not null then family_test_count end as family_test_count,
         q_null_reason,
+        case
+            when verdict_null_reason is not null then null
+            when q_value >= 0.05 then 'not distinguishable'
+            when estimate > 0 then 'higher'
+            else 'lower'
+        end as verdict,
+        verdict_null_reason,
         replicates_used,
         country_count,
         question_count,
         battery_count,
         interval_basis,
         interval_null_reason
-    from tested
+    from explained
 
 )
 
