@@ -194,7 +194,9 @@ measured as (
         case
             when count(blind_mean_score) = count(*)
                 then
-                    {{ pearson_r('blind_mean_score', 'human_mean_score', var('minimum_questions')) }}
+                    {{ pearson_r(
+                        'blind_mean_score', 'human_mean_score', var('minimum_questions')
+                    ) }}
         end as blind_baseline_r,
         {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var('minimum_questions')) }}
             as demeaned_pearson_r

@@ -88,13 +88,13 @@ valued as (
 largest as (
 
     select
+        {%- for normalization in normalizations %}
+            max({{ normalization }}_value) as {{ normalization }}_largest,
+        {%- endfor %}
         model_id,
         prompt_id,
         question_id,
-        country_id,
-        {%- for normalization in normalizations %}
-            max({{ normalization }}_value) as {{ normalization }}_largest{{ ',' if not loop.last }}
-        {%- endfor %}
+        country_id
     from valued
     group by all
 
@@ -103,6 +103,13 @@ largest as (
 asked_cells as (
 
     select
+        {%- for normalization in normalizations %}
+            {{ softmax_mean_score(
+                'valued.' ~ normalization ~ '_value',
+                'largest.' ~ normalization ~ '_largest',
+                'valued.choice_score',
+            ) }} as {{ normalization }}_mean_score,
+        {%- endfor %}
         valued.model_id,
         valued.prompt_id,
         valued.question_id,
@@ -110,14 +117,7 @@ asked_cells as (
         max(valued.choice_count) as choice_count,
         bool_and(valued.is_whole) as is_whole,
         any_value(valued.temperature) as temperature,
-        any_value(valued.temperature_null_reason) as temperature_null_reason,
-        {%- for normalization in normalizations %}
-            {{ softmax_mean_score(
-                'valued.' ~ normalization ~ '_value',
-                'largest.' ~ normalization ~ '_largest',
-                'valued.choice_score',
-            ) }} as {{ normalization }}_mean_score{{ ',' if not loop.last }}
-        {%- endfor %}
+        any_value(valued.temperature_null_reason) as temperature_null_reason
     from valued
     inner join largest
         on
@@ -157,19 +157,19 @@ ordered as (
 averaged_cells as (
 
     select
+        {%- for normalization in normalizations %}
+            case
+                when count({{ normalization }}_mean_score) = count(*)
+                    then avg({{ normalization }}_mean_score)
+            end as {{ normalization }}_mean_score,
+        {%- endfor %}
         model_id,
         averaged_prompt_id as prompt_id,
         question_id,
         country_id,
         true as is_whole,
         cast(null as double) as temperature,
-        min(temperature_null_reason) as temperature_null_reason,
-        {%- for normalization in normalizations %}
-            case
-                when count({{ normalization }}_mean_score) = count(*)
-                    then avg({{ normalization }}_mean_score)
-            end as {{ normalization }}_mean_score{{ ',' if not loop.last }}
-        {%- endfor %}
+        min(temperature_null_reason) as temperature_null_reason
     from ordered
     where is_averaged
     group by all
@@ -231,12 +231,12 @@ side_by_side as (
         unnest({{ normalizations }}) as normalization,
         unnest([
             {%- for normalization in normalizations %}
-                {{ normalization }}_mean_score{{ ',' if not loop.last }}
+                {{ normalization }}_mean_score,
             {%- endfor %}
         ]) as normalized_mean_score,
         unnest([
             {%- for normalization in normalizations %}
-                {{ normalization }}_null_reason{{ ',' if not loop.last }}
+                {{ normalization }}_null_reason,
             {%- endfor %}
         ]) as normalization_null_reason
     from explained
