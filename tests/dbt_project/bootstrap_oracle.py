@@ -50,8 +50,8 @@ def invented(
     shared = random.normal(0, 0.3, (questions, 1)) + random.normal(0, 0.2, (questions, countries))
     battery = random.normal(0, 0.3, (batteries, 1))[np.arange(questions) % batteries]
     human = pd.DataFrame(shared + battery, index=question_ids, columns=country_ids)
-    people = human.stack().rename("human_mean_score").reset_index()
-    people.columns = pd.Index(["question_id", "country_id", "human_mean_score"])
+    people = human.rename_axis("question_id").reset_index()
+    people = people.melt("question_id", var_name="country_id", value_name="human_mean_score")
     people["human_standard_error"] = random.uniform(0.01, 0.05, len(people))
     people = people.assign(survey_id="wvs", coding_id="native")
     people["battery_id"] = people["question_id"].map(battery_of)

@@ -66,8 +66,7 @@ def gappy() -> Frames:
 
 @pytest.fixture(scope="module")
 def found(bootstrap: ModuleType, gappy: Frames, settings: Any) -> pd.DataFrame:
-    rows = run(bootstrap, gappy, settings).fillna({"other_model_id": ""})
-    return rows.set_index(KEYS).sort_index()
+    return run(bootstrap, gappy, settings).fillna({"other_model_id": ""})
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +74,22 @@ def one_by_one(bootstrap: ModuleType, gappy: Frames, settings: Any) -> OneByOne:
     return OneByOne(bootstrap, gappy, settings)
 
 
-def assert_same(row: pd.Series, draws: pd.Series | np.ndarray, *, is_tested: bool) -> None:
-    expected = summary_of(np.asarray(draws))
+def rows_of(found: pd.DataFrame, **keys: str) -> pd.DataFrame:
+    """The rows with these keys; those of a design by itself have no other model."""
+    for name, value in {"other_model_id": "", **keys}.items():
+        found = found[found[name] == value]
+    return found
+
+
+def row_of(found: pd.DataFrame, **keys: str) -> pd.Series:
+    """The one row with these keys."""
+    rows = rows_of(found, **keys)
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def assert_same(row: pd.Series, draws: pd.Series, *, is_tested: bool) -> None:
+    expected = summary_of(draws.to_numpy())
     for name, value in expected.items():
         if name == "p_value" and not is_tested:
             assert pd.isna(row[name])
@@ -86,14 +99,15 @@ def assert_same(row: pd.Series, draws: pd.Series | np.ndarray, *, is_tested: boo
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_country_s_measure_is_that_of_draws_made_one_by_one(
-    gappy: Frames, found: pd.DataFrame, one_by_one: OneByOne, measure: str
+    found: pd.DataFrame, one_by_one: OneByOne, measure: str
 ) -> None:
     for model_id in ("able", "coarse"):
         draws = one_by_one.design(model_id)[measure]
-        rows = found.loc[model_id, "", "country"].xs(measure, level="measure")
-        assert set(rows.index) == set(draws.columns[draws.loc[0].notna()])
+        rows = rows_of(found, model_id=model_id, area_kind="country", measure=measure)
+        assert set(rows["area_id"]) == set(draws.columns)
         assert len(rows) == 6
-        for country_id, row in rows.iterrows():
+        for country_id in draws.columns:
+            row = row_of(rows, area_id=country_id)
             assert_same(row, draws[country_id], is_tested=measure != "pearson_r")
 
 
@@ -102,23 +116,25 @@ def test_an_area_s_measure_is_the_mean_of_its_countries_in_each_draw(
     gappy: Frames, found: pd.DataFrame, one_by_one: OneByOne, measure: str
 ) -> None:
     countries = gappy.countries.set_index("country_id")
-    is_tested = measure != "pearson_r"
     for model_id in ("able", "coarse"):
-        own = found.loc[model_id, ""]
+        own = rows_of(found, model_id=model_id, measure=measure)
         draws = one_by_one.design(model_id)[measure]
-        assert_same(own.loc["world", "world", measure], draws.mean(axis=1), is_tested=is_tested)
+        areas = {("world", "world"): draws.mean(axis=1)}
         continents = countries.loc[draws.columns, "continent"]
-        for continent, mean in draws.T.groupby(continents):
-            assert_same(own.loc["continent", continent, measure], mean.mean(), is_tested=is_tested)
+        for continent in set(continents):
+            areas["continent", continent] = draws.loc[:, continents == continent].mean(axis=1)
         for membership in ("western_paper", "western_weog"):
             is_western = countries.loc[draws.columns, f"is_{membership}"]
-            west = draws.loc[:, is_western.fillna(False).astype(bool)].mean(axis=1)
-            rest = draws.loc[:, (~is_western).fillna(False).astype(bool)].mean(axis=1)
-            assert_same(own.loc[membership, "west", measure], west, is_tested=is_tested)
-            assert_same(own.loc[membership, "elsewhere", measure], rest, is_tested=is_tested)
-            gap = own.loc[membership, "west_minus_elsewhere", measure]
-            assert_same(gap, west - rest, is_tested=True)
+            for name, value in (("west", True), ("elsewhere", False)):
+                inside = is_western.eq(value).fillna(False).astype(bool)
+                areas[membership, name] = draws.loc[:, inside].mean(axis=1)
+            gap = row_of(own, area_kind=membership, area_id="west_minus_elsewhere")
+            difference = areas[membership, "west"] - areas[membership, "elsewhere"]
+            assert_same(gap, difference, is_tested=True)
             assert gap["country_count"] == is_western.notna().sum()
+        for (area_kind, area_id), expected in areas.items():
+            row = row_of(own, area_kind=area_kind, area_id=area_id)
+            assert_same(row, expected, is_tested=measure != "pearson_r")
 
 
 @pytest.mark.parametrize("measure", MEASURES[:3])
@@ -128,25 +144,26 @@ def test_pairs_are_compared_over_the_cells_that_both_have(
 ) -> None:
     sides = one_by_one.design(model_id, other)[measure], one_by_one.design(other, model_id)[measure]
     draws = sides[0] - sides[1]
-    rows = found.loc[model_id, other].xs(measure, level="measure")
-    assert_same(rows.loc["world", "world"], draws.mean(axis=1), is_tested=True)
+    pair = {"model_id": model_id, "other_model_id": other, "measure": measure}
+    world = row_of(found, area_kind="world", **pair)
+    assert_same(world, draws.mean(axis=1), is_tested=True)
     for place, name in enumerate(("model_estimate", "other_estimate")):
-        mean = sides[place].loc[0].mean()
-        assert rows.loc[("world", "world"), name] == pytest.approx(mean, abs=1e-9)
-    for country_id in draws:
-        assert_same(rows.loc["country", country_id], draws[country_id], is_tested=True)
-    assert set(rows.index.get_level_values(0)) == {"country", "continent", "world"}
+        assert world[name] == pytest.approx(sides[place].iloc[0].mean(), abs=1e-9)
+    for country_id in draws.columns:
+        row = row_of(found, area_kind="country", area_id=country_id, **pair)
+        assert_same(row, draws[country_id], is_tested=True)
+    kinds = rows_of(found, **pair)["area_kind"]
+    assert set(kinds) == {"country", "continent", "world"}
 
 
 def test_pairs_differ_in_r_as_they_differ_above_the_blind_baseline(found: pd.DataFrame) -> None:
-    rows = found.loc["coarse", "able"]
-    for number in NUMBERS:
-        np.testing.assert_allclose(
-            rows.xs("pearson_r", level="measure")[number],
-            rows.xs("r_above_blind", level="measure")[number],
-            rtol=0,
-            atol=1e-12,
-        )
+    pair = {"model_id": "coarse", "other_model_id": "able"}
+    r, above_blind = (
+        rows_of(found, measure=measure, **pair).sort_values(KEYS)[NUMBERS].astype(float)
+        for measure in ("pearson_r", "r_above_blind")
+    )
+    assert len(r) > 5
+    np.testing.assert_allclose(r, above_blind, rtol=0, atol=1e-12)
 
 
 def test_another_model_moves_nobody_else_s_numbers(
@@ -292,19 +309,14 @@ def test_what_is_in_an_interval_is_named(bootstrap: ModuleType, settings: Any) -
     people.loc[unknown, "human_standard_error"] = np.nan
     frames.noise.loc[frames.noise["model_id"] == "able", "log_likelihood_noise"] = 0.1
     rows = run(bootstrap, frames, settings).fillna({"other_model_id": ""})
-    basis = rows.set_index(KEYS)["interval_basis"].sort_index()
-    r = "pearson_r"
-    assert basis["able", "", "country", "C00", r] == "batteries + numerical_noise"
-    assert (
-        basis["able", "", "country", "C01", r]
-        == "batteries + partial_human_error + numerical_noise"
-    )
-    assert basis["bright", "", "country", "C02", r] == "batteries + human_error"
-    assert basis["bright", "", "world", "world", r] == "batteries + partial_human_error"
-    assert (
-        basis["bright", "able", "country", "C02", r]
-        == "batteries + human_error + partial_numerical_noise"
-    )
+    rows = rows[rows["measure"] == "pearson_r"].set_index("area_id")
+    able, bright = (rows_of(rows, model_id=name)["interval_basis"] for name in ("able", "bright"))
+    assert able["C00"] == "batteries + numerical_noise"
+    assert able["C01"] == "batteries + partial_human_error + numerical_noise"
+    assert bright["C02"] == "batteries + human_error"
+    assert bright["world"] == "batteries + partial_human_error"
+    pair = rows_of(rows, model_id="bright", other_model_id="able")["interval_basis"]
+    assert pair["C02"] == "batteries + human_error + partial_numerical_noise"
 
 
 @pytest.mark.parametrize(
@@ -359,14 +371,16 @@ def test_a_country_without_a_demeaned_r_is_in_no_mean_of_it(
     columns = ["survey_id", "model_id", "prompt_id", "country_id"]
     lacking = replace(frames, without_demeaned=pd.DataFrame(without, columns=columns))
     rows = run(bootstrap, lacking, settings).fillna({"other_model_id": ""})
-    rows = rows.set_index(KEYS).sort_index()
-    for other in ("", "able"):
-        model_id = "bright" if other else "able"
-        counts = rows.loc[(model_id, other, "world", "world"), "country_count"]
-        assert counts["demeaned_pearson_r"] == 7
-        assert counts["pearson_r"] == 8
-    assert ("able", "", "country", "C03", "demeaned_pearson_r") not in rows.index
-    assert ("bright", "", "country", "C03", "demeaned_pearson_r") in rows.index
+    for pair in (
+        {"model_id": "able"},
+        {"model_id": "bright", "other_model_id": "able"},
+    ):
+        for measure, count in (("demeaned_pearson_r", 7), ("pearson_r", 8)):
+            world = row_of(rows, area_kind="world", measure=measure, **pair)
+            assert world["country_count"] == count
+    country = {"area_id": "C03", "measure": "demeaned_pearson_r"}
+    assert len(rows_of(rows, model_id="able", **country)) == 0
+    assert len(rows_of(rows, model_id="bright", **country)) == 1
 
 
 def test_nothing_scored_gives_no_rows(bootstrap: ModuleType, settings: Any) -> None:
@@ -454,10 +468,10 @@ def test_a_continent_s_interval_is_about_its_r(agreement: AgreementStudy) -> Non
         agreement.home,
         """select * from marts.agg_continent_correlations
         where model_id = 'guessing' and prompt_id = 'native'""",
-    ).set_index("continent")
-    assert mart.loc["Europe", "country_count"] == len(EUROPE)
-    assert mart.loc["Europe", "ci_low"] < mart.loc["Europe", "pearson_r"]
-    assert mart.loc["Europe", "pearson_r"] < mart.loc["Europe", "ci_high"]
+    )
+    europe = mart[mart["continent"] == "Europe"].iloc[0]
+    assert europe["country_count"] == len(EUROPE)
+    assert europe["ci_low"] < europe["pearson_r"] < europe["ci_high"]
     few = mart[mart["country_count"].between(1, 4)]
     assert len(few) >= 2
     assert few["ci_low"].isna().all()
