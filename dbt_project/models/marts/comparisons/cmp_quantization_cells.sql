@@ -30,9 +30,9 @@ prompts as (
 
 ),
 
-shards as (
+answers as (
 
-    select * from {{ source('landing', 'choice_log_likelihoods') }}
+    select * from {{ ref('stg_choice_log_likelihoods') }}
 
 ),
 
@@ -46,27 +46,51 @@ paired_models as (
 
 paired_probabilities as (
 
-    select probabilities.*
+    select
+        probabilities.model_id,
+        probabilities.prompt_id,
+        probabilities.question_id,
+        probabilities.country_id,
+        probabilities.survey_id,
+        probabilities.choice_index,
+        probabilities.llm_probability,
+        probabilities.run_id
     from probabilities
-    inner join paired_models on probabilities.model_id = paired_models.model_id
     where
-        probabilities.country_id != 'ZZZ'
+        probabilities.model_id in (select paired_models.model_id from paired_models)
+        and probabilities.country_id != 'ZZZ'
         and probabilities.llm_probability is not null
 
 ),
 
--- What a cell's first answer was asked with; every run asks a cell with one text.
+paired_mean_scores as (
+
+    select
+        mean_scores.model_id,
+        mean_scores.prompt_id,
+        mean_scores.question_id,
+        mean_scores.country_id,
+        mean_scores.category_id,
+        mean_scores.llm_mean_score,
+        mean_scores.noise_sensitivity
+    from mean_scores
+    where mean_scores.model_id in (select paired_models.model_id from paired_models)
+
+),
+
+-- Every choice of a cell was asked with the same text.
 texts as (
 
     select
-        shards.run_id,
-        shards.prompt_id,
-        shards.question_id,
-        shards.country_id,
-        min(shards.text_sha256) as text_sha256
-    from shards
-    inner join paired_models on shards.model_id = paired_models.model_id
-    where shards.choice_index = 1
+        answers.run_id,
+        answers.prompt_id,
+        answers.question_id,
+        answers.country_id,
+        min(answers.text_sha256) as text_sha256
+    from answers
+    where
+        answers.model_id in (select paired_models.model_id from paired_models)
+        and answers.choice_index = 1
     group by all
 
 ),
@@ -170,13 +194,13 @@ scored as (
             and compared.prompt_id = asked_alike.prompt_id
             and compared.question_id = asked_alike.question_id
             and compared.country_id = asked_alike.country_id
-    inner join mean_scores
+    inner join paired_mean_scores as mean_scores
         on
             compared.model_id = mean_scores.model_id
             and compared.prompt_id = mean_scores.prompt_id
             and compared.question_id = mean_scores.question_id
             and compared.country_id = mean_scores.country_id
-    inner join mean_scores as other_mean_scores
+    inner join paired_mean_scores as other_mean_scores
         on
             compared.other_model_id = other_mean_scores.model_id
             and compared.prompt_id = other_mean_scores.prompt_id
