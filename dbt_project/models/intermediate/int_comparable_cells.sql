@@ -22,11 +22,16 @@ choices as (
 
 scales as (
 
-    select distinct
-        coding_id,
-        question_id,
-        choice_count
+    select
+        choices.coding_id,
+        choices.question_id,
+        questions.category_id,
+        questions.battery_id,
+        questions.polarity,
+        max(choices.choice_count) as choice_count
     from choices
+    inner join questions on choices.question_id = questions.question_id
+    group by all
 
 ),
 
@@ -62,136 +67,185 @@ compared_countries as (
         model_id,
         prompt_id,
         survey_id,
-        count(distinct country_id) as country_count
+        population_id,
+        coding_id,
+        question_selection,
+        source_fingerprint,
+        count(distinct country_id) as compared_country_count
     from compared
     group by all
 
 ),
 
-selected as (
+-- A number instead of long texts, which would take most of the time of what follows.
+designs as (
 
     select
-        compared.*,
-        questions.battery_id,
-        questions.polarity,
-        scales.choice_count,
-        country_free.llm_mean_score as country_free_llm_score,
-        compared_countries.country_count as compared_country_count,
-        count(*) over (
-            partition by
-                compared.model_id, compared.prompt_id, compared.survey_id, compared.question_id
-        ) = compared_countries.country_count as is_common_question,
+        *,
+        row_number() over (order by model_id, prompt_id, survey_id) as design_number
+    from compared_countries
+
+),
+
+numbered as (
+
+    select
+        designs.design_number,
+        compared.question_id,
+        compared.country_id,
+        compared.llm_mean_score,
+        compared.human_mean_score,
+        compared.human_standard_error,
+        compared.standard_error_basis,
+        compared.blind_mean_score,
+        compared.absolute_error,
+        compared.noise_sensitivity,
+        compared.wasserstein_1,
+        compared.total_variation,
+        compared.jensen_shannon_distance,
+        compared.modal_agreement,
+        compared.llm_entropy,
+        compared.human_entropy,
+        compared.off_choice_mass,
         {{ is_reference_country('compared.country_id') }} as is_reference_country
     from compared
-    inner join questions on compared.question_id = questions.question_id
-    inner join scales
+    inner join designs
         on
-            compared.coding_id = scales.coding_id
-            and compared.question_id = scales.question_id
-    left outer join country_free
-        on
-            compared.model_id = country_free.model_id
-            and compared.prompt_id = country_free.prompt_id
-            and compared.question_id = country_free.question_id
-    inner join compared_countries
-        on
-            compared.model_id = compared_countries.model_id
-            and compared.prompt_id = compared_countries.prompt_id
-            and compared.survey_id = compared_countries.survey_id
-    {% if var('question_set') == 'common' %}
-    qualify is_common_question
-    {% endif %}
+            compared.model_id = designs.model_id
+            and compared.prompt_id = designs.prompt_id
+            and compared.survey_id = designs.survey_id
 
 ),
 
 question_means as (
 
     select
-        model_id,
-        prompt_id,
-        survey_id,
+        design_number,
         question_id,
+        count(*) as country_count,
         avg(llm_mean_score) as mean_llm_score,
         count(*) filter (where is_reference_country) as reference_country_count,
         avg(llm_mean_score) filter (where is_reference_country) as reference_llm_score,
         avg(human_mean_score) filter (where is_reference_country) as reference_human_score
-    from selected
+    from numbered
     group by all
 
 ),
 
-joined as (
+-- What is the same for all countries of a design's question.
+questions_of_designs as (
 
     select
-        selected.*,
-        question_means.mean_llm_score,
-        question_means.reference_country_count,
-        case
-            when question_means.reference_country_count >= {{ var('minimum_reference_countries') }}
-                then selected.llm_mean_score - question_means.reference_llm_score
-        end as demeaned_llm_score,
-        case
-            when question_means.reference_country_count >= {{ var('minimum_reference_countries') }}
-                then selected.human_mean_score - question_means.reference_human_score
-        end as demeaned_human_score
-    from selected
-    inner join question_means
+        question_means.*,
+        designs.* exclude (design_number),
+        question_means.country_count = designs.compared_country_count as is_common_question,
+        scales.category_id,
+        scales.battery_id,
+        scales.polarity,
+        scales.choice_count,
+        country_free.llm_mean_score as country_free_llm_score
+    from question_means
+    inner join designs on question_means.design_number = designs.design_number
+    inner join scales
         on
-            selected.model_id = question_means.model_id
-            and selected.prompt_id = question_means.prompt_id
-            and selected.survey_id = question_means.survey_id
-            and selected.question_id = question_means.question_id
+            designs.coding_id = scales.coding_id
+            and question_means.question_id = scales.question_id
+    left outer join country_free
+        on
+            designs.model_id = country_free.model_id
+            and designs.prompt_id = country_free.prompt_id
+            and question_means.question_id = country_free.question_id
+    {% if var('question_set') == 'common' %}
+    where question_means.country_count = designs.compared_country_count
+    {% endif %}
+
+),
+
+positioned as (
+
+    select
+        numbered.design_number,
+        numbered.question_id,
+        numbered.country_id,
+        -- The model's mean probabilities over questions with as many choices, scored like this one.
+        avg(numbered.llm_mean_score) over (
+            partition by
+                numbered.design_number, numbered.country_id, questions_of_designs.choice_count
+        ) as option_position_score,
+        {{ mean_rank('numbered.llm_mean_score', 'numbered.design_number, numbered.country_id') }}
+            as llm_rank,
+        {{ mean_rank('numbered.human_mean_score', 'numbered.design_number, numbered.country_id') }}
+            as human_rank
+    from numbered
+    inner join questions_of_designs
+        on
+            numbered.design_number = questions_of_designs.design_number
+            and numbered.question_id = questions_of_designs.question_id
 
 ),
 
 final as (
 
     select
-        model_id,
-        prompt_id,
-        survey_id,
-        question_id,
-        country_id,
-        population_id,
-        coding_id,
-        category_id,
-        battery_id,
-        polarity,
-        question_selection,
+        questions_of_designs.model_id,
+        questions_of_designs.prompt_id,
+        questions_of_designs.survey_id,
+        numbered.question_id,
+        numbered.country_id,
+        questions_of_designs.population_id,
+        questions_of_designs.coding_id,
+        questions_of_designs.category_id,
+        questions_of_designs.battery_id,
+        questions_of_designs.polarity,
+        questions_of_designs.question_selection,
         '{{ var("question_set") }}' as question_set,
-        compared_country_count,
-        is_common_question,
-        choice_count,
-        llm_mean_score,
-        human_mean_score,
-        human_standard_error,
-        standard_error_basis,
-        blind_mean_score,
-        mean_llm_score,
-        -- The model's mean probabilities over questions with as many choices, scored like this one.
-        avg(llm_mean_score) over (
-            partition by model_id, prompt_id, survey_id, country_id, choice_count
-        ) as option_position_score,
-        country_free_llm_score,
-        is_reference_country,
-        reference_country_count,
-        demeaned_llm_score,
-        demeaned_human_score,
-        {{ mean_rank('llm_mean_score', 'model_id, prompt_id, survey_id, country_id') }}
-            as llm_rank,
-        {{ mean_rank('human_mean_score', 'model_id, prompt_id, survey_id, country_id') }}
-            as human_rank,
-        absolute_error,
-        noise_sensitivity,
-        wasserstein_1,
-        total_variation,
-        jensen_shannon_distance,
-        modal_agreement,
-        llm_entropy,
-        human_entropy,
-        off_choice_mass,
-        source_fingerprint
-    from joined
+        questions_of_designs.compared_country_count,
+        questions_of_designs.is_common_question,
+        questions_of_designs.choice_count,
+        numbered.llm_mean_score,
+        numbered.human_mean_score,
+        numbered.human_standard_error,
+        numbered.standard_error_basis,
+        numbered.blind_mean_score,
+        questions_of_designs.mean_llm_score,
+        positioned.option_position_score,
+        questions_of_designs.country_free_llm_score,
+        numbered.is_reference_country,
+        questions_of_designs.reference_country_count,
+        case
+            when
+                questions_of_designs.reference_country_count
+                >= {{ var('minimum_reference_countries') }}
+                then numbered.llm_mean_score - questions_of_designs.reference_llm_score
+        end as demeaned_llm_score,
+        case
+            when
+                questions_of_designs.reference_country_count
+                >= {{ var('minimum_reference_countries') }}
+                then numbered.human_mean_score - questions_of_designs.reference_human_score
+        end as demeaned_human_score,
+        positioned.llm_rank,
+        positioned.human_rank,
+        numbered.absolute_error,
+        numbered.noise_sensitivity,
+        numbered.wasserstein_1,
+        numbered.total_variation,
+        numbered.jensen_shannon_distance,
+        numbered.modal_agreement,
+        numbered.llm_entropy,
+        numbered.human_entropy,
+        numbered.off_choice_mass,
+        questions_of_designs.source_fingerprint
+    from numbered
+    inner join positioned
+        on
+            numbered.design_number = positioned.design_number
+            and numbered.question_id = positioned.question_id
+            and numbered.country_id = positioned.country_id
+    inner join questions_of_designs
+        on
+            numbered.design_number = questions_of_designs.design_number
+            and numbered.question_id = questions_of_designs.question_id
 
 )
 
