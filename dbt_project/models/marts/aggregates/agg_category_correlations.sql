@@ -76,6 +76,12 @@ pooled as (
             'count(distinct question_id)',
             var('minimum_questions'),
         ) }} as blind_rho0,
+        {{ rho0_null_reason(
+            'llm_mean_score',
+            'human_mean_score',
+            'count(distinct question_id)',
+            var('minimum_questions'),
+        ) }} as rho0_null_reason,
         avg(absolute_error) as mean_absolute_error
     from centred
     group by all
@@ -98,6 +104,7 @@ limited as (
             else null_reason
         end as null_reason,
         rho0,
+        rho0_null_reason,
         case when has_blind_scores then blind_rho0 end as blind_rho0,
         case when has_blind_scores then rho0 - blind_rho0 end as rho0_above_blind,
         mean_absolute_error
@@ -115,7 +122,7 @@ ranked as (
             when is_ranked
                 then rank() over (
                         partition by model_id, prompt_id, survey_id, is_ranked
-                        order by rho0_above_blind desc
+                        order by round(rho0_above_blind, 12) desc
                     )
         end as category_rank
     from limited
@@ -143,6 +150,11 @@ final as (
             else ranked.null_reason
         end as null_reason,
         ranked.rho0,
+        case
+            when ranked.question_count is null
+                then coalesce(scored_categories.shared_null_reason, 'too_few_questions')
+            else ranked.rho0_null_reason
+        end as rho0_null_reason,
         ranked.blind_rho0,
         ranked.rho0_above_blind,
         intervals.ci_low as rho0_above_blind_ci_low,

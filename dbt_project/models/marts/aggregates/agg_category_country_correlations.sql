@@ -46,6 +46,9 @@ correlations as (
         ) }} as null_reason,
         {{ rho0('llm_mean_score', 'human_mean_score', 'count(*)', var('minimum_questions')) }}
             as rho0,
+        {{ rho0_null_reason(
+            'llm_mean_score', 'human_mean_score', 'count(*)', var('minimum_questions')
+        ) }} as rho0_null_reason,
         case
             when count(blind_mean_score) = count(*)
                 then
@@ -82,6 +85,11 @@ final as (
             else correlations.null_reason
         end as null_reason,
         correlations.rho0,
+        case
+            when correlations.question_count is null
+                then coalesce(scored_categories.shared_null_reason, 'too_few_questions')
+            else correlations.rho0_null_reason
+        end as rho0_null_reason,
         correlations.blind_rho0,
         correlations.rho0 - correlations.blind_rho0 as rho0_above_blind,
         correlations.mean_absolute_error
