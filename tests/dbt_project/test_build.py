@@ -35,6 +35,7 @@ MARTS = {
     "agg_category_scores",
     "agg_continent_correlations",
     "agg_country_correlations",
+    "agg_model_summary",
     "agg_question_correlations",
     "agg_specification_correlations",
     "agg_specification_spread",
