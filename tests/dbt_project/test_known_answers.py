@@ -235,11 +235,14 @@ def test_flipping_the_coding_of_items_leaves_rho0_and_its_ranks_as_they_are(
     counts = random_counts(instrument, QUESTIONS, COUNTED, seed=9, country_pull=0.3)
     random = np.random.default_rng(10)
     flipped = set(random.choice(QUESTIONS, size=len(QUESTIONS) // 2, replace=False))
-    answers = [
-        (question_id, country_id, random.normal(size=instrument.choice_count(question_id)))
-        for question_id in QUESTIONS
-        for country_id in COUNTED
-    ]
+    answers = []
+    for question_id in QUESTIONS:
+        # Leans to the first options, so that r about the means changes with the coding.
+        leaning = -np.arange(instrument.choice_count(question_id))
+        answers += [
+            (question_id, country_id, leaning + random.normal(size=leaning.size))
+            for country_id in COUNTED
+        ]
     native = instrument.choices.query("coding_id == 'native' and is_on_scale")
     codes = {
         question_id: [int(code) for code in choices.sort_values("choice_index")["survey_codes"]]
