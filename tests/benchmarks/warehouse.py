@@ -30,7 +30,7 @@ WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "
 # The questions that are asked most, as a user writes them.
 USUAL_QUERIES = {
     "how well each model does": """
-        select * from marts.agg_model_summary order by pearson_r desc nulls last
+        select * from marts.agg_model_summary order by mean_pearson_r desc nulls last
     """,
     "one model, country by country": """
         select country_id, pearson_r, ci_low, ci_high, blind_baseline_r
