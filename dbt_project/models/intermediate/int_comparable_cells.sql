@@ -137,7 +137,14 @@ questions_of_designs as (
 
     select
         question_means.*,
-        designs.* exclude (design_number),
+        designs.model_id,
+        designs.prompt_id,
+        designs.survey_id,
+        designs.population_id,
+        designs.coding_id,
+        designs.question_selection,
+        designs.source_fingerprint,
+        designs.compared_country_count,
         question_means.country_count = designs.compared_country_count as is_common_question,
         scales.category_id,
         scales.battery_id,

@@ -89,22 +89,22 @@ ordered as (
 order_spreads as (
 
     select
-        forward.model_id,
-        forward.survey_id,
-        forward.order_family_id,
-        avg(forward.pearson_r - reversed.pearson_r) as order_spread,
-        count(forward.pearson_r - reversed.pearson_r) as order_spread_country_count
-    from ordered as forward
+        in_order.model_id,
+        in_order.survey_id,
+        in_order.order_family_id,
+        avg(in_order.pearson_r - reversed.pearson_r) as order_spread,
+        count(in_order.pearson_r - reversed.pearson_r) as order_spread_country_count
+    from ordered as in_order
     inner join ordered as reversed
         on
-            forward.model_id = reversed.model_id
-            and forward.survey_id = reversed.survey_id
-            and forward.order_family_id = reversed.order_family_id
-            and forward.country_id = reversed.country_id
+            in_order.model_id = reversed.model_id
+            and in_order.survey_id = reversed.survey_id
+            and in_order.order_family_id = reversed.order_family_id
+            and in_order.country_id = reversed.country_id
             -- The same questions, or the orders would be compared on other cells.
-            and forward.question_set_id = reversed.question_set_id
+            and in_order.question_set_id = reversed.question_set_id
     where
-        forward.choice_order = 'forward'
+        in_order.choice_order = 'forward'
         and reversed.choice_order = 'reverse'
     group by all
 
