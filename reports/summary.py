@@ -22,6 +22,7 @@ class Design:
     prompt_id: str
     prompt_description: str
     choice_order: str
+    order_family_id: str
     population_id: str | None
     country_count: int
     compared_country_count: int
@@ -52,8 +53,9 @@ def designs(
 ) -> list[Design]:
     """Every scored model and prompt that stands beside human answers.
 
-    `model` (name or id) and `prompt_id` (or their beginnings) select. Raises ValuescopeError
-    when nothing is built or nothing fits.
+    `model` (name or id) and `prompt_id` (or their beginnings) select. Without a prompt, orders that
+    a model's derived design averages stand back for it. Raises ValuescopeError when nothing is
+    built or nothing fits.
     """
     rows = query(
         connection,
@@ -65,6 +67,7 @@ def designs(
             dim_prompts.template_id || ' template, ' || dim_prompts.answer_style || ' answers, '
                 || dim_prompts.coding_id || ' coding, chat ' || dim_prompts.chat_mode,
             dim_prompts.choice_order,
+            dim_prompts.order_family_id,
             agg.population_id,
             count(*),
             count(*) filter (
@@ -96,7 +99,21 @@ def designs(
         raise ValuescopeError(
             f"No result for model {model or 'any'} and prompt {prompt_id or 'any'}. Built: {known}."
         )
-    return chosen
+    return chosen if prompt_id else _without_averaged_orders(chosen)
+
+
+def _without_averaged_orders(found: list[Design]) -> list[Design]:
+    averaged = {
+        (design.model_id, design.population_id, design.order_family_id)
+        for design in found
+        if design.choice_order == "averaged"
+    }
+    return [
+        design
+        for design in found
+        if design.choice_order == "averaged"
+        or (design.model_id, design.population_id, design.order_family_id) not in averaged
+    ]
 
 
 def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:

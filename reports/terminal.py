@@ -21,7 +21,9 @@ def design_heading(design: Design) -> Text:
     heading = Text(design.model_name, style="bold")
     heading.append(f"  prompt {design.prompt_id}\n", style="dim")
     heading.append(f"{design.prompt_description}; against {design.population_id or 'no survey'}\n")
-    if design.choice_order != "averaged":
+    if design.choice_order == "averaged":
+        heading.append("averaged over choice orders (--prompt shows each)\n")
+    else:
         heading.append(f"choice order {design.choice_order} only: order not controlled\n")
     if design.mean_pearson_r is None:
         heading.append("no country has both an r and a blind baseline")

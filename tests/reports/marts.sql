@@ -6,6 +6,7 @@ insert into marts.dim_models values ('aaa111', 'small'), ('bbb222', 'large');
 
 create table marts.dim_prompts (
     prompt_id varchar,
+    order_family_id varchar,
     template_id varchar,
     coding_id varchar,
     answer_style varchar,
@@ -13,8 +14,8 @@ create table marts.dim_prompts (
     chat_mode varchar,
 );
 insert into marts.dim_prompts values
-    ('p1', 'paper', 'native', 'label', 'forward', 'template'),
-    ('p2', 'paper', 'native', 'label_text', 'averaged', 'raw');
+    ('p1', 'a1', 'paper', 'native', 'label', 'forward', 'template'),
+    ('p2', 'p2', 'paper', 'native', 'label_text', 'averaged', 'raw');
 
 create table marts.dim_countries (country_id varchar, country_name varchar);
 insert into marts.dim_countries values ('JPN', 'Japan'), ('NGA', 'Nigeria'), ('USA', 'United States');

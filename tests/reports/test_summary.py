@@ -23,6 +23,20 @@ def test_every_model_prompt_and_survey_is_a_design(connection: duckdb.DuckDBPyCo
     }
 
 
+def test_orders_stand_back_for_their_average_unless_a_prompt_is_named(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    changed = connection.cursor()
+    changed.execute("begin")
+    changed.execute("update marts.dim_prompts set order_family_id = 'p2' where prompt_id = 'p1'")
+    found = {(d.model_name, d.prompt_id, d.population_id) for d in designs(changed)}
+    assert ("small", "p2", "wvs") in found
+    assert ("small", "p1", "wvs") not in found
+    assert ("large", "p1", None) in found, "nothing averages the orders of this model"
+    assert designs(changed, "small", "p1")
+    changed.execute("rollback")
+
+
 def test_means_are_over_countries_with_both_an_r_and_a_blind_baseline(design: Design) -> None:
     assert design.country_count == 3
     assert design.compared_country_count == 2

@@ -6,6 +6,18 @@ country_correlations as (
 
 ),
 
+estimates as (
+
+    select * from {{ ref('int_correlation_intervals') }}
+
+),
+
+intervals as (
+
+    {{ intervals_side_by_side('estimates', 'world') }}
+
+),
+
 prompts as (
 
     select * from {{ ref('stg_prompts') }}
@@ -130,15 +142,32 @@ final as (
             when designs.country_count = 0
                 then coalesce(designs.shared_null_reason, 'no_country_with_r')
         end as null_reason,
+        intervals.ci_low,
+        intervals.ci_high,
+        coalesce(
+            case
+                when designs.country_count = 0
+                    then coalesce(designs.shared_null_reason, 'no_country_with_r')
+            end,
+            intervals.interval_null_reason
+        ) as interval_null_reason,
+        intervals.interval_basis,
         designs.lowest_pearson_r,
         designs.highest_pearson_r,
         designs.mean_common_pearson_r,
         designs.mean_blind_baseline_r,
         designs.blind_country_count,
         designs.mean_r_above_blind,
+        intervals.r_above_blind_ci_low,
+        intervals.r_above_blind_ci_high,
+        intervals.r_above_blind_p_value,
+        intervals.r_above_blind_q_value,
+        intervals.r_above_blind_family,
         designs.mean_skill,
         designs.mean_country_gain,
         designs.mean_demeaned_pearson_r,
+        intervals.demeaned_ci_low,
+        intervals.demeaned_ci_high,
         designs.demeaned_country_count,
         designs.mean_best_other_country_r,
         designs.best_other_country_count,
@@ -162,6 +191,11 @@ final as (
             designs.model_id = order_spreads.model_id
             and designs.survey_id = order_spreads.survey_id
             and designs.order_family_id = order_spreads.order_family_id
+    left outer join intervals
+        on
+            designs.model_id = intervals.model_id
+            and designs.prompt_id = intervals.prompt_id
+            and designs.survey_id = intervals.survey_id
 
 )
 
