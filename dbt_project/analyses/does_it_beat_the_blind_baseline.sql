@@ -1,5 +1,11 @@
 with
 
+model_correlations as (
+
+    select * from {{ ref('agg_model_correlations') }}
+
+),
+
 country_correlations as (
 
     select * from {{ ref('agg_country_correlations') }}
@@ -25,14 +31,10 @@ compared as (
         model_id,
         prompt_id,
         survey_id,
-        is_order_controlled,
         count(*) as country_count,
         avg(pearson_r) as mean_pearson_r,
         avg(blind_baseline_r) as mean_blind_baseline_r,
-        avg(pearson_r - blind_baseline_r) as mean_r_above_blind,
-        count(*) filter (where pearson_r > blind_baseline_r) as countries_above_blind,
-        avg(skill) as mean_skill,
-        count(*) filter (where skill > 0) as countries_with_skill
+        count(*) filter (where pearson_r > blind_baseline_r) as countries_above_blind
     from country_correlations
     where pearson_r is not null and blind_baseline_r is not null
     group by all
@@ -49,12 +51,27 @@ final as (
         compared.country_count,
         compared.mean_pearson_r,
         compared.mean_blind_baseline_r,
-        compared.mean_r_above_blind,
+        model_correlations.r_above_blind as estimate,
+        model_correlations.r_above_blind_ci_low as ci_low,
+        model_correlations.r_above_blind_ci_high as ci_high,
+        model_correlations.r_above_blind_q_value as q_value,
+        case
+            when q_value is null then null
+            when q_value >= 0.05 then 'not told from the blind baseline'
+            when model_correlations.r_above_blind > 0 then 'better than the blind baseline'
+            else 'worse than the blind baseline'
+        end as verdict,
+        model_correlations.q_null_reason as verdict_null_reason,
         compared.countries_above_blind,
-        compared.mean_skill,
-        compared.countries_with_skill,
-        compared.is_order_controlled
+        model_correlations.mean_skill,
+        model_correlations.countries_with_skill,
+        model_correlations.is_order_controlled
     from compared
+    inner join model_correlations
+        on
+            compared.model_id = model_correlations.model_id
+            and compared.prompt_id = model_correlations.prompt_id
+            and compared.survey_id = model_correlations.survey_id
     inner join models on compared.model_id = models.model_id
     inner join prompts on compared.prompt_id = prompts.prompt_id
     where '{{ var("model", "all") }}' in ('all', models.model_name)
@@ -63,7 +80,7 @@ final as (
 
 select * from final
 order by
-    mean_r_above_blind desc,
+    estimate desc nulls last,
     display_name asc,
     quantization asc,
     prompt_name asc,

@@ -35,7 +35,7 @@ final as (
         country_correlations.ci_low,
         country_correlations.ci_high,
         country_correlations.blind_baseline_r,
-        country_correlations.pearson_r - country_correlations.blind_baseline_r as r_above_blind,
+        country_correlations.r_above_blind,
         country_correlations.skill,
         country_correlations.demeaned_pearson_r,
         country_correlations.question_count,

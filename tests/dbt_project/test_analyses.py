@@ -44,10 +44,10 @@ QUESTIONS = [
 ]
 # Name in the registry, quantization, how much of people's answers it knows.
 MODELS = [
-    ("smollm2-135m", "Q8_0", 0.2),
-    ("smollm2-135m-instruct", "Q8_0", 0.4),
-    ("smollm2-360m", "Q8_0", 0.5),
-    ("smollm2-360m", "Q4_K_M", 0.5),
+    ("smollm2-135m-instruct", "Q8_0", 0.2),
+    ("smollm2-360m", "Q8_0", 0.4),
+    ("smollm2-360m-instruct", "Q8_0", 0.5),
+    ("smollm2-360m-instruct", "Q4_K_M", 0.5),
     ("llama-2-7b", "Q8_0", 0.8),
     ("people", "F16", 1.0),
 ]
@@ -118,7 +118,7 @@ def home(new_home: Callable[[], Home], instrument: Instrument) -> Home:
             quantization=quantization,
         )
         for order in ("forward", "reverse"):
-            for chat_mode in ("template", "raw") if is_chat else ("template",):
+            for chat_mode in ("template", "raw") if "360m" in name else ("template",):
                 run_id = f"{model_id}-{order}-{chat_mode}"
                 prompt_id = f"{order}-{chat_mode}"
                 land_run(home, run_id, model_id, prompt_id)
@@ -171,7 +171,7 @@ def ask(home: Home) -> Ask:
 
 @pytest.fixture(scope="module")
 def ask_about_one(home: Home) -> Ask:
-    chosen = "{model: smollm2-135m, other_model: people, country: KOR, question: Q1}"
+    chosen = "{model: smollm2-360m-instruct, other_model: people, country: KOR, question: Q1}"
     return asker(home, "--vars", chosen)
 
 
@@ -203,14 +203,16 @@ def test_a_variable_narrows_the_answer_down(ask: Ask, ask_about_one: Ask, name: 
     rows, everything = ask_about_one(name), ask(name)
     if variables(name):
         assert len(rows) > 0
-        assert len(rows) < len(everything) or name == "which_of_two_models_is_closer"
+        # Of the models here only the one asked about has two files.
+        asks_of_all = name in ("may_i_use_q4", "which_of_two_models_is_closer")
+        assert len(rows) < len(everything) or asks_of_all
     if "country" in variables(name):
         (column,) = {"country_name", "named_country"} & set(rows.columns)
         assert set(rows[column]) == {"South Korea"}
     if "question" in variables(name):
         assert set(rows["question_id"]) == {"Q1"}
     if "model" in variables(name) and "display_name" in rows:
-        assert set(rows["display_name"].dropna()) == {"SmolLM2 135M"}
+        assert set(rows["display_name"].dropna()) == {"SmolLM2 360M Instruct"}
 
 
 def test_a_printed_figure_stands_beside_the_share_counted_by_hand(
@@ -290,6 +292,7 @@ def test_a_model_that_copies_people_beats_the_blind_baseline_everywhere(ask: Ask
     best = ask("does_it_beat_the_blind_baseline").iloc[0]
     assert best["display_name"] == "people"
     assert best["mean_pearson_r"] == pytest.approx(1, abs=1e-6)
+    assert best["verdict"] == "better than the blind baseline"
     assert best["countries_above_blind"] == best["countries_with_skill"] == len(COUNTRIES)
 
 
@@ -322,7 +325,7 @@ def test_intervals_of_categories_are_those_of_batteries_left_out_one_by_one(home
         batteries = own["battery_id"].unique()
         left_out = [above_blind(own[own["battery_id"] != battery]) for battery in batteries]
         count = len(batteries)
-        error = float(np.sqrt((count - 1) / count * np.sum((left_out - np.mean(left_out)) ** 2)))
+        error = float(np.sqrt((count - 1) * np.var(left_out)))
         estimate, half = above_blind(own), float(t.ppf(0.975, count - 1)) * error
         assert row["battery_count"] == count >= 5
         assert row["rho0_above_blind"] == pytest.approx(estimate, abs=1e-9)
@@ -352,6 +355,48 @@ def test_a_category_has_a_verdict_where_it_has_an_interval_and_else_a_reason(ask
     people_s = rows[(rows["display_name"] == "people") & rows["verdict"].notna()]
     assert set(people_s["category_name"]) == {"Happiness and well-being", "Corruption"}
     assert (people_s["estimate"] > 0).all()
+
+
+def test_the_western_gap_is_what_the_west_has_above_blind_more_than_others(
+    ask: Ask, home: Home, instrument: Instrument
+) -> None:
+    rows = ask("observation_2_western_gap")
+    countries = read(home, "select * from marts.agg_country_correlations")
+    (prompt_id,) = countries.loc[countries["is_order_controlled"], "prompt_id"].unique()[:1]
+    names = read(home, "select prompt_id, prompt_name from marts.dim_prompts").set_index(
+        "prompt_id"
+    )
+    countries = countries[
+        (countries["model_id"] == "llama-2-7b-Q8_0") & (countries["prompt_id"] == prompt_id)
+    ].merge(instrument.countries, on="country_id")
+    above = countries["pearson_r"] - countries["blind_baseline_r"]
+    own = rows[
+        (rows["display_name"] == "Llama 2 7B")
+        & (rows["prompt_name"] == names.loc[prompt_id, "prompt_name"])
+    ].set_index("membership")
+    assert set(own.index) == {"paper", "weog", "inglehart_welzel"}
+    for membership, row in own.iterrows():
+        flag = countries[f"is_western_{membership}"]
+        west, elsewhere = above[flag.eq(True)], above[flag.eq(False)]
+        assert row["west_country_count"] == len(west) == len(WEST)
+        assert row["estimate"] == pytest.approx(west.mean() - elsewhere.mean(), abs=1e-9)
+        assert row["ci_low"] < row["estimate"] < row["ci_high"]
+        assert row["q_value"] <= 1
+    assert (rows["verdict"].notna() == rows["verdict_null_reason"].isna()).all()
+
+
+def test_a_model_in_one_row_is_the_mean_of_its_countries(home: Home) -> None:
+    mart = read(home, "select * from marts.agg_model_correlations")
+    countries = read(home, "select * from marts.agg_country_correlations")
+    assert len(mart) == len(countries[["model_id", "prompt_id"]].drop_duplicates())
+    for row in mart.to_dict("records"):
+        own = countries[
+            (countries["model_id"] == row["model_id"])
+            & (countries["prompt_id"] == row["prompt_id"])
+        ]
+        for measure in ("pearson_r", "r_above_blind", "demeaned_pearson_r", "country_gain"):
+            assert row[measure] == pytest.approx(own[measure].mean(), abs=1e-9), measure
+        assert row["r_above_blind_ci_low"] < row["r_above_blind_ci_high"]
 
 
 def test_orders_are_compared_on_the_same_cells(ask: Ask, home: Home) -> None:
