@@ -203,9 +203,7 @@ def test_a_variable_narrows_the_answer_down(ask: Ask, ask_about_one: Ask, name: 
     rows, everything = ask_about_one(name), ask(name)
     if variables(name):
         assert len(rows) > 0
-        # Of the models here only the one asked about has two files.
-        asks_of_all = name in ("may_i_use_q4", "which_of_two_models_is_closer")
-        assert len(rows) < len(everything) or asks_of_all
+        assert len(rows) <= len(everything)
     if "country" in variables(name):
         (column,) = {"country_name", "named_country"} & set(rows.columns)
         assert set(rows[column]) == {"South Korea"}
@@ -397,6 +395,34 @@ def test_a_model_in_one_row_is_the_mean_of_its_countries(home: Home) -> None:
         for measure in ("pearson_r", "r_above_blind", "demeaned_pearson_r", "country_gain"):
             assert row[measure] == pytest.approx(own[measure].mean(), abs=1e-9), measure
         assert row["r_above_blind_ci_low"] < row["r_above_blind_ci_high"]
+
+
+def test_base_and_chat_are_split_into_weights_and_template(ask: Ask) -> None:
+    rows = ask("observation_6_base_and_chat")
+    own = rows[rows["measure"] == "pearson_r"].set_index("effect")
+    assert set(own.index) == {"weights", "template", "total"}
+    assert set(own["display_name"]) == {"SmolLM2 360M Instruct"}
+    assert set(own.loc[["weights", "total"], "compared_with"]) == {"SmolLM2 360M"}
+    assert own.loc["template", "compared_with"] == "SmolLM2 360M Instruct"
+    assert (own["ci_low"] < own["estimate"]).all()
+    assert (own["estimate"] < own["ci_high"]).all()
+
+
+def test_sizes_are_compared_within_a_family_only(ask: Ask) -> None:
+    rows = ask("observation_4_model_size")
+    assert set(rows["model_family"]) == {"smollm2"}
+    assert set(rows["larger_model"]) == {"SmolLM2 360M Instruct"}
+    assert set(rows["smaller_model"]) == {"SmolLM2 135M Instruct"}
+
+
+@pytest.mark.parametrize(
+    "name", ["observation_3_multilingual_corpus", "observation_5_synthetic_data"]
+)
+def test_corpora_are_described_and_never_judged(ask: Ask, name: str) -> None:
+    rows = ask(name)
+    assert rows["estimate"].notna().all()
+    assert rows["verdict"].isna().all()
+    assert rows["verdict_null_reason"].notna().all()
 
 
 def test_orders_are_compared_on_the_same_cells(ask: Ask, home: Home) -> None:
