@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.dbt_project.study import (
     random_counts,
     read,
 )
-from warehouse.home import DBT_PROJECT, Home
+from warehouse.home import CLONE, DBT_PROJECT, Home
 from warehouse.landing import ensure_landing_zone
 
 MARTS = {
@@ -246,3 +247,18 @@ def test_no_model_imports_python_of_ours() -> None:
         }
         imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
         assert not {name.split(".")[0] for name in imported} & ours, path
+
+
+def test_the_query_of_the_page_on_numbers_runs(agreement: AgreementStudy) -> None:
+    page = (CLONE / "docs" / "numbers.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"^```sql\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert read(agreement.home, query).notna().all(axis=None)
+
+
+def test_a_part_is_built_in_a_new_warehouse_without_the_tests_of_other_parts(
+    new_home: Callable[[], Home],
+) -> None:
+    home = new_home()
+    ensure_landing_zone(home)
+    build_successfully(home, "--select", "+stg_questions")
+    assert len(read(home, "select * from staging.stg_questions")) > 200
