@@ -1,8 +1,8 @@
 with
 
-model_correlations as (
+summaries as (
 
-    select * from {{ ref('agg_model_correlations') }}
+    select * from {{ ref('agg_model_summary') }}
 
 ),
 
@@ -34,7 +34,8 @@ compared as (
         count(*) as country_count,
         avg(pearson_r) as mean_pearson_r,
         avg(blind_baseline_r) as mean_blind_baseline_r,
-        count(*) filter (where pearson_r > blind_baseline_r) as countries_above_blind
+        count(*) filter (where pearson_r > blind_baseline_r) as countries_above_blind,
+        count(*) filter (where skill > 0) as countries_with_skill
     from country_correlations
     where pearson_r is not null and blind_baseline_r is not null
     group by all
@@ -51,27 +52,28 @@ final as (
         compared.country_count,
         compared.mean_pearson_r,
         compared.mean_blind_baseline_r,
-        model_correlations.r_above_blind as estimate,
-        model_correlations.r_above_blind_ci_low as ci_low,
-        model_correlations.r_above_blind_ci_high as ci_high,
-        model_correlations.r_above_blind_q_value as q_value,
+        summaries.mean_r_above_blind as estimate,
+        summaries.r_above_blind_ci_low as ci_low,
+        summaries.r_above_blind_ci_high as ci_high,
+        summaries.r_above_blind_q_value as q_value,
         case
             when q_value is null then null
             when q_value >= 0.05 then 'not told from the blind baseline'
-            when model_correlations.r_above_blind > 0 then 'better than the blind baseline'
+            when summaries.mean_r_above_blind > 0 then 'better than the blind baseline'
             else 'worse than the blind baseline'
         end as verdict,
-        model_correlations.q_null_reason as verdict_null_reason,
+        case when q_value is null then 'too few batteries, countries or draws for a test' end
+            as verdict_null_reason,
         compared.countries_above_blind,
-        model_correlations.mean_skill,
-        model_correlations.countries_with_skill,
-        model_correlations.is_order_controlled
+        summaries.mean_skill,
+        compared.countries_with_skill,
+        summaries.is_order_controlled
     from compared
-    inner join model_correlations
+    inner join summaries
         on
-            compared.model_id = model_correlations.model_id
-            and compared.prompt_id = model_correlations.prompt_id
-            and compared.survey_id = model_correlations.survey_id
+            compared.model_id = summaries.model_id
+            and compared.prompt_id = summaries.prompt_id
+            and compared.survey_id = summaries.survey_id
     inner join models on compared.model_id = models.model_id
     inner join prompts on compared.prompt_id = prompts.prompt_id
     where '{{ var("model", "all") }}' in ('all', models.model_name)

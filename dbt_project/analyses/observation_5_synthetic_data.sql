@@ -1,8 +1,8 @@
 with
 
-model_correlations as (
+summaries as (
 
-    select * from {{ ref('agg_model_correlations') }}
+    select * from {{ ref('agg_model_summary') }}
 
 ),
 
@@ -22,25 +22,25 @@ final as (
 
     select
         prompts.prompt_name,
-        model_correlations.survey_id,
+        summaries.survey_id,
         models.is_chat,
         models.corpus_kind,
         models.family as model_family,
         models.display_name,
         models.quantization,
         models.parameter_count,
-        model_correlations.country_count,
-        model_correlations.pearson_r,
-        model_correlations.r_above_blind as estimate,
-        model_correlations.r_above_blind_ci_low as ci_low,
-        model_correlations.r_above_blind_ci_high as ci_high,
+        summaries.country_count,
+        summaries.mean_pearson_r,
+        summaries.mean_r_above_blind as estimate,
+        summaries.r_above_blind_ci_low as ci_low,
+        summaries.r_above_blind_ci_high as ci_high,
         cast(null as varchar) as verdict,
         'a family is one case, and families differ in much besides their corpus'
             as verdict_null_reason,
-        model_correlations.is_order_controlled
-    from model_correlations
-    inner join models on model_correlations.model_id = models.model_id
-    inner join prompts on model_correlations.prompt_id = prompts.prompt_id
+        summaries.is_order_controlled
+    from summaries
+    inner join models on summaries.model_id = models.model_id
+    inner join prompts on summaries.prompt_id = prompts.prompt_id
     where models.size_group = 'small' and models.corpus_kind is not null
 
 )

@@ -383,20 +383,6 @@ def test_the_western_gap_is_what_the_west_has_above_blind_more_than_others(
     assert (rows["verdict"].notna() == rows["verdict_null_reason"].isna()).all()
 
 
-def test_a_model_in_one_row_is_the_mean_of_its_countries(home: Home) -> None:
-    mart = read(home, "select * from marts.agg_model_correlations")
-    countries = read(home, "select * from marts.agg_country_correlations")
-    assert len(mart) == len(countries[["model_id", "prompt_id"]].drop_duplicates())
-    for row in mart.to_dict("records"):
-        own = countries[
-            (countries["model_id"] == row["model_id"])
-            & (countries["prompt_id"] == row["prompt_id"])
-        ]
-        for measure in ("pearson_r", "r_above_blind", "demeaned_pearson_r", "country_gain"):
-            assert row[measure] == pytest.approx(own[measure].mean(), abs=1e-9), measure
-        assert row["r_above_blind_ci_low"] < row["r_above_blind_ci_high"]
-
-
 def test_base_and_chat_are_split_into_weights_and_template(ask: Ask) -> None:
     rows = ask("observation_6_base_and_chat")
     own = rows[rows["measure"] == "pearson_r"].set_index("effect")

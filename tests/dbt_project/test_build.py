@@ -36,7 +36,6 @@ MARTS = {
     "agg_category_scores",
     "agg_continent_correlations",
     "agg_country_correlations",
-    "agg_model_correlations",
     "agg_model_summary",
     "agg_question_correlations",
     "agg_specification_correlations",
