@@ -6,7 +6,8 @@
 {#- Pearson's r, held inside [-1, 1]; null below `minimum` rows and without variance. -#}
 {% macro pearson_r(x, y, minimum) -%}
     case
-        when count({{ x }}) < {{ minimum }} then null
+        -- Pairs, because least() and greatest() pass over a null.
+        when regr_count({{ y }}, {{ x }}) < {{ minimum }} then null
         when stddev_pop({{ x }}) < 1e-12 or stddev_pop({{ y }}) < 1e-12 then null
         else greatest(-1.0, least(1.0, corr({{ x }}, {{ y }})))
     end

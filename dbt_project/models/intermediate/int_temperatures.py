@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Floats = npt.NDArray[np.float64]
 
@@ -143,22 +144,38 @@ def temperatures_of(cells: pa.Table) -> Iterator[pd.DataFrame]:
         yield rows.assign(**dict(zip(DESIGN, design, strict=True)))
 
 
+def kept_rows(session: Any, table: Any, fingerprints: pd.Series) -> pa.Table:
+    """The rows of the last build whose designs are as they were; no row where there is no table.
+
+    dbt-duckdb cannot append to tables of Python models, so that they are carried over instead.
+    """
+    built = session.execute(
+        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
+        [table.schema, table.identifier],
+    ).fetchone()[0]
+    if not built:
+        return RESULT.empty_table()
+    rows = session.execute(f"select * from {table}").to_arrow_table()
+    is_current = pc.is_in(rows["source_fingerprint"], pa.array(fingerprints, pa.string()))
+    return rows.filter(is_current).select(RESULT.names).cast(RESULT)
+
+
 def model(dbt: Any, session: Any) -> pa.Table:
-    dbt.config(materialized="incremental", incremental_strategy="append", on_schema_change="fail")
-    designs = dbt.ref("int_design_fingerprints").filter("not is_derived")
+    dbt.config(materialized="table")
+    designs = dbt.ref("int_design_fingerprints").filter("not is_derived").df()
+    kept = kept_rows(session, dbt.this, designs["source_fingerprint"])
+    is_new = ~designs["source_fingerprint"].isin(kept["source_fingerprint"].to_pylist())
     choices = dbt.ref("int_asked_distributions").filter(
         "country_id != 'ZZZ' and human_share is not null"
     )
-    if dbt.is_incremental:
-        changed = f"source_fingerprint not in (select source_fingerprint from {dbt.this})"
-        designs, choices = designs.filter(changed), choices.filter(changed)
-    model_ids = designs.select("model_id").distinct().order("model_id").df()["model_id"]
-    tables = [RESULT.empty_table()]
+    model_ids = np.sort(designs.loc[is_new, "model_id"].unique())
+    new = designs.loc[is_new, "source_fingerprint"].tolist()
+    tables = [kept]
     for start in range(0, len(model_ids), MODELS_AT_ONCE):
-        some = model_ids.iloc[start : start + MODELS_AT_ONCE]
+        some = model_ids[start : start + MODELS_AT_ONCE]
         # Ordered, because results would otherwise differ between builds.
         cells = (
-            choices.filter(f"model_id between '{some.iloc[0]}' and '{some.iloc[-1]}'")
+            choices.filter(f"model_id between '{some[0]}' and '{some[-1]}'")
             .aggregate(
                 f"{', '.join(DESIGN)}, country_id, question_id, count(*) as choice_count, "
                 "list(log_likelihood order by choice_index) as log_likelihoods, "
@@ -167,6 +184,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
             .order(f"{', '.join(DESIGN)}, country_id, question_id")
             .to_arrow_table()
         )
+        cells = cells.filter(pc.is_in(cells["source_fingerprint"], pa.array(new, pa.string())))
         for rows in temperatures_of(cells):
             tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
     return pa.concat_tables(tables)
