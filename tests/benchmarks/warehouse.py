@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -161,8 +163,7 @@ def query_seconds(home: Home) -> dict[str, float]:
         for name, query in USUAL_QUERIES.items():
             given = {key: value for key, value in parameters.items() if f"${key}" in query}
             seconds[name] = median(
-                timed(lambda query=query, given=given: connection.execute(query, given).fetchall())
-                for _ in range(5)
+                timed(partial(_rows, connection, query, given)) for _ in range(5)
             )
     return seconds
 
@@ -217,6 +218,12 @@ def correlations_by_scipy(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame
         for keys, group in scores.groupby(["model_id", "country_id"])
     ]
     return pd.DataFrame(rows, columns=["model_id", "country_id", "pearson_r", "spearman_rho"])
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]
+) -> list[tuple[Any, ...]]:
+    return connection.execute(query, parameters).fetchall()
 
 
 def timed(task: Callable[[], object]) -> float:

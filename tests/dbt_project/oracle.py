@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 from scipy.stats import entropy, pearsonr, spearmanr, wasserstein_distance
@@ -149,8 +150,9 @@ def comparable(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["m"].notna() & cells["h"].notna() & (cells["country_id"] != "ZZZ")]
 
 
-def r_or_nan(x: pd.Series, y: pd.Series, minimum: int = 5) -> float:
+def r_or_nan(x: ArrayLike, y: ArrayLike, minimum: int = 5) -> float:
     """scipy's Pearson r, NaN below `minimum` pairs and without variance on a side."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if len(x) < minimum or np.std(x) < 1e-12 or np.std(y) < 1e-12:
         return np.nan
     return float(pearsonr(x, y).statistic)

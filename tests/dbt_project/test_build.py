@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -261,3 +262,17 @@ def test_a_part_is_built_in_a_new_warehouse_without_the_tests_of_other_parts(
     ensure_landing_zone(home)
     build_successfully(home, "--select", "+stg_questions")
     assert len(read(home, "select * from staging.stg_questions")) > 200
+
+
+def test_freshness_tells_how_old_the_newest_answers_are(new_home: Callable[[], Home]) -> None:
+    home = new_home()
+    ensure_landing_zone(home)
+    nothing = build(home, "source", "freshness")
+    assert nothing.returncode == 0, nothing.stdout
+    assert "WARN freshness of landing.choice_log_likelihoods" in nothing.stdout
+    assert "WARN freshness of raw.survey_loads" in nothing.stdout
+
+    cell = {"model_id": "m", "prompt_id": "p", "question_id": "Q1", "country_id": "DEU"}
+    land_cells(home, [({**cell, "scored_at": datetime.now(tz=UTC)}, [-1.0, -2.0])])
+    landed = build(home, "source", "freshness")
+    assert "PASS freshness of landing.choice_log_likelihoods" in landed.stdout

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import ArrayLike
 
 from tests.dbt_project.agreement_study import COUNTED
 from tests.dbt_project.study import (
@@ -137,7 +138,7 @@ def correlations(home: Home, model_id: str, prompt_id: str = "forward") -> pd.Da
     return rows
 
 
-def assert_all(values: Iterable[float], expected: float, within: float = 1e-9) -> None:
+def assert_all(values: Iterable[float], expected: ArrayLike, within: float = 1e-9) -> None:
     np.testing.assert_allclose(np.array(list(values), dtype=float), expected, rtol=0, atol=within)
 
 
@@ -223,10 +224,10 @@ def test_one_row_sums_up_a_model(home: Home) -> None:
     assert summary.loc["copy", "mean_r_above_blind"] == pytest.approx(1 - blind)
     assert summary.loc["copy", "mean_skill"] == pytest.approx(1)
     assert summary.loc["blind", "mean_r_above_blind"] == pytest.approx(0, abs=1e-9)
-    assert np.isnan(summary.loc["blind", "mean_demeaned_pearson_r"])
+    assert pd.isna(summary.loc["blind", "mean_demeaned_pearson_r"])
     assert summary.loc["blind", "demeaned_country_count"] == 0
     assert summary.loc["uniform", "null_reason"] == "no_variance_in_model"
-    assert np.isnan(summary.loc["uniform", "mean_blind_baseline_r"])
+    assert pd.isna(summary.loc["uniform", "mean_blind_baseline_r"])
 
 
 def test_flipping_the_coding_of_items_leaves_rho0_and_its_ranks_as_they_are(

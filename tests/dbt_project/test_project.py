@@ -1,0 +1,111 @@
+"""What the dbt project says about itself: grains, contracts, descriptions, tags, exposures."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.dbt_project.study import build, dbt_output
+from warehouse.home import CLONE, DBT_PROJECT, Home
+
+TAGS = {"human", "model", "intervals", "comparisons", "map"}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `dbt parse` makes of the project."""
+    result = build(Home(tmp_path_factory.mktemp("parsed") / "home"), "parse")
+    assert result.returncode == 0, result.stdout
+    parsed: dict[str, Any] = json.loads(
+        (dbt_output() / "target" / "manifest.json").read_text(encoding="utf-8")
+    )
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+@pytest.fixture(scope="module")
+def marts(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [model for model in models if model["schema"] == "marts"]
+
+
+def test_every_model_ends_its_description_with_its_grain(models: list[dict[str, Any]]) -> None:
+    last_sentence = re.compile(r"(?:^|[.:!?] )One row (?:per|for) [^.]*\.$")
+    assert [
+        model["name"] for model in models if not last_sentence.search(model["description"].strip())
+    ] == []
+
+
+def test_every_mart_has_a_contract_and_says_what_its_columns_are(
+    marts: list[dict[str, Any]],
+) -> None:
+    assert [mart["name"] for mart in marts if not mart["config"]["contract"]["enforced"]] == []
+    assert [
+        f"{mart['name']}.{name}"
+        for mart in marts
+        for name, column in mart["columns"].items()
+        if not column["description"].strip() or not column["data_type"]
+    ] == []
+
+
+def test_columns_that_are_described_elsewhere_are_described(models: list[dict[str, Any]]) -> None:
+    assert [
+        f"{model['name']}.{name}"
+        for model in models
+        for name, column in model["columns"].items()
+        if not column["description"].strip()
+    ] == []
+
+
+def test_every_model_has_one_of_the_tags(models: list[dict[str, Any]]) -> None:
+    assert [
+        (model["name"], model["tags"])
+        for model in models
+        if len(model["tags"]) != 1 or not TAGS.issuperset(model["tags"])
+    ] == []
+
+
+def test_the_human_side_needs_nothing_that_a_model_said(manifest: dict[str, Any]) -> None:
+    nodes = manifest["nodes"]
+    assert [
+        (node["name"], parent)
+        for node in nodes.values()
+        if node["resource_type"] == "model" and "human" in node["tags"]
+        for parent in node["depends_on"]["nodes"]
+        if "human" not in nodes.get(parent, {}).get("tags", ())
+        and not parent.startswith("source.valuescope.raw.")
+    ] == []
+
+
+def refs(manifest: dict[str, Any], exposure: str) -> set[str]:
+    parents = manifest["exposures"][f"exposure.valuescope.{exposure}"]["depends_on"]["nodes"]
+    return {parent.split(".")[-1] for parent in parents}
+
+
+def test_exposures_name_what_is_read(manifest: dict[str, Any]) -> None:
+    reports = "".join(
+        (CLONE / "reports" / name).read_text(encoding="utf-8")
+        for name in ("summary.py", "closest.py")
+    )
+    assert refs(manifest, "terminal_report") == set(re.findall(r"marts\.([a-z]\w+)", reports))
+
+    analyses = "".join(
+        path.read_text(encoding="utf-8") for path in (DBT_PROJECT / "analyses").glob("*.sql")
+    )
+    assert refs(manifest, "questions_of_users") == set(re.findall(r"ref\('(\w+)'\)", analyses))
+
+    dictionary = (CLONE / "reports" / "data_dictionary.py").read_text(encoding="utf-8")
+    assert refs(manifest, "data_dictionary") == set(re.findall(r'"(\w+)\.csv"', dictionary))
+
+
+def test_only_tests_of_what_users_bring_warn(manifest: dict[str, Any]) -> None:
+    warned = [
+        node["test_metadata"]["kwargs"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node["config"]["severity"].lower() == "warn"
+    ]
+    assert {kwargs["field"] for kwargs in warned} == {"country_id", "run_id"}
