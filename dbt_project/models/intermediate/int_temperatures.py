@@ -152,7 +152,7 @@ def kept_rows(session: Any, table: Any, fingerprints: pd.Series) -> pa.Table:
     built = session.execute(
         "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
         [table.schema, table.identifier],
-    ).fetchone()[0]
+    ).fetchall()[0][0]
     if not built:
         return RESULT.empty_table()
     rows = session.execute(f"select * from {table}").to_arrow_table()
