@@ -58,7 +58,12 @@ class TestRawTables:
                 "select table_name from duckdb_tables() where schema_name = 'raw' order by all"
             ).fetchall()
 
-        assert tables == [("human_marginals",), ("survey_fieldwork",), ("survey_loads",)]
+        assert tables == [
+            ("human_marginals",),
+            ("indicator_moments",),
+            ("survey_fieldwork",),
+            ("survey_loads",),
+        ]
 
     def test_creating_them_again_keeps_what_they_hold(self, home: Home) -> None:
         with replacement_copy(home) as working, open_for_writing(working) as connection:
