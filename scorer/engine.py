@@ -547,7 +547,8 @@ def log_probabilities(
     """Natural-log softmax of one row of logits at `tokens`, over the whole vocabulary.
 
     Exponentials in float32, as precise as the logits themselves, summed in float64.
-    Raises ValuescopeError when the row has a NaN or no finite maximum.
+    Raises ValuescopeError when the row has a NaN or no finite maximum, or minus infinity at one
+    of `tokens`, which would be an answer without any probability.
 
     >>> round(log_probabilities(np.zeros(4, np.float32), [2], "m")[2], 6)
     -1.386294
@@ -557,10 +558,11 @@ def log_probabilities(
         exponentials = np.subtract(logits, maximum)
         np.exp(exponentials, out=exponentials)
         normaliser = float(maximum) + math.log(float(exponentials.sum(dtype=np.float64)))
-    if not math.isfinite(normaliser):
+    values = {token: float(logits[token]) - normaliser for token in tokens}
+    if not all(map(math.isfinite, (normaliser, *values.values()))):
         raise ValuescopeError(
             f"{model_name} gives logits that are not numbers (NaN or infinite), so no answer can "
             "be scored. The file may be damaged, or its computation overflows: try another "
             "quantization."
         )
-    return {token: float(logits[token]) - normaliser for token in tokens}
+    return values

@@ -75,7 +75,7 @@ def test_the_log_softmax_shifts_before_it_exponentiates() -> None:
     assert values[2] == pytest.approx(np.log(0.5) - 1e4, rel=1e-12)
 
 
-@pytest.mark.parametrize("row", [[0, np.nan], [0, np.inf], [-np.inf, -np.inf]])
+@pytest.mark.parametrize("row", [[0, np.nan], [0, np.inf], [-np.inf, -np.inf], [-np.inf, 0]])
 def test_logits_that_are_not_numbers_are_refused(row: Sequence[float]) -> None:
     with pytest.raises(ValuescopeError, match="a model gives logits that are not numbers"):
         log_probabilities(np.array(row, dtype=np.float32), [0], "a model")
