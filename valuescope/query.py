@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from valuescope.changes import last_build
 from warehouse.database import open_for_reading
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
@@ -44,12 +45,22 @@ def run_query(home: Home, statement: str) -> pa.Table:
             raise ValuescopeError("The statement returns no rows. Use a select.")
         return result.to_arrow_table()
     except duckdb.Error as error:
-        raise ValuescopeError(
-            f'{error}\nTables are listed by: valuescope sql "select table_schema, table_name '
-            'from information_schema.tables"'
-        ) from error
+        raise ValuescopeError(f"{error}\n{_remedy(home, error)}") from error
     finally:
         connection.close()
+
+
+def _remedy(home: Home, error: duckdb.Error) -> str:
+    is_name_unknown = isinstance(error, duckdb.CatalogException | duckdb.BinderException)
+    if is_name_unknown and last_build(home) is None:
+        return (
+            "The tables are not built yet, or only in part or by an earlier version of valuescope: "
+            "run `valuescope build`."
+        )
+    return (
+        'Tables are listed by: valuescope sql "select table_schema, table_name from '
+        'information_schema.tables"'
+    )
 
 
 def _refuse_what_does_not_read(statements: list[duckdb.Statement]) -> None:

@@ -10,7 +10,7 @@ import duckdb
 from valuescope.changes import changes_since, last_build
 from warehouse.database import open_for_reading
 from warehouse.home import Home
-from warehouse.landing import query_landing
+from warehouse.landing import other_versions, query_landing
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,14 @@ class ScoringRun:
 class HomeState:
     """The state of a home; `stale` names what the built tables do not hold yet.
 
-    `variables` are those that the last whole build was given.
+    `variables` are those that the last whole build was given. `has_other_tables` is whether there
+    are tables though no whole build is recorded: a part was built, or by an earlier version.
     """
 
     loads: tuple[SurveyLoad, ...]
     runs: tuple[ScoringRun, ...]
     is_built: bool
+    has_other_tables: bool
     variables: Mapping[str, Any]
     stale: tuple[str, ...]
 
@@ -82,7 +84,33 @@ def describe_home(home: Home) -> HomeState:
     runs = _runs(home) if (home.landing / "runs").exists() else ()
     built = last_build(home) if home.database.exists() else None
     stale = changes_since(built, home) if built else ()
-    return HomeState(loads, runs, built is not None, built.variables if built else {}, stale)
+    has_other_tables = built is None and home.database.exists() and _has_tables(home)
+    return HomeState(
+        loads, runs, built is not None, has_other_tables, built.variables if built else {}, stale
+    )
+
+
+def other_versions_notice(home: Home) -> str | None:
+    """What to tell of landing zones that other versions of valuescope wrote; None without any."""
+    left_alone = other_versions(home)
+    if not left_alone:
+        return None
+    return (
+        f"Left alone: {', '.join(map(str, left_alone))}. Another version of valuescope wrote it; "
+        "its answers are not in these tables. Build with that version, or score again."
+    )
+
+
+def _has_tables(home: Home) -> bool:
+    connection = open_for_reading(home)
+    try:
+        return bool(
+            connection.execute(
+                "from information_schema.tables where table_schema = 'marts' limit 1"
+            ).fetchall()
+        )
+    finally:
+        connection.close()
 
 
 def _loads(home: Home) -> tuple[SurveyLoad, ...]:

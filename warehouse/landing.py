@@ -162,6 +162,15 @@ def write_text(target: Path, text: str) -> Path:
     return _write(target, lambda file: file.write(text.encode()))
 
 
+def other_versions(home: Home) -> tuple[Path, ...]:
+    """The folders beside the landing zone that are of other versions of its schema, in order.
+
+    They belong to an earlier or later version of valuescope; nothing here reads or changes them.
+    """
+    beside = home.landing.parent.glob("schema=*")
+    return tuple(sorted(path for path in beside if path.is_dir() and path != home.landing))
+
+
 def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
     """The rows of an SQL statement on the landing zone's tables.
 

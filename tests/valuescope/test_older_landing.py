@@ -1,11 +1,12 @@
-"""A landing zone that an earlier version wrote is read as it is."""
+"""What another version of valuescope wrote is read as it is, or left alone and told."""
 
 import json
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 
-from tests.valuescope.conftest import succeed
+from tests.valuescope.conftest import fail, run, succeed
 
 # Columns that landed shards have not always had.
 LATER_COLUMNS = {
@@ -30,3 +31,30 @@ def test_shards_without_the_newest_columns_are_counted_and_built(copy_of_study: 
         )
     )
     assert row == {"wording_set": "valuescope", "translator": None, "source": None}
+
+
+def test_a_landing_zone_of_another_version_is_left_alone_and_told(copy_of_study: Path) -> None:
+    later = copy_of_study / "landing" / "schema=2" / "answers"
+    later.mkdir(parents=True)
+    (later / "1.parquet").write_bytes(b"of a layout that is not known yet")
+
+    text = succeed(copy_of_study, "status")
+    assert f"Left alone: {later.parent}" in text
+    assert "up to date" in text
+    built = run(copy_of_study, "build", "--select", "stg_survey_loads")
+    assert built.returncode == 0
+    assert f"Left alone: {later.parent}" in built.stderr.decode()
+    assert (later / "1.parquet").read_bytes() == b"of a layout that is not known yet"
+
+
+def test_tables_of_an_earlier_version_are_said_to_need_a_build(copy_of_study: Path) -> None:
+    with duckdb.connect(str(copy_of_study / "valuescope.duckdb")) as connection:
+        connection.execute("drop table intermediate.build_record")
+        connection.execute("drop table marts.agg_model_summary")
+        connection.execute("alter table marts.dim_models drop column model_name")
+
+    assert "by an earlier version of valuescope; run `valuescope build`" in succeed(
+        copy_of_study, "status"
+    )
+    for statement in ("from agg_model_summary", "select model_name from dim_models"):
+        assert "run `valuescope build`" in fail(copy_of_study, "sql", statement)

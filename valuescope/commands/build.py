@@ -6,7 +6,11 @@ import click
 
 from valuescope.build import build_warehouse
 from valuescope.console import say, step_progress
-from valuescope.state import landed_cell_count, loaded_survey_count
+from valuescope.state import (
+    landed_cell_count,
+    loaded_survey_count,
+    other_versions_notice,
+)
 from warehouse.errors import ValuescopeError
 from warehouse.home import current_home
 
@@ -47,6 +51,8 @@ def command(select: str | None, variables: tuple[str, ...], verbose: bool) -> No
     else:
         with step_progress("dbt build"):
             summary = build_warehouse(home, tuple(arguments))
+    if notice := other_versions_notice(home):
+        say(notice)
     for warning in summary.warnings:
         say(f"Warning: {warning}")
     if not landed_cell_count(home):

@@ -4,7 +4,7 @@ import click
 from rich.table import Table
 
 from valuescope.console import out
-from valuescope.state import HomeState, describe_home
+from valuescope.state import HomeState, describe_home, other_versions_notice
 from warehouse.home import Home, current_home
 
 
@@ -17,6 +17,8 @@ def command() -> None:
     console.print(f"Home: {home.path}", soft_wrap=True)
     console.print(_loads(state) if state.loads else "Loaded: no survey yet.")
     console.print(_runs(state) if state.runs else "Scored: no model yet.")
+    if notice := other_versions_notice(home):
+        console.print(notice, soft_wrap=True)
     console.print(_build_line(home, state), soft_wrap=True)
 
 
@@ -65,6 +67,11 @@ def _runs(state: HomeState) -> Table:
 
 
 def _build_line(home: Home, state: HomeState) -> str:
+    if state.has_other_tables:
+        return (
+            "Built: only a part, or by an earlier version of valuescope; run `valuescope build`. "
+            "Nothing loaded or scored is lost."
+        )
     if not state.is_built:
         return "Built: not yet; run `valuescope build`."
     variables = ", ".join(f"{name}={value}" for name, value in state.variables.items())
