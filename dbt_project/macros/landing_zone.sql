@@ -18,6 +18,20 @@
                 ) %}
             {%- endif %}
         {%- endfor %}
+        {%- set beside = landing_zone().replace('schema=1', '') %}
+        {%- set others = run_query(
+            "select distinct 'schema=' || regexp_extract(file, '/schema=([^/]*)/', 1) as folder"
+            ~ " from glob('" ~ literal_pattern(beside) ~ "schema=*/**')"
+            ~ " where not starts_with(file, '" ~ (landing_zone() | replace("'", "''")) ~ "/')"
+            ~ " order by folder"
+        ) %}
+        {%- for row in others.rows %}
+            {%- do log(
+                "Left alone: " ~ beside ~ row['folder'] ~ ". Another version of valuescope wrote it; "
+                ~ "its answers are not in these tables.",
+                info=true,
+            ) %}
+        {%- endfor %}
         {%- set prompts = landing_zone() ~ '/prompts/_schema.parquet' %}
         {%- set column = run_query(
             "select name from parquet_schema('" ~ prompts | replace("'", "''") ~ "')"
