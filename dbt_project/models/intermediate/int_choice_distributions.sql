@@ -14,11 +14,45 @@ averaged as (
 
 ),
 
-final as (
+together as (
 
     select * from asked
     union all by name
     select * from averaged
+
+),
+
+final as (
+
+    select
+        model_id,
+        prompt_id,
+        question_id,
+        country_id,
+        choice_index,
+        survey_id,
+        population_id,
+        coding_id,
+        question_selection,
+        run_id,
+        numerics_id,
+        choice_position,
+        choice_label,
+        choice_text,
+        choice_score,
+        choice_count,
+        log_likelihood,
+        label_log_likelihood,
+        token_count,
+        byte_count,
+        llm_probability,
+        human_share,
+        off_choice_mass,
+        boundary_merged,
+        superseded_cells,
+        is_whole,
+        source_fingerprint
+    from together
 
 )
 

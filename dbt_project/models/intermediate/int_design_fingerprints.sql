@@ -12,8 +12,8 @@ prompts as (
 
 ),
 
--- What every comparison depends on, whatever the model said. As it was read: the last bits of what is
--- computed from it depend on which processor came first.
+-- What every comparison depends on, whatever the model said. As it was read: the last bits of what
+-- is computed from it depend on which processor came first.
 surroundings as (
 
     select
