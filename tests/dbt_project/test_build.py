@@ -37,6 +37,7 @@ MARTS = {
     "agg_category_scores",
     "agg_continent_correlations",
     "agg_country_correlations",
+    "agg_cultural_distances",
     "agg_model_summary",
     "agg_question_correlations",
     "agg_specification_correlations",
@@ -46,10 +47,13 @@ MARTS = {
     "cmp_base_chat",
     "cmp_corpus",
     "cmp_model_size",
+    "cmp_quantization",
+    "cmp_quantization_cells",
     "dim_categories",
     "dim_citations",
     "dim_choices",
     "dim_countries",
+    "dim_cultural_axes",
     "dim_fieldwork",
     "dim_models",
     "dim_populations",
@@ -59,6 +63,7 @@ MARTS = {
     "dim_runs",
     "dim_surveys",
     "fct_choice_probabilities",
+    "fct_cultural_map",
     "fct_human_choice_shares",
     "fct_human_mean_scores",
     "fct_mean_scores",
@@ -79,6 +84,8 @@ def test_nothing_loaded_and_nothing_scored_builds_empty_marts(
             "dim_citations",
             "dim_choices",
             "dim_countries",
+            # Ten indicators on two axes, without loadings.
+            "dim_cultural_axes",
             "dim_questions",
             "dim_surveys",
         }
@@ -180,8 +187,9 @@ def test_schemas_are_exactly_the_four_of_the_design(agreement: AgreementStudy) -
     )
     assert set(tables["table_schema"]) == {"raw", "staging", "intermediate", "marts"}
     assert set(tables.loc[tables["table_schema"] == "marts", "table_name"]) == MARTS
-    # A view over Parquet would hold a path.
-    assert set(tables["table_type"]) == {"BASE TABLE"}
+    # A view over Parquet would hold a path; this one puts two tables together.
+    views = tables.loc[tables["table_type"] != "BASE TABLE", "table_name"]
+    assert set(views) == {"int_choice_distributions"}
 
 
 def test_the_file_is_readable_by_older_tools_and_left_unlocked(agreement: AgreementStudy) -> None:
@@ -212,7 +220,7 @@ def test_a_plain_dbt_build_needs_no_python_of_ours(
             str(DBT),
             "run",
             "--select",
-            "stg_choice_log_likelihoods",
+            "+stg_choice_log_likelihoods",
             "--project-dir",
             str(DBT_PROJECT),
             "--profiles-dir",
