@@ -94,7 +94,7 @@ def test_groups_and_halves_are_populations_beside_everybody(tmp_path: Path) -> N
         *("ingest", str(survey), "--by", "sex", "--by", "age,sex", "--minimum-cell", "20"),
         *("--split-halves", "2"),
     )
-    succeed(home, "build", "--select", "+dim_populations +dim_fieldwork")
+    succeed(home, "build", "--select", "+dim_populations +dim_fieldwork +dim_citations")
     rows = json.loads(
         succeed(
             home,
