@@ -673,6 +673,7 @@ class Estimates:
         draws = area.own.value()
         # Draws scatter about an r near 1, on both sides.
         np.clip(draws[:2], -1, 1, out=draws[:2])
+        np.clip(draws[2:], -2, 2, out=draws[2:])
         self._add_own(area, draws, count, count < needed, TESTED)
         if len(area.cell_set.pairs) and area.area.is_compared:
             self._add_pairs(area, needed)
