@@ -1,15 +1,12 @@
 """Landing zones and surveys of any size: invented answers to the whole instrument."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import duckdb
 
-from warehouse.database import create_raw_tables, open_for_writing
+from tests.dbt_project.study import SCORED_AT, add_load, land_design, land_model, land_run
 from warehouse.home import SEEDS, Home
-from warehouse.landing import ensure_landing_zone, write_shard
 
-SCORED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 PROMPT_ID = "0123456789abcdef"
 # A logit of a hash is a cheap draw that stays the same: models and people share a question's part.
 _TENDENCY = "1.2 * ln(1 / ((hash(question_id, choice_index) % 9973 + 0.5) / 9973) - 1)"
@@ -26,83 +23,52 @@ class Size:
 
 def write_people(home: Home, countries: int = 66) -> None:
     """Load one wave of counted respondents: every question of the instrument in every country."""
-    home.path.mkdir(parents=True, exist_ok=True)
-    connection = open_for_writing(home.database)
-    create_raw_tables(connection)
-    _create_grid(connection, countries)
-    connection.execute(
-        """
-        insert into raw.survey_loads by name
-        select
-            'generated' as load_id, 'wvs' as survey_id, '7' as wave_selection,
-            'within_country' as weighting, 'all' as subgroup_id, 'generated.csv' as file_name,
-            'generated' as file_sha256, 1 as file_bytes, 'tidy_counts' as format_id,
-            '{}' as options, true as has_counts, true as has_dont_know_codes, 1 as rows_read,
-            1 as rows_loaded, $moment::timestamptz as loaded_at, '0' as valuescope_version
-        """,
-        {"moment": SCORED_AT},
-    )
-    connection.execute(
-        f"""
-        insert into raw.human_marginals by name
-        with
+    with duckdb.connect() as connection:
+        _create_grid(connection, countries)
+        marginals = connection.execute(
+            f"""
+            with
 
-        drawn as (
+            drawn as (
+
+                select
+                    question_id,
+                    country_id,
+                    survey_code,
+                    exp({_TENDENCY} + {_pull("'people'")}) as weight
+                from grid
+                where country_id != 'ZZZ'
+
+            ),
+
+            counted as (
+
+                select
+                    *,
+                    1 + floor(
+                        1000 * weight / sum(weight) over (partition by question_id, country_id)
+                    ) as respondents
+                from drawn
+
+            )
 
             select
-                question_id,
+                7 as wave,
                 country_id,
-                survey_code,
-                exp({_TENDENCY} + {_pull("'people'")}) as weight
-            from grid
-            where country_id != 'ZZZ'
-
-        ),
-
-        counted as (
-
-            select
-                *,
-                1 + floor(
-                    1000 * weight / sum(weight) over (partition by question_id, country_id)
-                ) as respondents
-            from drawn
-
-        )
-
-        select
-            'generated' as load_id, 'wvs' as survey_id, 7 as wave, country_id, question_id,
-            survey_code as code, respondents, 1.0 * respondents as sum_of_weights,
-            1.1 * respondents as sum_of_squared_weights
-        from counted
-        """
-    )
-    connection.execute(
-        """
-        insert into raw.survey_fieldwork by name
-        select distinct 'generated' as load_id, 7 as wave, country_id, 2018 as first_year,
-            2019 as last_year
-        from grid where country_id != 'ZZZ'
-        """
-    )
-    connection.close()
+                question_id,
+                survey_code as code,
+                respondents,
+                1.0 * respondents as sum_of_weights,
+                1.1 * respondents as sum_of_squared_weights
+            from counted
+            """
+        ).df()
+    add_load(home, "generated", marginals)
 
 
 def write_answers(home: Home, size: Size) -> int:
     """Land the answers of `size.models` models, one finished run each; returns the choice rows."""
-    ensure_landing_zone(home)
-    design = {
-        "prompt_id": PROMPT_ID,
-        "template_id": "paper",
-        "template_text": "{question}",
-        "coding_id": "native",
-        "wording_set": "valuescope",
-        "language": "en",
-        "answer_style": "label_text",
-        "choice_order": "forward",
-        "chat_mode": "template",
-    }
-    write_shard(home, "prompts", [design], f"{PROMPT_ID}.parquet")
+    land_design(home, PROMPT_ID)
     rows = 0
     with duckdb.connect() as connection:
         _create_grid(connection, size.countries)
@@ -169,41 +135,8 @@ def _write_model(connection: duckdb.DuckDBPyConnection, home: Home, number: int)
     connection.execute("select sha256(?)", [name])
     model_id = str(connection.fetchall()[0][0])
     run_id = f"{number:032x}"
-    model = {
-        "model_id": model_id,
-        "model_name": name,
-        "is_in_registry": False,
-        "file_name": f"{name}.gguf",
-        "file_bytes": 1,
-        "is_chat": False,
-        "described_at": SCORED_AT,
-    }
-    run = {
-        "run_id": run_id,
-        "model_id": model_id,
-        "prompt_id": PROMPT_ID,
-        "numerics_id": "n1",
-        "status": "finished",
-        "scoring_path": "tree",
-        "compute_type": "f32",
-        "kv_cache_type": "f32",
-        "flash_attention": False,
-        "batch_size": 128,
-        "context_size": 1024,
-        "gpu_layers": 0,
-        "threads": 2,
-        "engine_version": "0",
-        "valuescope_version": "0",
-        "path_difference": 1e-5,
-        "cells_planned": 1,
-        "cells_already_done": 0,
-        "cells_scored": 1,
-        "tokens_decoded": 1,
-        "started_at": SCORED_AT,
-        "finished_at": SCORED_AT,
-    }
-    write_shard(home, "models", [model], f"{model_id}.parquet")
-    write_shard(home, "runs", [run], f"{run_id}.parquet")
+    land_model(home, model_id, name)
+    land_run(home, run_id, model_id, PROMPT_ID, scoring_path="tree", path_difference=1e-5)
     target = home.landing / "choice_log_likelihoods" / f"{run_id}.parquet"
     written = connection.execute(
         f"""

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,20 +12,20 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 import pandas as pd
 from scipy.stats import pearsonr, spearmanr
 
 from tests.benchmarks.landing_sizes import Size, write_answers, write_people
-from warehouse.home import DBT_PROJECT, Home
-from warehouse.landing import ensure_landing_zone
+from tests.dbt_project.study import WITHOUT_TESTS, build_as_named
+from warehouse.home import Home
 
 MEMORY_LIMIT = "4GB"
 BOOTSTRAP = "int_bootstrap_estimates"
 # Enough for every model to run; the bootstrap is measured apart.
 FEW_DRAWS = {"bootstrap_replicates": 20}
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 # The questions that are asked most, as a user writes them.
 USUAL_QUERIES = {
@@ -96,7 +94,7 @@ USUAL_QUERIES = {
 
 @dataclass(frozen=True)
 class Build:
-    """Seconds that dbt took for its nodes, those of the bootstrap, and the rows it read."""
+    """The seconds that dbt took, and those of its bootstrap among them."""
 
     seconds: float
     bootstrap_seconds: float
@@ -117,32 +115,16 @@ def generated_home(models: int) -> Iterator[Home]:
 
 def add_model(home: Home, number: int) -> None:
     """Land one more model."""
-    ensure_landing_zone(home)
     write_answers(home, Size(1, first_model=number))
 
 
 def build(home: Home, *arguments: str, **variables: object) -> Build:
     """A whole `dbt build` without dbt's tests, within the memory limit."""
     output = home.path / "dbt"
-    finished = subprocess.run(
-        [
-            *(sys.executable, "-m", "dbt.cli.main", "build", *WITHOUT_TESTS),
-            *("--target-path", str(output / "target"), "--log-path", str(output / "logs")),
-            *("--vars", json.dumps(variables or {})),
-            *arguments,
-        ],
-        cwd=DBT_PROJECT,
-        env={
-            **os.environ,
-            "VALUESCOPE_HOME": str(home.path),
-            "VALUESCOPE_MEMORY_LIMIT": MEMORY_LIMIT,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode != 0:
-        raise AssertionError(finished.stdout[-3000:])
+    options = ("--vars", json.dumps(variables))
+    with patch.dict(os.environ, VALUESCOPE_MEMORY_LIMIT=MEMORY_LIMIT):
+        finished = build_as_named(home, output, *WITHOUT_TESTS, *options, *arguments)
+    assert finished.returncode == 0, finished.stdout[-3000:]
     results = json.loads((output / "target" / "run_results.json").read_text())
     bootstrap = sum(
         node["execution_time"]
