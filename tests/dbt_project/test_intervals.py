@@ -301,6 +301,18 @@ def test_noise_is_in_every_measure_s_draws(bootstrap: ModuleType, settings: Any)
         assert draws[place, 0, 1:].std() == pytest.approx(np.std(by_hand[measure]), rel=0.07)
 
 
+def test_no_interval_leaves_the_range_of_its_measure(bootstrap: ModuleType, settings: Any) -> None:
+    frames = invented({"able": 0.8, "bright": 0.5})
+    # People's errors are as large as the differences between questions, so draws of r are wild.
+    people = frames.people.assign(human_standard_error=0.6)
+    found = run(bootstrap, replace(frames, people=people), settings)
+    is_single_r = found["other_model_id"].isna() & found["measure"].isin(MEASURES[:2])
+    largest = np.where(is_single_r & (found["area_id"] != "west_minus_elsewhere"), 1, 2)
+    assert (found["ci_high"] == largest).any()
+    assert (found["ci_low"].abs().fillna(0) <= largest).all()
+    assert (found["ci_high"].abs().fillna(0) <= largest).all()
+
+
 def test_what_is_in_an_interval_is_named(bootstrap: ModuleType, settings: Any) -> None:
     frames = invented({"able": 0.8, "bright": 0.5})
     people = frames.people

@@ -52,6 +52,9 @@ MEASURES = ("pearson_r", "demeaned_pearson_r", "r_above_blind", "country_gain")
 PAIRED_MEASURES = MEASURES[:3]
 # An r by itself is tested against nothing: one that ignores the country has 0.83.
 TESTED = np.array([measure != "pearson_r" for measure in MEASURES])
+# An r is at most 1 and a difference of two at most 2; their draws scatter beyond on both sides.
+LARGEST = np.array([1, 1, 2, 2])
+LARGEST_DIFFERENCE = np.full(len(MEASURES), 2)
 CELL_COLUMNS = [
     "model_id",
     "prompt_id",
@@ -607,13 +610,18 @@ def described(
     human: HumanDraws,
     area: AreaDraws,
     draws: Floats,
+    largest: npt.NDArray[np.intp],
     country_count: npt.NDArray[np.intp],
     has_few_countries: Flags,
     is_tested: Flags,
 ) -> dict[str, npt.NDArray[Any]]:
-    """Columns of the rows of draws (measures x designs or pairs x draws), measures outermost."""
+    """Columns of the rows of draws (measures x designs or pairs x draws), measures outermost.
+
+    Draws are held within the `largest` value that each measure can have.
+    """
     settings, people = human.settings, human.people
-    found = summary(draws)
+    bound = largest[: len(draws), None, None]
+    found = summary(np.clip(draws, -bound, bound))
     shape = found.estimate.shape
     measures = MEASURES[: shape[0]]
     questions = area.questions[: shape[0]]
@@ -670,11 +678,7 @@ class Estimates:
         """Add the mean over an area's countries, of designs and of pairs."""
         needed = 1 if area.area.kind == "country" else self.human.settings.minimum_countries
         count = area.own.used[..., 0].astype(np.intp)
-        draws = area.own.value()
-        # Draws scatter about an r near 1, on both sides.
-        np.clip(draws[:2], -1, 1, out=draws[:2])
-        np.clip(draws[2:], -2, 2, out=draws[2:])
-        self._add_own(area, draws, count, count < needed, TESTED)
+        self._add_own(area, area.own.value(), LARGEST, count, count < needed, TESTED)
         if len(area.cell_set.pairs) and area.area.is_compared:
             self._add_pairs(area, needed)
 
@@ -686,25 +690,35 @@ class Estimates:
         both.has_error = west.has_error | elsewhere.has_error
         has_few = (counts < self.human.settings.minimum_countries).any(axis=0)
         difference = west.own.value() - elsewhere.own.value()
-        self._add_own(both, difference, counts.sum(axis=0), has_few, np.full(len(MEASURES), True))
+        is_tested = np.full(len(MEASURES), True)
+        self._add_own(both, difference, LARGEST_DIFFERENCE, counts.sum(axis=0), has_few, is_tested)
 
     def _add_own(
         self,
         area: AreaDraws,
         draws: Floats,
+        largest: npt.NDArray[np.intp],
         country_count: npt.NDArray[np.intp],
         has_few: Flags,
         is_tested: Flags,
     ) -> None:
         designs = area.cell_set.designs[area.cell_set.is_own]
-        block = described(self.human, area, draws, country_count, has_few, is_tested)
+        block = described(self.human, area, draws, largest, country_count, has_few, is_tested)
         basis = interval_basis(area, self.answers.has_noise[designs][:, None])
         self._add(block, basis, self._names(designs, "model_id", "prompt_id"))
 
     def _add_pairs(self, area: AreaDraws, needed: int) -> None:
         count = area.pairs.used[..., 0].astype(np.intp)
         is_tested = np.full(len(PAIRED_MEASURES), True)
-        block = described(self.human, area, area.pairs.value(), count, count < needed, is_tested)
+        block = described(
+            self.human,
+            area,
+            area.pairs.value(),
+            LARGEST_DIFFERENCE,
+            count,
+            count < needed,
+            is_tested,
+        )
         block["model_estimate"], block["other_estimate"] = area.sides.value().reshape(-1, 2).T
         first, second = area.cell_set.designs[area.cell_set.pairs].T
         basis = interval_basis(area, self.answers.has_noise[np.stack([first, second], axis=1)])
