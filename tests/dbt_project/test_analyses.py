@@ -359,14 +359,16 @@ def test_the_western_gap_is_what_the_west_has_above_blind_more_than_others(
     ask: Ask, home: Home, instrument: Instrument
 ) -> None:
     rows = ask("observation_2_western_gap")
-    countries = read(home, "select * from marts.agg_country_correlations")
-    (prompt_id,) = countries.loc[countries["is_order_controlled"], "prompt_id"].unique()[:1]
+    countries = read(
+        home,
+        "select * from marts.agg_country_correlations "
+        "where model_id = 'llama-2-7b-Q8_0' and is_order_controlled",
+    )
+    (prompt_id,) = countries["prompt_id"].unique()
     names = read(home, "select prompt_id, prompt_name from marts.dim_prompts").set_index(
         "prompt_id"
     )
-    countries = countries[
-        (countries["model_id"] == "llama-2-7b-Q8_0") & (countries["prompt_id"] == prompt_id)
-    ].merge(instrument.countries, on="country_id")
+    countries = countries.merge(instrument.countries, on="country_id")
     above = countries["pearson_r"] - countries["blind_baseline_r"]
     own = rows[
         (rows["display_name"] == "Llama 2 7B")

@@ -392,7 +392,7 @@ def read_answers(
 
 def places_of(index: pd.Index, names: pd.Series) -> Places:
     """Where the names stand in the index."""
-    named = names.astype("category")
+    named = names.astype("category").cat.remove_unused_categories()
     places = index.get_indexer(named.cat.categories)
     if (places < 0).any():
         unknown = named.cat.categories[places < 0]
