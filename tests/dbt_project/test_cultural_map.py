@@ -17,6 +17,7 @@ from scipy.optimize import minimize_scalar
 from ingest import LoadOptions, load_file, parse_breakdown
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import (
+    WITHOUT_TESTS,
     Instrument,
     build_successfully,
     land_cells,
@@ -52,7 +53,6 @@ NOT_ASKED = "EGY"
 COMPLETE = "JPN"
 PEOPLE = "wvs:7:within_country:all"
 MODELS = ("fct_cultural_map", "agg_cultural_distances")
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 def answer(question: str, value: float) -> int:

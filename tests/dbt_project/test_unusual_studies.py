@@ -12,6 +12,7 @@ import pytest
 
 from tests.dbt_project.study import (
     SCORED_AT,
+    WITHOUT_UNIT_TESTS,
     Instrument,
     add_load,
     build_successfully,
@@ -52,7 +53,7 @@ def unusual(new_home: Callable[[], Home], instrument: Instrument) -> Home:
     _load_people(home, instrument)
     _land_answers(home, instrument)
     _land_shards_of_another_version(home)
-    build_successfully(home, bootstrap_replicates=200)
+    build_successfully(home, *WITHOUT_UNIT_TESTS, bootstrap_replicates=200)
     return home
 
 
@@ -65,7 +66,7 @@ def smallest(new_home: Callable[[], Home], instrument: Instrument) -> Home:
     land_model(home, "m")
     land_run(home, "run", "m", "p")
     land_cells(home, [(_cell("run", "m", "p", "Q1", "DEU"), [-1.0, -2.0, -3.0, -4.0])])
-    build_successfully(home)
+    build_successfully(home, *WITHOUT_UNIT_TESTS)
     return home
 
 
