@@ -55,6 +55,8 @@ TESTED = np.array([measure != "pearson_r" for measure in MEASURES])
 # An r is at most 1 and a difference of two at most 2; their draws scatter beyond on both sides.
 LARGEST = np.array([1, 1, 2, 2])
 LARGEST_DIFFERENCE = np.full(len(MEASURES), 2)
+# Draws of few batteries can be 0 but for their last bits, whose sign means nothing.
+ZERO = 1e-12
 CELL_COLUMNS = [
     "model_id",
     "prompt_id",
@@ -319,7 +321,7 @@ def summary(draws: Floats) -> Summary:
         mean = np.where(finite, ordered, 0).sum(axis=-1) / used
         squares = np.where(finite, (ordered - mean[..., None]) ** 2, 0).sum(axis=-1)
         error = np.sqrt(squares / np.where(used > 1, used - 1, np.nan))
-        fewer = np.minimum((ordered <= 0).sum(axis=-1), (ordered >= 0).sum(axis=-1))
+        fewer = np.minimum((ordered <= ZERO).sum(axis=-1), (ordered >= -ZERO).sum(axis=-1))
         p_value = np.minimum(1, 2 * (1 + fewer) / (1 + used))
     return Summary(estimate, low, high, error, p_value, used.astype(np.int64))
 
