@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from valuescope.changes import last_build
 from warehouse.database import open_for_reading
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
+from warehouse.saved_queries import saved_queries, statement
 
 _READING = (
     duckdb.StatementType.SELECT,
@@ -74,6 +76,32 @@ def _refuse_what_does_not_read(statements: list[duckdb.Statement]) -> None:
             f"`valuescope sql` is read-only and runs no {statements[0].type.name} statement. Use "
             "a select; --output writes its rows to a file."
         )
+
+
+def saved_query_table() -> pa.Table:
+    """The saved queries, a row each: name, question, variables."""
+    return pa.table(
+        {
+            "name": [query.name for query in saved_queries()],
+            "question": [query.question for query in saved_queries()],
+            "variables": [", ".join(query.variables) for query in saved_queries()],
+        }
+    )
+
+
+def saved_statement(home: Home, name: str, settings: Iterable[str] = ()) -> str:
+    """The SQL of a saved query with the thresholds that `home` was built with.
+
+    `settings` are `variable=value`. Raises ValuescopeError for a name or a setting that is unknown.
+    """
+    chosen = {}
+    for setting in settings:
+        variable, equals, value = setting.partition("=")
+        if not equals:
+            raise ValuescopeError(f"{setting} is no NAME=VALUE, such as country=JPN.")
+        chosen[variable.strip()] = value.strip()
+    built = last_build(home)
+    return statement(name, chosen, built.variables if built else {})
 
 
 def as_csv(table: pa.Table) -> str:

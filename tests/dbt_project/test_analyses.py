@@ -1,5 +1,6 @@
 """The questions in analyses/: each runs, and says what can be worked out without it."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ from tests.dbt_project.study import (
     read,
 )
 from warehouse.home import CLONE, DBT_PROJECT, Home
+from warehouse.saved_queries import statement
 
 ANALYSES = DBT_PROJECT / "analyses"
 NAMES = sorted(path.stem for path in ANALYSES.glob("*.sql"))
@@ -51,6 +53,13 @@ MODELS = [
     ("llama-2-7b", "Q8_0", 0.8),
     ("people", "F16", 1.0),
 ]
+# What narrows an analysis down.
+ONE = {
+    "model": "smollm2-360m-instruct",
+    "other_model": "people",
+    "country": "KOR",
+    "question": "Q1",
+}
 
 
 def described(name: str) -> dict[str, Any]:
@@ -171,8 +180,7 @@ def ask(home: Home) -> Ask:
 
 @pytest.fixture(scope="module")
 def ask_about_one(home: Home) -> Ask:
-    chosen = "{model: smollm2-360m-instruct, other_model: people, country: KOR, question: Q1}"
-    return asker(home, "--vars", chosen)
+    return asker(home, "--vars", json.dumps(ONE))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,6 +188,15 @@ def test_an_analysis_returns_rows_with_the_columns_that_it_documents(ask: Ask, n
     rows = ask(name)
     assert list(rows.columns) == [column["name"] for column in described(name)["columns"]]
     assert len(rows) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_query_asks_what_dbt_compiles(
+    home: Home, ask: Ask, ask_about_one: Ask, name: str
+) -> None:
+    chosen = {key: value for key, value in ONE.items() if key in variables(name)}
+    pd.testing.assert_frame_equal(read(home, statement(name)), ask(name))
+    pd.testing.assert_frame_equal(read(home, statement(name, chosen)), ask_about_one(name))
 
 
 @pytest.mark.parametrize("name", NAMES)

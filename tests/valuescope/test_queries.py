@@ -37,6 +37,47 @@ def test_a_statement_can_come_from_stdin(study: Path) -> None:
     assert succeed(study, "sql", "-", "--format", "csv", stdin=b"select 1 as one") == "one\n1\n"
 
 
+def test_a_pipe_is_read_without_being_named(study: Path) -> None:
+    assert succeed(study, "sql", "--format", "csv", stdin=b"select 1 as one") == "one\n1\n"
+
+
+def test_a_statement_can_come_from_a_file(study: Path, tmp_path: Path) -> None:
+    file = tmp_path / "question.sql"
+    file.write_bytes("\ufeff-- naïve\r\nselect 1 as one;\r\n".encode())
+    assert succeed(study, "sql", "--file", str(file), "--format", "csv") == "one\n1\n"
+    assert "nowhere.sql" in fail(study, "sql", "--file", str(tmp_path / "nowhere.sql"))
+
+
+def test_a_saved_query_is_asked_by_name(study: Path) -> None:
+    name = "which_countries_does_it_know_best"
+    chosen = ("sql", "--saved", name, "--var", "country=JPN")
+    rows = json.loads(succeed(study, *chosen, "--format", "json"))
+    assert [row["country_name"] for row in rows] == ["Japan"]
+    printed = succeed(study, *chosen, "--print")
+    assert json.loads(succeed(study, "sql", printed, "--format", "json")) == rows
+
+
+def test_saved_queries_are_listed_with_their_questions(study: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(succeed(study, "sql", "--list", "--format", "csv"))))
+    assert {"name": "may_i_use_q4", "variables": "model"}.items() <= {
+        key: value for row in rows for key, value in row.items() if row["name"] == "may_i_use_q4"
+    }.items()
+    assert "may_i_use_q4" in fail(study, "sql", "--saved", "may_i_use_q5")
+    assert "no NAME=VALUE" in fail(study, "sql", "--saved", "may_i_use_q4", "--var", "model")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("select 1", "--saved", "may_i_use_q4"),
+        ("select 1", "--var", "a=b"),
+        ("--list", "--file", "x"),
+    ],
+)
+def test_one_thing_is_asked_at_a_time(study: Path, arguments: tuple[str, ...]) -> None:
+    assert "Usage" in fail(study, "sql", *arguments, code=2)
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [

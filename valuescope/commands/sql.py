@@ -9,11 +9,21 @@ import pyarrow as pa
 from rich.table import Table
 
 from valuescope.console import out, say
-from valuescope.query import as_csv, as_json, as_parquet, run_query, write_output
+from valuescope.interactive import ask_interactively
+from valuescope.query import (
+    as_csv,
+    as_json,
+    as_parquet,
+    run_query,
+    saved_query_table,
+    saved_statement,
+    write_output,
+)
 from warehouse.errors import ValuescopeError
 from warehouse.home import current_home
 
 _FORMATS = ("table", "csv", "json", "parquet")
+_ALL_ROWS = 10_000
 
 
 @click.command(
@@ -21,9 +31,28 @@ _FORMATS = ("table", "csv", "json", "parquet")
     epilog="""\b
     Examples:
       valuescope sql "select country_id, pearson_r from agg_country_correlations order by 2 desc"
-      valuescope sql "from fct_mean_scores" --output mean_scores.parquet""",
+      valuescope sql "from fct_mean_scores" --output mean_scores.parquet
+      valuescope sql --file my_question.sql --format csv
+      valuescope sql --list
+      valuescope sql --saved which_questions_does_it_miss_most --var country=JPN""",
 )
-@click.argument("statement")
+@click.argument("statement", required=False)
+@click.option(
+    "--file",
+    "-f",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Read the statement from this file.",
+)
+@click.option("--saved", metavar="NAME", help="Ask one of the saved queries; --list names them.")
+@click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Narrow a saved query down, for example --var country=JPN. Repeatable.",
+)
+@click.option("--list", "is_list", is_flag=True, help="List the saved queries.")
+@click.option("--print", "is_printed", is_flag=True, help="Print the statement, not its rows.")
 @click.option(
     "--format",
     "format_name",
@@ -40,24 +69,66 @@ _FORMATS = ("table", "csv", "json", "parquet")
     type=click.IntRange(min=1),
     help="Rows that a table shows; the other formats always write all.",
 )
-def command(statement: str, format_name: str | None, output: Path | None, max_rows: int) -> None:
+def command(
+    statement: str | None,
+    file: Path | None,
+    saved: str | None,
+    variables: tuple[str, ...],
+    is_list: bool,
+    is_printed: bool,
+    format_name: str | None,
+    output: Path | None,
+    max_rows: int,
+) -> None:
     """Ask the warehouse anything, read-only.
 
-    STATEMENT is one SQL statement in DuckDB's dialect, or `-` to read it from stdin. Tables of
-    the schema `marts` need no prefix.
+    STATEMENT is one SQL statement in DuckDB's dialect, or `-` to read it from stdin. Without one,
+    and without --file or --saved, a prompt with history and completion opens; input from a pipe is
+    read as the statement. Tables of the schema `marts` need no prefix.
     """
-    if statement == "-":
-        statement = click.get_text_stream("stdin").read()
+    home = current_home()
+    if sum((statement is not None, file is not None, saved is not None, is_list)) > 1:
+        raise click.UsageError("Give one of STATEMENT, --file, --saved and --list.")
+    if variables and saved is None:
+        raise click.UsageError("--var is for a saved query; add --saved NAME.")
+    if is_list:
+        _write(saved_query_table(), format_name, output, max_rows=_ALL_ROWS)
+        return
+    if saved is not None:
+        text = saved_statement(home, saved, variables)
+    elif file is not None:
+        text = _read_statement(file)
+    elif statement is None and sys.stdin.isatty():
+        if format_name is not None or output is not None or not sys.stdout.isatty():
+            raise click.UsageError("Give STATEMENT, --file or --saved; the prompt writes no files.")
+        ask_interactively(home, lambda rows: _print_table(rows, max_rows))
+        return
+    elif statement in (None, "-"):
+        text = click.get_text_stream("stdin").read()
+    else:
+        text = str(statement)
+    if is_printed:
+        click.echo(text.strip())
+        return
+    _write(run_query(home, text), format_name, output, max_rows)
+
+
+def _read_statement(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ValuescopeError(f"Cannot read {file}: {reason}. Name a file with SQL.") from error
+
+
+def _write(result: pa.Table, format_name: str | None, output: Path | None, max_rows: int) -> None:
     chosen = format_name or _format_of(output)
-    result = run_query(current_home(), statement)
     if chosen == "table":
         if output is not None:
             raise ValuescopeError(
                 f"A table is for the terminal; write {output} as csv, json or parquet (--format)."
             )
-        out().print(_table(result, max_rows))
-        if result.num_rows > max_rows:
-            say(f"{max_rows} of {result.num_rows} rows; --max-rows shows more, --output all.")
+        _print_table(result, max_rows)
         return
     if chosen == "parquet":
         content = as_parquet(result)
@@ -71,6 +142,12 @@ def command(statement: str, format_name: str | None, output: Path | None, max_ro
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
+
+
+def _print_table(result: pa.Table, max_rows: int) -> None:
+    out().print(_table(result, max_rows))
+    if result.num_rows > max_rows:
+        say(f"{max_rows} of {result.num_rows} rows; --max-rows shows more, --output all.")
 
 
 def _format_of(output: Path | None) -> str:

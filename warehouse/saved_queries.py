@@ -1,0 +1,120 @@
+"""The questions of `dbt_project/analyses/` as SQL, without a dbt run.
+
+Only what analyses use of dbt is there: `ref`, `var` and the project's own macros.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from warehouse.errors import ValuescopeError
+from warehouse.home import DBT_PROJECT
+
+_ANALYSES = DBT_PROJECT / "analyses"
+_DESCRIBING_END = re.compile(r"(?<=\?)\s")
+
+
+@dataclass(frozen=True)
+class SavedQuery:
+    """A question that many ask of a warehouse.
+
+    `question` is the question in words, `grain` what is told of its rows, and `variables` narrow it
+    down; each of them takes one value, or `all`.
+    """
+
+    name: str
+    question: str
+    grain: str
+    variables: tuple[str, ...]
+
+
+def saved_queries() -> tuple[SavedQuery, ...]:
+    """All of them, by name."""
+    return tuple(_saved_query(path) for path in sorted(_ANALYSES.glob("*.sql")))
+
+
+def statement(
+    name: str, chosen: Mapping[str, str] | None = None, built_with: Mapping[str, Any] | None = None
+) -> str:
+    """The SQL of a saved query, with schemas before its tables.
+
+    `chosen` are values of the query's own variables, `built_with` the variables that the warehouse
+    was built with, where they are not the project's. Raises ValuescopeError for an unknown name or
+    variable.
+    """
+    chosen = chosen or {}
+    known = {query.name: query for query in saved_queries()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else "`--list` names them."
+        raise ValuescopeError(f"There is no saved query {name}. {hint}")
+    if unknown := sorted(chosen.keys() - set(known[name].variables)):
+        takes = ", ".join(known[name].variables) or "no variable"
+        raise ValuescopeError(f"{name} has no variable {', '.join(unknown)}; it takes {takes}.")
+    variables = {
+        **_project()["vars"],
+        **(built_with or {}),
+        # They stand within quotes.
+        **{key: value.replace("'", "''") for key, value in chosen.items()},
+    }
+    text = (_ANALYSES / f"{name}.sql").read_text(encoding="utf-8")
+
+    def var(key: str, default: object = None) -> object:
+        return variables.get(key, default)
+
+    return _environment().from_string(text, globals={"var": var}).render().strip() + "\n"
+
+
+def _saved_query(path: Path) -> SavedQuery:
+    properties = yaml.safe_load(path.with_suffix(".yml").read_text(encoding="utf-8"))
+    described = " ".join(properties["analyses"][0]["description"].split())
+    question, *grain = _DESCRIBING_END.split(described, maxsplit=1)
+    used = re.findall(r'var\("(\w+)", "all"\)', path.read_text(encoding="utf-8"))
+    return SavedQuery(path.stem, question, "".join(grain), tuple(dict.fromkeys(used)))
+
+
+@cache
+def _project() -> dict[str, Any]:
+    text = (DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Jinja with the project's macros, each under its name, as in dbt."""
+    environment = jinja2.Environment(
+        extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined, autoescape=False
+    )
+    environment.globals["ref"] = _qualified
+    for path in sorted((DBT_PROJECT / "macros").glob("*.sql")):
+        macros = environment.from_string(path.read_text(encoding="utf-8")).module
+        environment.globals.update(
+            {name: value for name, value in vars(macros).items() if not name.startswith("_")}
+        )
+    return environment
+
+
+@cache
+def _schemas() -> dict[str, str]:
+    """The schema of every model and seed."""
+    project = _project()
+    schemas = {
+        path.stem: project["models"]["valuescope"][folder.name]["+schema"]
+        for folder in (DBT_PROJECT / "models").iterdir()
+        if folder.is_dir()
+        for path in folder.rglob("*")
+        if path.suffix in (".sql", ".py")
+    }
+    seeds = project["seeds"]["valuescope"]["+schema"]
+    return schemas | {path.stem: seeds for path in (DBT_PROJECT / "seeds").glob("*.csv")}
+
+
+def _qualified(name: str) -> str:
+    return f"{_schemas()[name]}.{name}"
