@@ -1,0 +1,1 @@
+"""Pictures: each function gives a Vega-Lite specification whose data, `rows`, comes later."""

@@ -1,0 +1,1 @@
+"""What a report shows: figures and tables, each with the query behind it."""

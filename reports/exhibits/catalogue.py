@@ -1,0 +1,13 @@
+"""All exhibits, in the order of a report."""
+
+from reports.exhibits import countries
+from reports.exhibits.exhibit import Exhibit, Section
+
+_IN_ORDER = list(Section)
+
+EXHIBITS: tuple[Exhibit, ...] = tuple(
+    sorted(
+        countries.EXHIBITS,
+        key=lambda exhibit: _IN_ORDER.index(exhibit.section),
+    )
+)

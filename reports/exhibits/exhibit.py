@@ -1,0 +1,132 @@
+"""What a report shows: a question to the marts, its rows, and how they are drawn."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from reports.summary import query
+from warehouse.saved_queries import statement
+
+Row = dict[str, Any]
+Specification = dict[str, Any]
+"""A Vega-Lite specification whose data is named `rows`."""
+
+_QUERIES = Path(__file__).parent / "queries"
+_PARAMETER = re.compile(r"\$(\w+)")
+
+
+class Section(StrEnum):
+    """The parts of a report, in their order."""
+
+    COUNTRIES = "Countries"
+    MODELS = "Models"
+    PAPER = "The paper's figures"
+    WORLD = "World"
+    COUNTRY = "One country"
+    QUESTION = "One question"
+    CULTURE = "Cultural map"
+    SPECIFICATION = "What else moves the numbers"
+    QUANTIZATION = "Quantization"
+    TABLES = "The paper's tables"
+    METHODS = "Methods"
+
+
+class Selector(StrEnum):
+    """What a reader chooses, and an exhibit follows."""
+
+    DESIGN = "design"
+    COUNTRY = "country"
+    QUESTION = "question"
+    CATEGORY = "category"
+
+
+_SELECTOR_OF = {
+    "model_id": Selector.DESIGN,
+    "prompt_id": Selector.DESIGN,
+    "population_id": Selector.DESIGN,
+    "country_id": Selector.COUNTRY,
+    "question_id": Selector.QUESTION,
+    "category_id": Selector.CATEGORY,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of an exhibit's table: its name in the query and its heading.
+
+    Numbers are shown with `digits` decimals.
+    """
+
+    name: str
+    heading: str
+    digits: int = 2
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One figure or table.
+
+    `reading` says in a sentence or two how to read it. `chart` gives the picture's specification;
+    an exhibit without one is a table. The query is `queries/EXHIBIT_ID.sql`, or the saved query
+    that is named; its parameters tell what the exhibit follows.
+    """
+
+    exhibit_id: str
+    section: Section
+    title: str
+    reading: str
+    columns: tuple[Column, ...]
+    chart: Callable[[], Specification] | None = None
+    saved_query: str | None = None
+
+    @cached_property
+    def sql(self) -> str:
+        """The statement behind the exhibit, with `$parameters` where it follows a selector."""
+        if self.saved_query is not None:
+            return statement(self.saved_query)
+        return (_QUERIES / f"{self.exhibit_id}.sql").read_text(encoding="utf-8").strip() + "\n"
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the statement's parameters, in the order of their first use."""
+        return tuple(dict.fromkeys(_PARAMETER.findall(self.sql)))
+
+    @cached_property
+    def selectors(self) -> frozenset[Selector]:
+        """What the exhibit follows."""
+        return frozenset(_SELECTOR_OF[name] for name in self.parameters)
+
+    def rows(
+        self, connection: duckdb.DuckDBPyConnection, chosen: dict[str, str | None]
+    ) -> list[Row]:
+        """The rows for what is `chosen`, by parameter; others than the statement's are ignored.
+
+        Raises ValuescopeError when the marts are not built, KeyError for a parameter that lacks.
+        """
+        parameters = {name: chosen[name] for name in self.parameters}
+        names, values = query_with_names(connection, self.sql, parameters)
+        return [dict(zip(names, row, strict=True)) for row in values]
+
+    def statement_for(self, chosen: dict[str, str | None]) -> str:
+        """The statement as one would type it for what is `chosen`."""
+
+        def literal(match: re.Match[str]) -> str:
+            value = chosen[match.group(1)]
+            return "null" if value is None else "'" + value.replace("'", "''") + "'"
+
+        return _PARAMETER.sub(literal, self.sql)
+
+
+def query_with_names(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, str | None]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The column names and the rows of a statement."""
+    values = query(connection, sql, parameters)
+    assert connection.description is not None
+    return [column[0] for column in connection.description], values
