@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pandas as pd
 
 from warehouse.errors import ValuescopeError
 
@@ -21,6 +22,7 @@ class Design:
     model_name: str
     prompt_id: str
     prompt_description: str
+    coding_id: str
     choice_order: str
     order_family_id: str
     population_id: str | None
@@ -28,6 +30,15 @@ class Design:
     compared_country_count: int
     mean_pearson_r: float | None
     mean_blind_baseline_r: float | None
+
+    @property
+    def parameters(self) -> dict[str, str | None]:
+        """What a query of this design's rows asks for."""
+        return {
+            "model_id": self.model_id,
+            "prompt_id": self.prompt_id,
+            "population_id": self.population_id,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ def designs(
             agg.prompt_id,
             dim_prompts.template_id || ' template, ' || dim_prompts.answer_style || ' answers, '
                 || dim_prompts.coding_id || ' coding, chat ' || dim_prompts.chat_mode,
+            dim_prompts.coding_id,
             dim_prompts.choice_order,
             dim_prompts.order_family_id,
             agg.population_id,
@@ -226,20 +238,28 @@ def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
 def _agreement(
     connection: duckdb.DuckDBPyConnection, statement: str, design: Design
 ) -> list[Agreement]:
-    parameters = {
-        "model_id": design.model_id,
-        "prompt_id": design.prompt_id,
-        "population_id": design.population_id,
-    }
-    return [Agreement(*row) for row in query(connection, statement, parameters)]
+    return [Agreement(*row) for row in query(connection, statement, design.parameters)]
 
 
 def query(
     connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any] | None = None
 ) -> list[tuple[Any, ...]]:
     """The rows of one statement. Raises ValuescopeError when its tables are not built."""
+    return _executed(connection, statement, parameters).fetchall()
+
+
+def query_table(
+    connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any] | None = None
+) -> pd.DataFrame:
+    """The same as a table, for many rows."""
+    return _executed(connection, statement, parameters).df()
+
+
+def _executed(
+    connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any] | None
+) -> duckdb.DuckDBPyConnection:
     try:
-        return connection.execute(statement, parameters or {}).fetchall()
+        return connection.execute(statement, parameters or {})
     except duckdb.CatalogException as error:
         raise ValuescopeError(
             "The tables are not built yet (or by another version of valuescope); run "

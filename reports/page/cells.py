@@ -1,0 +1,199 @@
+"""Every cell of a design, small enough that a page holds those of twenty designs.
+
+A matrix is a flat list, countries within questions; None where there is nothing. Mean scores are
+whole ten-thousandths, shares and probabilities whole percents.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from reports.summary import Design, query_table
+
+MEAN_SCORE_UNITS = 10_000
+SHARE_UNITS = 100
+
+Matrix = list[int | None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What people said, for the designs that compare with one population under one coding.
+
+    `mean_scores` has a value a question and country; `shares` a matrix a question, choices within
+    countries, or None where nobody answered it.
+    """
+
+    population_id: str | None
+    coding_id: str
+    choices: list[list[str]]
+    mean_scores: Matrix
+    shares: list[Matrix | None]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The countries and questions that the matrices of a page are over."""
+
+    country_ids: tuple[str, ...]
+    question_ids: tuple[str, ...]
+
+    def place(self, rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int64]]":
+        """The place in a matrix of each row, by its `question_id` and `country_id`."""
+        questions = pd.Index(self.question_ids).get_indexer(rows["question_id"])
+        countries = pd.Index(self.country_ids).get_indexer(rows["country_id"])
+        return np.asarray(questions * len(self.country_ids) + countries)
+
+    def matrix(self, rows: pd.DataFrame, column: str) -> Matrix:
+        """The mean scores of `column`."""
+        values = np.full(len(self.question_ids) * len(self.country_ids), np.nan)
+        values[self.place(rows)] = rows[column].to_numpy(dtype=float, na_value=np.nan)
+        return _whole(values * MEAN_SCORE_UNITS)
+
+    def share_matrices(
+        self, rows: pd.DataFrame, column: str, choice_counts: Sequence[int]
+    ) -> list[Matrix | None]:
+        """The shares of `column`, a matrix a question."""
+        matrices: list[Matrix | None] = [None] * len(self.question_ids)
+        countries = pd.Index(self.country_ids)
+        questions = pd.Index(self.question_ids)
+        for question_id, answers in rows.groupby("question_id", sort=False, observed=True):
+            question = questions.get_loc(question_id)
+            count = choice_counts[question]
+            values = np.full(len(self.country_ids) * count, np.nan)
+            places = countries.get_indexer(answers["country_id"]) * count
+            values[places + answers["choice_index"].to_numpy(dtype=int) - 1] = answers[
+                column
+            ].to_numpy(dtype=float, na_value=np.nan)
+            if not np.isnan(values).all():
+                matrices[question] = _whole(values * SHARE_UNITS)
+        return matrices
+
+
+def grid(connection: duckdb.DuckDBPyConnection, designs: Sequence[Design]) -> Grid:
+    """The countries and questions that any of the designs was asked about."""
+    countries: set[str] = set()
+    questions: dict[str, int] = {}
+    for design in designs:
+        asked = query_table(
+            connection,
+            """
+            select distinct
+                scores.country_id,
+                scores.question_id,
+                dim_questions.question_order
+            from marts.fct_mean_scores as scores
+            inner join marts.dim_questions on scores.question_id = dim_questions.question_id
+            inner join marts.dim_countries on scores.country_id = dim_countries.country_id
+            where
+                scores.model_id = $model_id
+                and scores.prompt_id = $prompt_id
+                and scores.population_id is not distinct from $population_id
+                and not dim_countries.is_country_free
+            """,
+            design.parameters,
+        )
+        countries.update(asked["country_id"])
+        questions.update(zip(asked["question_id"], asked["question_order"], strict=True))
+    in_order = sorted(questions, key=lambda question_id: (questions[question_id], question_id))
+    return Grid(tuple(sorted(countries)), tuple(in_order))
+
+
+def people(
+    connection: duckdb.DuckDBPyConnection, cells: Grid, population_id: str | None, coding_id: str
+) -> Side:
+    """What people said in the cells of `cells`."""
+    chosen = {"population_id": population_id, "coding_id": coding_id}
+    choices = query_table(
+        connection,
+        """
+        select question_id, choice_index, choice_text
+        from marts.dim_choices
+        where coding_id = $coding_id and choice_index is not null
+        order by question_id, choice_index
+        """,
+        {"coding_id": coding_id},
+    )
+    texts = choices.groupby("question_id", observed=True)["choice_text"].agg(list)
+    in_order = [list(texts.get(question_id, [])) for question_id in cells.question_ids]
+    scores = query_table(
+        connection,
+        """
+        select question_id, country_id, human_mean_score
+        from marts.fct_human_mean_scores
+        where population_id = $population_id and coding_id = $coding_id
+        """,
+        chosen,
+    )
+    shares = query_table(
+        connection,
+        """
+        select question_id, country_id, choice_index, human_share
+        from marts.fct_human_choice_shares
+        where
+            population_id = $population_id
+            and coding_id = $coding_id
+            and choice_index is not null
+        """,
+        chosen,
+    )
+    counts = [len(texts) for texts in in_order]
+    return Side(
+        population_id,
+        coding_id,
+        in_order,
+        cells.matrix(_within(cells, scores), "human_mean_score"),
+        cells.share_matrices(_within(cells, shares), "human_share", counts),
+    )
+
+
+def answers(
+    connection: duckdb.DuckDBPyConnection, cells: Grid, design: Design, side: Side
+) -> tuple[Matrix, list[Matrix | None]]:
+    """What a design's model answers: mean scores and probabilities, as in `Side`."""
+    scores = query_table(
+        connection,
+        """
+        select question_id, country_id, llm_mean_score
+        from marts.fct_mean_scores
+        where
+            model_id = $model_id
+            and prompt_id = $prompt_id
+            and population_id is not distinct from $population_id
+        """,
+        design.parameters,
+    )
+    probabilities = query_table(
+        connection,
+        """
+        select question_id, country_id, choice_index, llm_probability
+        from marts.fct_choice_probabilities
+        where
+            model_id = $model_id
+            and prompt_id = $prompt_id
+            and population_id is not distinct from $population_id
+        """,
+        design.parameters,
+    )
+    counts = [len(texts) for texts in side.choices]
+    return (
+        cells.matrix(_within(cells, scores), "llm_mean_score"),
+        cells.share_matrices(_within(cells, probabilities), "llm_probability", counts),
+    )
+
+
+def _within(cells: Grid, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[
+        rows["country_id"].isin(cells.country_ids) & rows["question_id"].isin(cells.question_ids)
+    ]
+
+
+def _whole(values: "np.ndarray[Any, np.dtype[np.float64]]") -> Matrix:
+    """Rounded; None for NaN."""
+    return [None if missing else int(value) for value, missing in zip(
+        np.nan_to_num(np.rint(values)).tolist(), np.isnan(values).tolist(), strict=True
+    )]

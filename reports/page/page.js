@@ -1,0 +1,443 @@
+"use strict";
+// Fills the page: what was chosen decides the rows of each exhibit, and Vega draws them.
+(async () => {
+    const NARROW = 480;
+
+    // --- What the file holds -------------------------------------------------------------------
+
+    async function unpacked(id) {
+        const packed = document.getElementById(id).textContent;
+        const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+        const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+        return JSON.parse(await new Response(stream).text());
+    }
+
+    const kept = new Map();
+    const opened = (id) => {
+        if (!kept.has(id)) kept.set(id, unpacked(id));
+        return kept.get(id);
+    };
+
+    // Columns to rows.
+    function rowsOf(table) {
+        const names = Object.keys(table);
+        if (!names.length) return [];
+        return table[names[0]].map((_, row) =>
+            Object.fromEntries(names.map((name) => [name, table[name][row]])));
+    }
+
+    const frame = await opened("frame");
+    const countryCount = frame.countries.length;
+    const exhibits = new Map(frame.exhibits.map((exhibit) => [exhibit.id, exhibit]));
+
+    // --- Cells: the rows of exhibits that follow a country or a question ------------------------
+
+    const scaled = (value, unit) => (value === null ? null : value / unit);
+
+    function cell(data, side, question, country) {
+        const place = question * countryCount + country;
+        const model = data.mean_scores[place];
+        const people = side.mean_scores[place];
+        if (model === null || people === null) return null;
+        const [question_id, short_label, , category_id, category_name] = frame.questions[question];
+        const [country_id, country_name] = frame.countries[country];
+        const choices = side.choices[question];
+        return {
+            country_id, country_name, question_id, short_label, category_id, category_name,
+            first_choice: choices[0],
+            last_choice: choices[choices.length - 1],
+            llm_mean_score: scaled(model, frame.units.mean_score),
+            human_mean_score: scaled(people, frame.units.mean_score),
+        };
+    }
+
+    function cellsOfCountry(data, side, chosen) {
+        return frame.questions
+            .map((question, place) => [question, place])
+            .filter(([question]) => chosen.category === "all" || question[3] === chosen.category)
+            .map(([, place]) => cell(data, side, place, chosen.country))
+            .filter((row) => row !== null);
+    }
+
+    function cellsOfQuestion(data, side, chosen) {
+        return frame.countries
+            .map((_, place) => cell(data, side, chosen.question, place))
+            .filter((row) => row !== null)
+            .sort((one, other) => (one.country_name < other.country_name ? -1 : 1));
+    }
+
+    function sharesOfCell(data, side, chosen) {
+        const choices = side.choices[chosen.question];
+        const share = (matrices, choice) => {
+            const matrix = matrices[chosen.question];
+            if (!matrix) return null;
+            return scaled(matrix[chosen.country * choices.length + choice], frame.units.share);
+        };
+        return choices
+            .map((choice_text, choice) => ({
+                choice_index: choice + 1,
+                choice_text,
+                human_share: share(side.shares, choice),
+                llm_probability: share(data.probabilities, choice),
+            }))
+            .filter((row) => row.human_share !== null || row.llm_probability !== null);
+    }
+
+    const FOLLOWS = {
+        model_id: "design", prompt_id: "design", population_id: "design",
+        country_id: "country", question_id: "question", category_id: "category",
+    };
+
+    const followed = (exhibit) =>
+        [...new Set(exhibit.parameters.map((name) => FOLLOWS[name]))].sort().join(" ");
+
+    async function rowsFor(exhibit, chosen) {
+        const follows = followed(exhibit);
+        if (!follows) return rowsOf(exhibit.rows);
+        const data = await opened(`design-${chosen.design}`);
+        if (follows === "design") return rowsOf(data.rows[exhibit.id]);
+        const side = await opened(`side-${data.side}`);
+        const country = frame.countries[chosen.country];
+        switch (follows) {
+            case "country design":
+                return country ? rowsOf(data.by_country[exhibit.id][country[0]]) : [];
+            case "category country design":
+                return country ? cellsOfCountry(data, side, chosen) : [];
+            case "design question":
+                return cellsOfQuestion(data, side, chosen);
+            case "country design question":
+                return country ? sharesOfCell(data, side, chosen) : [];
+            default:
+                throw new Error(`${exhibit.id} follows ${follows}, which this page cannot show`);
+        }
+    }
+
+    // --- What was chosen, kept in the address so that it can be sent to somebody -----------------
+
+    const selects = Object.fromEntries(["design", "country", "category", "question"].map(
+        (name) => [name, document.getElementById(`choose-${name}`)]));
+
+    function option(parent, value, label) {
+        const made = document.createElement("option");
+        made.value = value;
+        made.textContent = label;
+        parent.append(made);
+    }
+
+    const designLabel = (design) => {
+        const several = frame.designs.filter((other) => other.model === design.model).length > 1;
+        const order = design.order === "averaged" ? "orders averaged" : `${design.order} order only`;
+        return several ? `${design.model} · ${design.prompt}, ${order}` : `${design.model} · ${order}`;
+    };
+
+    function fillQuestions(category, wanted) {
+        selects.question.replaceChildren();
+        let group = null;
+        frame.questions.forEach(([question_id, label, , category_id, category_name], place) => {
+            if (category !== "all" && category_id !== category) return;
+            if (!group || group.label !== category_name) {
+                group = document.createElement("optgroup");
+                group.label = category_name;
+                selects.question.append(group);
+            }
+            option(group, place, `${question_id} ${label}`);
+        });
+        selects.question.value = String(wanted);
+        if (selects.question.selectedIndex < 0) selects.question.selectedIndex = 0;
+    }
+
+    function fillSelects() {
+        frame.designs.forEach((design, place) => option(selects.design, place, designLabel(design)));
+        frame.countries
+            .map(([, name], place) => [name, place])
+            .sort(([one], [other]) => one.localeCompare(other, "en"))
+            .forEach(([name, place]) => option(selects.country, place, name));
+        option(selects.category, "all", "all");
+        new Map(frame.questions.map((question) => [question[3], question[4]]))
+            .forEach((name, id) => option(selects.category, id, name));
+    }
+
+    function readAddress() {
+        const wanted = new URLSearchParams(location.hash.slice(1));
+        const placed = (list, matches) => Math.max(0, list.findIndex(matches));
+        selects.design.value = String(placed(frame.designs, (one) => one.key === wanted.get("design")));
+        const byName = Number(selects.country.options[0]?.value ?? 0);
+        const country = frame.countries.findIndex(([id]) => id === wanted.get("country"));
+        selects.country.value = String(country < 0 ? byName : country);
+        selects.category.value = wanted.get("category") ?? "all";
+        if (selects.category.selectedIndex < 0) selects.category.value = "all";
+        fillQuestions(selects.category.value,
+            placed(frame.questions, ([id]) => id === wanted.get("question")));
+    }
+
+    const chosenNow = () => ({
+        design: Number(selects.design.value),
+        country: Number(selects.country.value),
+        question: Number(selects.question.value),
+        category: selects.category.value,
+    });
+
+    function writeAddress(chosen) {
+        const address = new URLSearchParams({
+            design: frame.designs[chosen.design].key,
+            country: frame.countries[chosen.country]?.[0] ?? "",
+            category: chosen.category,
+            question: frame.questions[chosen.question]?.[0] ?? "",
+        });
+        history.replaceState(null, "", `#${address}`);
+    }
+
+    function valuesOf(chosen) {
+        const design = frame.designs[chosen.design];
+        return {
+            model_id: design.model_id,
+            prompt_id: design.prompt_id,
+            population_id: design.population_id,
+            country_id: frame.countries[chosen.country]?.[0] ?? null,
+            question_id: frame.questions[chosen.question]?.[0] ?? null,
+            category_id: chosen.category,
+        };
+    }
+
+    // --- Showing -------------------------------------------------------------------------------
+
+    const isNumber = (value) => typeof value === "number";
+
+    const minus = (text) => text.replace("-", "\u2212");
+
+    function shown(value, digits) {
+        if (value === null || value === undefined) return "";
+        if (typeof value === "boolean") return value ? "yes" : "no";
+        if (!isNumber(value)) return String(value);
+        return minus(Number.isInteger(value) && digits === 0 ? String(value)
+            : value.toFixed(digits).replace(/^(-?)0(?=\.)/, "$1"));
+    }
+
+    function tableOf(exhibit, rows) {
+        const present = exhibit.columns.filter(([name]) => rows.some((row) => row[name] !== null && row[name] !== undefined));
+        const table = document.createElement("table");
+        const caption = document.createElement("caption");
+        caption.textContent = exhibit.title;
+        caption.className = "hidden-caption";
+        table.append(caption);
+        const head = table.createTHead().insertRow();
+        const numeric = present.map(([name]) => rows.every((row) => row[name] == null || isNumber(row[name])));
+        const whole = present.map(([name]) => rows.every((row) => row[name] == null || Number.isInteger(row[name])));
+        present.forEach(([, heading], place) => {
+            const cellOfHead = document.createElement("th");
+            cellOfHead.scope = "col";
+            cellOfHead.textContent = heading;
+            if (numeric[place]) cellOfHead.className = "number";
+            head.append(cellOfHead);
+        });
+        const body = table.createTBody();
+        for (const row of rows) {
+            const line = body.insertRow();
+            present.forEach(([name, , digits], place) => {
+                const cellOfRow = line.insertCell();
+                cellOfRow.textContent = shown(row[name], whole[place] ? 0 : digits);
+                cellOfRow.className = numeric[place] ? "number" : "text";
+            });
+        }
+        return table;
+    }
+
+    function csvOf(rows) {
+        const quoted = (value) => {
+            if (value === null || value === undefined) return "";
+            const text = String(value);
+            return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+        };
+        const names = Object.keys(rows[0] ?? {});
+        return [names, ...rows.map((row) => names.map((name) => row[name]))]
+            .map((line) => line.map(quoted).join(",")).join("\n") + "\n";
+    }
+
+    function statementOf(exhibit, values) {
+        return exhibit.sql.replace(/\$(\w+)/g, (_, name) =>
+            (values[name] === null ? "null" : `'${values[name].replaceAll("'", "''")}'`));
+    }
+
+    const parts = new Map([...document.querySelectorAll("[data-exhibit]")].map((article) => {
+        const part = {
+            article,
+            exhibit: exhibits.get(article.dataset.exhibit),
+            chart: article.querySelector(".chart"),
+            empty: article.querySelector(".empty"),
+            numbers: article.querySelector("details.numbers"),
+            rowsPlace: article.querySelector(".rows"),
+            code: article.querySelector("details.query code"),
+            rows: [],
+            key: null,
+            view: null,
+        };
+        return [article.dataset.exhibit, part];
+    }));
+
+    function embedOptions(width) {
+        const narrow = width < NARROW;
+        const look = structuredClone(frame.look);
+        if (narrow) {
+            look.axis.labelLimit = 104;
+            look.legend.columns = 1;
+        }
+        return {
+            config: look,
+            renderer: "svg",
+            actions: { export: true, source: false, compiled: false, editor: false },
+            tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" },
+            loader: { load: () => Promise.reject(new Error("a report loads nothing")) },
+        };
+    }
+
+    async function draw(part, rows) {
+        if (part.view) {
+            await part.view.data("rows", rows).resize().runAsync();
+            return;
+        }
+        const specification = structuredClone(part.exhibit.specification);
+        specification.datasets = { ...specification.datasets, rows };
+        const made = await window.vegaEmbed(part.chart, specification, embedOptions(part.chart.clientWidth));
+        part.view = made.view;
+    }
+
+    function fillTable(part) {
+        const isOpen = !part.numbers || part.numbers.open;
+        if (!isOpen) return;
+        part.rowsPlace.replaceChildren(tableOf(part.exhibit, part.rows));
+        const scrolls = part.rowsPlace.scrollWidth > part.rowsPlace.clientWidth
+            || part.rowsPlace.scrollHeight > part.rowsPlace.clientHeight;
+        // Who has no mouse must be able to scroll it.
+        part.rowsPlace.tabIndex = scrolls ? 0 : -1;
+    }
+
+    async function show(part, chosen) {
+        const values = valuesOf(chosen);
+        const key = JSON.stringify(part.exhibit.parameters.map((name) => values[name]));
+        if (part.key === key) return;
+        part.key = key;
+        const rows = await rowsFor(part.exhibit, chosen);
+        if (part.key !== key) return; // Something else was chosen meanwhile.
+        part.rows = rows;
+        part.article.classList.toggle("without-rows", !rows.length);
+        part.empty.hidden = rows.length > 0;
+        part.empty.textContent = rows.length ? "" : "Nothing to show: this warehouse holds no such rows for what is chosen.";
+        if (part.numbers) part.numbers.hidden = !rows.length;
+        part.code.textContent = statementOf(part.exhibit, values);
+        fillTable(part);
+        if (part.chart) {
+            part.chart.hidden = !rows.length;
+            if (rows.length) await draw(part, rows);
+        }
+    }
+
+    function tellWhatIsShown(chosen) {
+        const design = frame.designs[chosen.design];
+        const country = frame.countries[chosen.country];
+        const question = frame.questions[chosen.question];
+        const category = chosen.category === "all" ? "all categories" : selects.category.selectedOptions[0].textContent;
+        for (const place of document.querySelectorAll(".showing")) {
+            const inside = [...place.parentElement.querySelectorAll("[data-exhibit]")]
+                .flatMap((article) => followed(exhibits.get(article.dataset.exhibit)).split(" "));
+            const told = [];
+            if (inside.includes("design")) told.push(designLabel(design));
+            if (inside.includes("country") && country) told.push(country[1]);
+            if (inside.includes("category")) told.push(category);
+            if (inside.includes("question") && question) told.push(`${question[0]}: ${question[2]}`);
+            place.textContent = told.join(" · ");
+            place.hidden = !told.length;
+        }
+    }
+
+    function tellOfProblem(error) {
+        const place = document.getElementById("problem");
+        place.textContent = `This page could not be drawn whole: ${error.message}`;
+        place.hidden = false;
+        console.error(error);
+    }
+
+    // --- In the order in which they are looked at ------------------------------------------------
+
+    const seen = new Set();
+    let current = null;
+
+    const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
+
+    async function showAll(names) {
+        try {
+            await Promise.all(names.map((name) => show(parts.get(name), current)));
+        } catch (error) {
+            tellOfProblem(error);
+        }
+    }
+
+    function showTheOthers() {
+        const next = [...parts.keys()].find((name) => !seen.has(name));
+        if (next === undefined) {
+            document.documentElement.dataset.drawn = "all";
+            return;
+        }
+        seen.add(next);
+        showAll([next]).then(() => idle(showTheOthers));
+    }
+
+    async function choose() {
+        current = chosenNow();
+        writeAddress(current);
+        tellWhatIsShown(current);
+        // What is looked at first; the rest when there is time.
+        const [near, far] = [[], []];
+        for (const name of seen) {
+            const place = parts.get(name).article.getBoundingClientRect();
+            (place.bottom > 0 && place.top < innerHeight ? near : far).push(name);
+        }
+        await showAll(near);
+        document.documentElement.dataset.shown = location.hash;
+        idle(() => showAll(far));
+    }
+
+    fillSelects();
+    readAddress();
+    if (!frame.designs.length) return;
+    current = chosenNow();
+    tellWhatIsShown(current);
+
+    selects.category.addEventListener("change", () => fillQuestions(selects.category.value, selects.question.value));
+    for (const select of Object.values(selects)) select.addEventListener("change", choose);
+    window.addEventListener("hashchange", () => { readAddress(); choose(); });
+
+    for (const part of parts.values()) {
+        part.numbers?.addEventListener("toggle", () => fillTable(part));
+        part.article.querySelector(".copy").addEventListener("click", async (event) => {
+            const text = part.code.textContent;
+            try {
+                await navigator.clipboard.writeText(text);
+                event.target.textContent = "Copied";
+            } catch {
+                getSelection().selectAllChildren(part.code);
+                event.target.textContent = "Selected: copy it with your keyboard";
+            }
+        });
+        part.article.querySelector(".save").addEventListener("click", () => {
+            const link = document.createElement("a");
+            link.href = URL.createObjectURL(new Blob([csvOf(part.rows)], { type: "text/csv" }));
+            link.download = `${part.exhibit.id}.csv`;
+            link.click();
+            URL.revokeObjectURL(link.href);
+        });
+    }
+
+    const first = [...parts.keys()][0];
+    seen.add(first);
+    await showAll([first]);
+    document.documentElement.dataset.drawn = "first";
+
+    idle(showTheOthers);
+})().catch((error) => {
+    const place = document.getElementById("problem");
+    place.textContent = "DecompressionStream" in window
+        ? `This page could not be drawn: ${error.message}`
+        : "This browser is too old for the page: it needs Chrome or Edge 80, Firefox 113, Safari 16.4 or newer.";
+    place.hidden = false;
+    console.error(error);
+});

@@ -1,0 +1,230 @@
+"""The report as one HTML file: opened from a disk, it needs no network and nothing else."""
+
+import base64
+import gzip
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jinja2
+import vl_convert
+
+from reports.charts.palette import look
+from reports.exhibits.catalogue import EXHIBITS
+from reports.exhibits.exhibit import Exhibit, Row, Section, Selector
+from reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS, Grid, Side, answers, grid, people
+from reports.summary import Design, query
+
+_FOLDER = Path(__file__).parent
+_DIGITS = 6
+"""Significant digits of the numbers on a page; it shows fewer."""
+
+DETAILED_DESIGNS = 20
+"""How many designs a page shows cell by cell; its tables of all models show the others too."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a report was made with: the project's version and the warehouse's last build."""
+
+    version: str
+    variables: dict[str, Any]
+
+
+def html(
+    connection: duckdb.DuckDBPyConnection,
+    designs: Sequence[Design],
+    origin: Origin,
+    exhibits: Sequence[Exhibit] = EXHIBITS,
+) -> str:
+    """The page of these designs, the first of them shown first.
+
+    `designs` beyond DETAILED_DESIGNS are named as left out. The same warehouse gives the same
+    page, byte for byte. Raises ValuescopeError when the marts are not built.
+    """
+    detailed = designs[:DETAILED_DESIGNS]
+    cells = grid(connection, detailed)
+    sides: dict[tuple[str | None, str], Side] = {}
+    chunks = []
+    for design in detailed:
+        key = (design.population_id, design.coding_id)
+        if key not in sides:
+            sides[key] = people(connection, cells, *key)
+        chunks.append(
+            _packed(_design_data(connection, cells, design, sides[key], list(sides).index(key), exhibits))
+        )
+    frame = {
+        "exhibits": [_exhibit_data(connection, exhibit) for exhibit in exhibits],
+        "designs": [_design_name(design) for design in detailed],
+        "countries": _countries(connection, cells),
+        "questions": _questions(connection, cells),
+        "units": {"mean_score": MEAN_SCORE_UNITS, "share": SHARE_UNITS},
+        "look": look(),
+    }
+    return _template("page.html").render(
+        sections=_sections(exhibits),
+        designs=detailed,
+        left_out=designs[DETAILED_DESIGNS:],
+        origin=origin,
+        frame=_packed(frame),
+        sides=[_packed(_side_data(side)) for side in sides.values()],
+        chunks=chunks,
+        vega=_vega(),
+        style=_text("page.css"),
+        script=_text("page.js"),
+    )
+
+
+def _sections(exhibits: Sequence[Exhibit]) -> list[tuple[Section, list[Exhibit]]]:
+    return [
+        (section, shown)
+        for section in Section
+        if (shown := [exhibit for exhibit in exhibits if exhibit.section == section])
+    ]
+
+
+def _exhibit_data(connection: duckdb.DuckDBPyConnection, exhibit: Exhibit) -> dict[str, Any]:
+    return {
+        "id": exhibit.exhibit_id,
+        "title": exhibit.title,
+        "parameters": exhibit.parameters,
+        "columns": [[column.name, column.heading, column.digits] for column in exhibit.columns],
+        "specification": exhibit.chart() if exhibit.chart else None,
+        "sql": exhibit.sql,
+        # What follows no selector is here once; all else comes with its design.
+        "rows": _table(exhibit.rows(connection, {})) if not exhibit.parameters else None,
+    }
+
+
+def _design_data(
+    connection: duckdb.DuckDBPyConnection,
+    cells: Grid,
+    design: Design,
+    side: Side,
+    side_number: int,
+    exhibits: Sequence[Exhibit],
+) -> dict[str, Any]:
+    """All about one design: rows of the exhibits that follow it alone, and its cells."""
+    mean_scores, probabilities = answers(connection, cells, design, side)
+    return {
+        "side": side_number,
+        "rows": {
+            exhibit.exhibit_id: _table(exhibit.rows(connection, design.parameters))
+            for exhibit in exhibits
+            if exhibit.selectors == {Selector.DESIGN}
+        },
+        "by_country": {
+            exhibit.exhibit_id: _by_country(connection, exhibit, design, cells)
+            for exhibit in exhibits
+            if exhibit.selectors == {Selector.DESIGN, Selector.COUNTRY}
+        },
+        "mean_scores": mean_scores,
+        "probabilities": probabilities,
+    }
+
+
+def _by_country(
+    connection: duckdb.DuckDBPyConnection, exhibit: Exhibit, design: Design, cells: Grid
+) -> dict[str, Any]:
+    return {
+        country_id: _table(
+            exhibit.rows(connection, {**design.parameters, "country_id": country_id})
+        )
+        for country_id in cells.country_ids
+    }
+
+
+def _design_name(design: Design) -> dict[str, Any]:
+    return {
+        **design.parameters,
+        "key": f"{design.model_id[:8]}-{design.prompt_id}",
+        "model": design.model_name,
+        "prompt": design.prompt_description,
+        "order": design.choice_order,
+    }
+
+
+def _side_data(side: Side) -> dict[str, Any]:
+    return {
+        "choices": side.choices,
+        "mean_scores": side.mean_scores,
+        "shares": side.shares,
+    }
+
+
+def _countries(connection: duckdb.DuckDBPyConnection, cells: Grid) -> list[list[Any]]:
+    """Id and name of each country of the grid, in its order."""
+    names = dict(query(connection, "select country_id, country_name from marts.dim_countries"))
+    return [[country_id, names[country_id]] for country_id in cells.country_ids]
+
+
+def _questions(connection: duckdb.DuckDBPyConnection, cells: Grid) -> list[list[Any]]:
+    """Id, label, wording and category of each question of the grid, in its order."""
+    rows = query(
+        connection,
+        """
+        select
+            dim_questions.question_id,
+            dim_questions.short_label,
+            dim_questions.wording,
+            dim_questions.category_id,
+            dim_categories.category_name
+        from marts.dim_questions
+        inner join marts.dim_categories on dim_questions.category_id = dim_categories.category_id
+        """,
+    )
+    described = {row[0]: list(row) for row in rows}
+    return [described[question_id] for question_id in cells.question_ids]
+
+
+def _table(rows: list[Row]) -> dict[str, Any]:
+    """Rows column by column."""
+    names = list(rows[0]) if rows else []
+    return {name: [_plain(row[name]) for row in rows] for name in names}
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: numbers of six digits, moments as text."""
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return value
+
+
+def _packed(content: dict[str, Any]) -> str:
+    """JSON, compressed, as text that stands within HTML whatever it holds."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Without a time stamp, so that the same content gives the same bytes.
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+@cache
+def _vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script."""
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed; window.vega = vega;")
+    return script.replace("</script", "<\\/script")
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
