@@ -1,6 +1,6 @@
 """The main results of a warehouse, read from the marts as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -15,7 +15,8 @@ class Design:
 
     `mean_pearson_r` is the unweighted mean over the countries that have an r, and
     `mean_blind_baseline_r` that of the predictor that knows nothing about the country, over
-    the same countries; `compared_country_count` counts them.
+    the same countries; `compared_country_count` counts them. `compared_with` is another model's
+    design where two are compared.
     """
 
     model_id: str
@@ -30,6 +31,7 @@ class Design:
     compared_country_count: int
     mean_pearson_r: float | None
     mean_blind_baseline_r: float | None
+    compared_with: "Design | None" = None
 
     @property
     def parameters(self) -> dict[str, str | None]:
@@ -38,6 +40,8 @@ class Design:
             "model_id": self.model_id,
             "prompt_id": self.prompt_id,
             "population_id": self.population_id,
+            "other_model_id": self.compared_with.model_id if self.compared_with else None,
+            "other_prompt_id": self.compared_with.prompt_id if self.compared_with else None,
         }
 
 
@@ -112,6 +116,42 @@ def designs(
             f"No result for model {model or 'any'} and prompt {prompt_id or 'any'}. Built: {known}."
         )
     return chosen if prompt_id else _without_averaged_orders(chosen)
+
+
+def compared(
+    connection: duckdb.DuckDBPyConnection, one: str, other: str, prompt_id: str | None = None
+) -> list[Design]:
+    """The designs of two models that were asked alike, each with the other's beside it.
+
+    Raises ValuescopeError where a model is unknown, both are one, or nothing was asked of both.
+    """
+    of_one = designs(connection, one, prompt_id)
+    of_other = designs(connection, other, prompt_id)
+    pairs = [
+        (left, right)
+        for left in of_one
+        for right in of_other
+        if left.model_id != right.model_id
+        and (left.prompt_id, left.population_id) == (right.prompt_id, right.population_id)
+    ]
+    if not pairs:
+        asked = "; ".join(
+            f"{design.model_name} ({design.prompt_id}: {design.prompt_description})"
+            for design in (*of_one, *of_other)
+        )
+        raise ValuescopeError(
+            f"{one} and {other} cannot be compared: they are not two models that were asked the "
+            f"same prompt design. Built: {asked}. Base and chat models are asked alike with "
+            "`valuescope score --chat raw`."
+        )
+    return [
+        design
+        for left, right in pairs
+        for design in (
+            replace(left, compared_with=right),
+            replace(right, compared_with=left),
+        )
+    ]
 
 
 def _without_averaged_orders(found: list[Design]) -> list[Design]:
@@ -238,7 +278,10 @@ def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
 def _agreement(
     connection: duckdb.DuckDBPyConnection, statement: str, design: Design
 ) -> list[Agreement]:
-    return [Agreement(*row) for row in query(connection, statement, design.parameters)]
+    parameters = {
+        name: value for name, value in design.parameters.items() if f"${name}" in statement
+    }
+    return [Agreement(*row) for row in query(connection, statement, parameters)]
 
 
 def query(

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -124,16 +123,6 @@ def as_parquet(table: pa.Table) -> bytes:
     pq.write_table(table, sink)
     content: bytes = sink.getvalue().to_pybytes()
     return content
-
-
-def write_output(path: Path, content: bytes) -> None:
-    """Write `content` to `path`. Raises ValuescopeError when that fails."""
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ValuescopeError(
-            f"Cannot write {path}: {error.strerror}. Name a file in a folder that exists."
-        ) from error
 
 
 def _plain(value: Any) -> object:

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from reports.charts.drawing import rows_named, specification
-from reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PURPLE, VERMILION
+from reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PEOPLE, PURPLE
 
 _ROW_HEIGHT = 17
 _BY_R = alt.EncodingSortField(field="pearson_r", op="max", order="descending")
@@ -13,7 +13,7 @@ _BY_R = alt.EncodingSortField(field="pearson_r", op="max", order="descending")
 # What r is worth: what each reaches, its colour and the shape of its mark.
 _BESIDE_R = {
     "pearson_r": ("model", MODEL, "circle"),
-    "blind_baseline_r": ("blind baseline", VERMILION, "stroke"),
+    "blind_baseline_r": ("blind baseline", PEOPLE, "stroke"),
     "best_other_country_r": ("best other country", GREEN, "triangle-down"),
     "country_free_r": ("model, no country named", PURPLE, "diamond"),
     "option_position_r": ("option position alone", ORANGE, "cross"),
@@ -27,11 +27,9 @@ def _countries(sort: alt.EncodingSortField = _BY_R) -> alt.Y:
 
 
 def _zero() -> alt.Chart:
-    return (
-        alt.Chart(alt.InlineData([{"zero": 0}]))
-        .mark_rule(color=GREY, strokeDash=[3, 3])
-        .encode(x="zero:Q")
-    )
+    line = alt.Chart(alt.InlineData([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
+    zero: alt.Chart = line.encode(x="zero:Q")
+    return zero
 
 
 def country_agreement() -> dict[str, Any]:
@@ -41,7 +39,9 @@ def country_agreement() -> dict[str, Any]:
         x=alt.X("ci_low:Q"), x2="ci_high:Q", y=_countries()
     )
     labels = {column: label for column, (label, _, _) in _BESIDE_R.items()}
-    kinds = [label for label, _, _ in _BESIDE_R.values()]
+    kinds, colour_range, shape_range = zip(*_BESIDE_R.values(), strict=True)
+    colours = alt.Scale(domain=kinds, range=colour_range)
+    shapes = alt.Scale(domain=kinds, range=shape_range)
     points = (
         known.transform_fold(list(_BESIDE_R), as_=["column", "r"])
         .transform_filter("isValid(datum.r)")
@@ -53,13 +53,17 @@ def country_agreement() -> dict[str, Any]:
             color=alt.Color(
                 "kind:N",
                 title=None,
-                scale=alt.Scale(domain=kinds, range=[colour for _, colour, _ in _BESIDE_R.values()]),
-                legend=alt.Legend(columns=3),
+                scale=colours,
+            ),
+            stroke=alt.Stroke(
+                "kind:N",
+                title=None,
+                scale=colours,
             ),
             shape=alt.Shape(
                 "kind:N",
                 title=None,
-                scale=alt.Scale(domain=kinds, range=[shape for _, _, shape in _BESIDE_R.values()]),
+                scale=shapes,
             ),
             tooltip=[
                 alt.Tooltip("country_name:N", title="country"),

@@ -17,7 +17,10 @@ MODEL = BLUE
 PEOPLE = VERMILION
 
 DIVERGING = "blueorange"
-"""Vega's scheme for signed values: blue below 0, orange above it, readable without red and green."""
+"""Vega's scheme for signed values: blue below 0, orange above it, no red beside green."""
+
+FONTS = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif"
+"""Fonts of the reader's machine: a page brings none."""
 
 INK = "currentColor"
 """On a page, marks of text take the page's own colour, light or dark."""
@@ -27,7 +30,7 @@ def look(ink: str = INK) -> dict[str, Any]:
     """The `config` of a Vega-Lite specification: quiet axes, text in `ink`, no background."""
     return {
         "background": None,
-        "font": "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif",
+        "font": FONTS,
         "axis": {
             "labelColor": ink,
             "titleColor": ink,
@@ -48,6 +51,7 @@ def look(ink: str = INK) -> dict[str, Any]:
             "labelFontSize": 11,
             "titleFontSize": 12,
             "orient": "top",
+            "columns": 3,
         },
         "header": {"labelColor": ink, "titleColor": ink},
         "title": {"color": ink},

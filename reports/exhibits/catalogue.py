@@ -11,3 +11,6 @@ EXHIBITS: tuple[Exhibit, ...] = tuple(
         key=lambda exhibit: _IN_ORDER.index(exhibit.section),
     )
 )
+
+COMPARING: tuple[Exhibit, ...] = ()
+"""What a report shows besides where two models are compared."""

@@ -50,6 +50,8 @@ _SELECTOR_OF = {
     "model_id": Selector.DESIGN,
     "prompt_id": Selector.DESIGN,
     "population_id": Selector.DESIGN,
+    "other_model_id": Selector.DESIGN,
+    "other_prompt_id": Selector.DESIGN,
     "country_id": Selector.COUNTRY,
     "question_id": Selector.QUESTION,
     "category_id": Selector.CATEGORY,

@@ -6,10 +6,10 @@ whole ten-thousandths, shares and probabilities whole percents.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reports.summary import Design, query_table
@@ -18,6 +18,7 @@ MEAN_SCORE_UNITS = 10_000
 SHARE_UNITS = 100
 
 Matrix = list[int | None]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,11 @@ class Grid:
     country_ids: tuple[str, ...]
     question_ids: tuple[str, ...]
 
-    def place(self, rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int64]]":
-        """The place in a matrix of each row, by its `question_id` and `country_id`."""
-        questions = pd.Index(self.question_ids).get_indexer(rows["question_id"])
-        countries = pd.Index(self.country_ids).get_indexer(rows["country_id"])
-        return np.asarray(questions * len(self.country_ids) + countries)
-
     def matrix(self, rows: pd.DataFrame, column: str) -> Matrix:
         """The mean scores of `column`."""
         values = np.full(len(self.question_ids) * len(self.country_ids), np.nan)
-        values[self.place(rows)] = rows[column].to_numpy(dtype=float, na_value=np.nan)
+        places = self._questions(rows) * len(self.country_ids) + self._countries(rows)
+        values[places] = _numbers(rows[column])
         return _whole(values * MEAN_SCORE_UNITS)
 
     def share_matrices(
@@ -59,19 +55,22 @@ class Grid:
     ) -> list[Matrix | None]:
         """The shares of `column`, a matrix a question."""
         matrices: list[Matrix | None] = [None] * len(self.question_ids)
-        countries = pd.Index(self.country_ids)
-        questions = pd.Index(self.question_ids)
+        numbers = {question_id: place for place, question_id in enumerate(self.question_ids)}
         for question_id, answers in rows.groupby("question_id", sort=False, observed=True):
-            question = questions.get_loc(question_id)
+            question = numbers[str(question_id)]
             count = choice_counts[question]
             values = np.full(len(self.country_ids) * count, np.nan)
-            places = countries.get_indexer(answers["country_id"]) * count
-            values[places + answers["choice_index"].to_numpy(dtype=int) - 1] = answers[
-                column
-            ].to_numpy(dtype=float, na_value=np.nan)
+            choices = answers["choice_index"].to_numpy(dtype=int) - 1
+            values[self._countries(answers) * count + choices] = _numbers(answers[column])
             if not np.isnan(values).all():
                 matrices[question] = _whole(values * SHARE_UNITS)
         return matrices
+
+    def _countries(self, rows: pd.DataFrame) -> Places:
+        return _places(rows["country_id"], self.country_ids)
+
+    def _questions(self, rows: pd.DataFrame) -> Places:
+        return _places(rows["question_id"], self.question_ids)
 
 
 def grid(connection: duckdb.DuckDBPyConnection, designs: Sequence[Design]) -> Grid:
@@ -95,7 +94,7 @@ def grid(connection: duckdb.DuckDBPyConnection, designs: Sequence[Design]) -> Gr
                 and scores.population_id is not distinct from $population_id
                 and not dim_countries.is_country_free
             """,
-            design.parameters,
+            _parameters(design),
         )
         countries.update(asked["country_id"])
         questions.update(zip(asked["question_id"], asked["question_order"], strict=True))
@@ -165,7 +164,7 @@ def answers(
             and prompt_id = $prompt_id
             and population_id is not distinct from $population_id
         """,
-        design.parameters,
+        _parameters(design),
     )
     probabilities = query_table(
         connection,
@@ -177,7 +176,7 @@ def answers(
             and prompt_id = $prompt_id
             and population_id is not distinct from $population_id
         """,
-        design.parameters,
+        _parameters(design),
     )
     counts = [len(texts) for texts in side.choices]
     return (
@@ -186,14 +185,30 @@ def answers(
     )
 
 
+def _parameters(design: Design) -> dict[str, str | None]:
+    names = ("model_id", "prompt_id", "population_id")
+    return {name: design.parameters[name] for name in names}
+
+
 def _within(cells: Grid, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[
         rows["country_id"].isin(cells.country_ids) & rows["question_id"].isin(cells.question_ids)
     ]
 
 
-def _whole(values: "np.ndarray[Any, np.dtype[np.float64]]") -> Matrix:
+def _places(ids: "pd.Series[str]", in_order: Sequence[str]) -> Places:
+    places = {key: place for place, key in enumerate(in_order)}
+    return np.asarray(ids.map(places), dtype=np.int64)
+
+
+def _numbers(values: "pd.Series[float]") -> npt.NDArray[np.float64]:
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _whole(values: npt.NDArray[np.float64]) -> Matrix:
     """Rounded; None for NaN."""
-    return [None if missing else int(value) for value, missing in zip(
-        np.nan_to_num(np.rint(values)).tolist(), np.isnan(values).tolist(), strict=True
-    )]
+    rounded = np.nan_to_num(np.rint(values)).astype(int).tolist()
+    missing = np.isnan(values).tolist()
+    return [
+        None if is_missing else value for value, is_missing in zip(rounded, missing, strict=True)
+    ]

@@ -85,6 +85,7 @@
 
     const FOLLOWS = {
         model_id: "design", prompt_id: "design", population_id: "design",
+        other_model_id: "design", other_prompt_id: "design",
         country_id: "country", question_id: "question", category_id: "category",
     };
 
@@ -188,11 +189,8 @@
     }
 
     function valuesOf(chosen) {
-        const design = frame.designs[chosen.design];
         return {
-            model_id: design.model_id,
-            prompt_id: design.prompt_id,
-            population_id: design.population_id,
+            ...frame.designs[chosen.design].parameters,
             country_id: frame.countries[chosen.country]?.[0] ?? null,
             question_id: frame.questions[chosen.question]?.[0] ?? null,
             category_id: chosen.category,

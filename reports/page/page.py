@@ -58,7 +58,11 @@ def html(
         if key not in sides:
             sides[key] = people(connection, cells, *key)
         chunks.append(
-            _packed(_design_data(connection, cells, design, sides[key], list(sides).index(key), exhibits))
+            _packed(
+                _design_data(
+                    connection, cells, design, sides[key], list(sides).index(key), exhibits
+                )
+            )
         )
     frame = {
         "exhibits": [_exhibit_data(connection, exhibit) for exhibit in exhibits],
@@ -143,7 +147,7 @@ def _by_country(
 
 def _design_name(design: Design) -> dict[str, Any]:
     return {
-        **design.parameters,
+        "parameters": design.parameters,
         "key": f"{design.model_id[:8]}-{design.prompt_id}",
         "model": design.model_name,
         "prompt": design.prompt_description,

@@ -1,82 +1,186 @@
 """`valuescope report`."""
 
-import io
-import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console, Group, RenderableType
+import duckdb
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from reports.exhibits.catalogue import COMPARING, EXHIBITS
+from reports.exhibits.filled import FilledExhibit, filled
+from reports.files import as_json, as_markdown, csv_files, png_files, svg_files
+from reports.page.page import Origin, html
 from reports.summary import (
+    Design,
     category_agreement,
+    compared,
     continent_agreement,
     country_agreement,
     designs,
     question_agreement,
 )
 from reports.terminal import CAVEATS, agreement_table, best_and_worst, design_heading
+from valuescope.changes import last_build
 from valuescope.console import out, say
-from valuescope.query import write_output
+from valuescope.output import write_output, write_outputs
 from warehouse.database import open_for_reading
-from warehouse.home import current_home
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home, current_home
+from warehouse.version import project_version
 
 _EVERYTHING = 10_000
-# A picture stands alone: it must not fetch fonts when it is opened.
-_WEB_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+_PAGE = Path("report.html")
+_FOLDER = Path("report")
+_FILES: dict[str, Callable[[Iterable[FilledExhibit]], Iterator[tuple[str, bytes]]]] = {
+    "svg": svg_files,
+    "png": png_files,
+    "csv": csv_files,
+}
+_DOCUMENTS = {"md": as_markdown, "json": as_json}
 
 
 @click.command(name="report")
 @click.option("--model", metavar="NAME", help="Only this model (name, or the start of its id).")
 @click.option("--prompt", "prompt_id", metavar="PROMPT_ID", help="Only this prompt design.")
 @click.option(
+    "--compare",
+    nargs=2,
+    metavar="MODEL MODEL",
+    help="Two models side by side, in the designs that both were asked.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md", "json", "svg", "png", "csv"]),
+    help="A page, a document, or a folder of figures or tables, instead of the terminal's summary.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help=f"The file or folder to write (default: {_PAGE}, {_FOLDER}/, or stdout for md and json).",
+)
+@click.option("--overwrite", is_flag=True, help="Replace what exists under that name.")
+@click.option("--country", "country_id", metavar="ISO3", help="Also draw this country (files).")
+@click.option(
+    "--question", "question_id", metavar="QUESTION_ID", help="Also draw this question (files)."
+)
+@click.option(
     "--top",
     default=5,
     show_default=True,
     type=click.IntRange(min=1),
-    help="How many of the best and of the worst are shown.",
+    help="How many of the best and of the worst the terminal shows.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show every country and question.")
-@click.option(
-    "--svg", type=click.Path(path_type=Path), help="Write the report as an SVG picture as well."
-)
 def command(
-    model: str | None, prompt_id: str | None, top: int, everything: bool, svg: Path | None
+    model: str | None,
+    prompt_id: str | None,
+    compare: tuple[str, str] | None,
+    form: str | None,
+    output: Path | None,
+    overwrite: bool,
+    country_id: str | None,
+    question_id: str | None,
+    top: int,
+    everything: bool,
 ) -> None:
-    """Show the best and worst countries, continents, categories and questions of each model.
+    """Show how close models are to people: in the terminal, as a page, or as files.
+
+    Without --format, the best and worst countries, continents, categories and questions of each
+    model. `--format html` writes one page with every figure, which opens anywhere and needs no
+    network; `svg`, `png` and `csv` write a file for each figure or table.
 
     r is Pearson's correlation between the model's and the people's mean scores; `blind` is the
     same for a predictor that gives every country the mean of all others. Categories are ranked
     by rho0, which does not depend on the direction in which questions are coded.
     """
-    connection = open_for_reading(current_home())
-    shown = _EVERYTHING if everything else top
-    parts: list[RenderableType] = []
+    if compare and model:
+        raise click.UsageError("--compare names the models; leave --model out.")
+    if output and form is None:
+        raise click.UsageError("--output needs --format: html, md, json, svg, png or csv.")
+    home = current_home()
+    connection = open_for_reading(home)
     try:
-        for design in designs(connection, model, prompt_id):
-            parts += [
-                design_heading(design),
-                best_and_worst("Countries", country_agreement(connection, design), shown),
-                agreement_table("Continents (mean of r)", continent_agreement(connection, design)),
-                agreement_table(
-                    "Categories (those of fewer than 10 questions last, not ranked)",
-                    category_agreement(connection, design),
-                    statistic="rho0",
-                ),
-                best_and_worst(
-                    "Questions (r across countries)", question_agreement(connection, design), shown
-                ),
-                Text(""),
-            ]
+        if compare:
+            shown = compared(connection, *compare, prompt_id)
+        else:
+            shown = designs(connection, model, prompt_id)
+        exhibits = (*COMPARING, *EXHIBITS) if compare else EXHIBITS
+        if form is None:
+            rows = _EVERYTHING if everything else top
+            out().print(_summary(connection, shown, rows))
+            return
+        chosen = _chosen(connection, country_id, question_id)
+        if form == "html":
+            page = html(connection, shown, _origin(home), exhibits)
+            write_output(output or _PAGE, page.encode(), overwrite=overwrite)
+            say(f"Wrote {output or _PAGE}: open it in a browser.")
+            return
+        parts = filled(connection, exhibits, shown, chosen)
+        if form in _DOCUMENTS:
+            document = _DOCUMENTS[form](parts, project_version())
+            if output is None:
+                click.echo(document, nl=False)
+            else:
+                write_output(output, document.encode(), overwrite=overwrite)
+                say(f"Wrote {output}")
+            return
+        folder = output or _FOLDER
+        count = write_outputs(folder, _FILES[form](parts), overwrite=overwrite)
+        say(f"Wrote {count} files to {folder}{'' if chosen else _MORE}")
     finally:
         connection.close()
-    report = Group(*parts, Text(CAVEATS, style="dim"))
-    out().print(report)
-    if svg is not None:
-        picture = Console(
-            record=True, width=100, file=io.StringIO(), highlight=False, markup=False, emoji=False
-        )
-        picture.print(report)
-        drawn = picture.export_svg(title="valuescope report")
-        write_output(svg, _WEB_FONT.sub("", drawn).encode())
-        say(f"Wrote {svg}")
+
+
+_MORE = "; --country and --question add those of a country or question"
+
+
+def _origin(home: Home) -> Origin:
+    built = last_build(home)
+    return Origin(project_version(), dict(built.variables) if built else {})
+
+
+def _chosen(
+    connection: duckdb.DuckDBPyConnection, country_id: str | None, question_id: str | None
+) -> dict[str, str]:
+    """The parameters that the options stand for. Raises ValuescopeError for an unknown id."""
+    chosen = {"category_id": "all"}
+    for name, table, value in (
+        ("country_id", "dim_countries", country_id),
+        ("question_id", "dim_questions", question_id),
+    ):
+        if value is None:
+            continue
+        known = connection.execute(f"select {name} from marts.{table} order by all").fetchall()
+        ids = {str(row[0]).upper(): str(row[0]) for row in known}
+        if value.upper() not in ids:
+            what, _ = name.split("_")
+            raise ValuescopeError(
+                f'There is no {what} {value}. `valuescope sql "select * from {table}"` names all.'
+            )
+        chosen[name] = ids[value.upper()]
+    return chosen
+
+
+def _summary(
+    connection: duckdb.DuckDBPyConnection, shown: Iterable[Design], rows: int
+) -> RenderableType:
+    parts: list[RenderableType] = []
+    for design in shown:
+        parts += [
+            design_heading(design),
+            best_and_worst("Countries", country_agreement(connection, design), rows),
+            agreement_table("Continents (mean of r)", continent_agreement(connection, design)),
+            agreement_table(
+                "Categories (those of fewer than 10 questions last, not ranked)",
+                category_agreement(connection, design),
+                statistic="rho0",
+            ),
+            best_and_worst(
+                "Questions (r across countries)", question_agreement(connection, design), rows
+            ),
+            Text(""),
+        ]
+    return Group(*parts, Text(CAVEATS, style="dim"))

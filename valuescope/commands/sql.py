@@ -10,6 +10,7 @@ from rich.table import Table
 
 from valuescope.console import out, say
 from valuescope.interactive import ask_interactively
+from valuescope.output import write_output
 from valuescope.query import (
     as_csv,
     as_json,
@@ -17,7 +18,6 @@ from valuescope.query import (
     run_query,
     saved_query_table,
     saved_statement,
-    write_output,
 )
 from warehouse.errors import ValuescopeError
 from warehouse.home import current_home
@@ -135,7 +135,7 @@ def _write(result: pa.Table, format_name: str | None, output: Path | None, max_r
     else:
         content = (as_csv(result) if chosen == "csv" else as_json(result)).encode()
     if output is not None:
-        write_output(output, content)
+        write_output(output, content, overwrite=True)
         say(f"Wrote {result.num_rows} rows to {output}")
     elif chosen == "parquet" and sys.stdout.isatty():
         raise ValuescopeError("Parquet is binary: name a file with --output, or use a pipe.")

@@ -1,0 +1,40 @@
+"""Writing what a command made, without destroying what is there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from warehouse.errors import ValuescopeError
+
+
+def write_output(path: Path, content: bytes, overwrite: bool) -> None:
+    """Write `content` to `path`.
+
+    Raises ValuescopeError when that fails, or when `path` exists and `overwrite` is not meant.
+    """
+    if path.exists() and not overwrite:
+        raise ValuescopeError(f"{path} exists. --overwrite replaces it; --output names another.")
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot write {path}: {error.strerror}. Name a file in a folder that exists and that "
+            "you may write to."
+        ) from error
+
+
+def write_outputs(folder: Path, contents: Iterable[tuple[str, bytes]], overwrite: bool) -> int:
+    """Write a file for each name and content into `folder`, made where it lacks; count them.
+
+    Raises ValuescopeError when that fails, or when a file exists and `overwrite` is not meant.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot make the folder {folder}: {error.strerror}. Name another by --output."
+        ) from error
+    count = 0
+    for name, content in contents:
+        write_output(folder / name, content, overwrite)
+        count += 1
+    return count
