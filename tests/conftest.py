@@ -1,9 +1,15 @@
-"""How the suite shares a machine between the workers of pytest-xdist."""
+"""How the suite shares a machine between the workers of pytest-xdist, and what it builds once."""
 
 import os
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tests.dbt_project.agreement_study import AgreementStudy, build_agreement_study
+from tests.dbt_project.study import Instrument, read_instrument
+from warehouse.home import Home
 
 # Fixtures that take long to make, once a session: a worker runs all files that use one of them.
 SHARED_BUILDS = ("agreement", "study")
@@ -45,3 +51,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[str(item.path)]))
     items.sort(key=lambda item: groups[str(item.path)] not in SHARED_BUILDS)
+
+
+@pytest.fixture(scope="session")
+def instrument() -> Instrument:
+    """The questions and choices that the seeds hold."""
+    return read_instrument()
+
+
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
+    """Give an empty home at each call."""
+    return lambda: Home(Path(tmp_path_factory.mktemp("home")) / "study")
+
+
+@pytest.fixture(scope="session")
+def agreement(instrument: Instrument, new_home: Callable[[], Home]) -> AgreementStudy:
+    """Five models, six designs and all marts, built once a session."""
+    return build_agreement_study(new_home(), instrument)
