@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.dbt_project.agreement_study import AgreementStudy, build_agreement_study
+from tests.dbt_project.map_study import MapStudy, build_map_study
+from tests.dbt_project.pairs_study import build_pairs_study
 from tests.dbt_project.study import Instrument, read_instrument
 from warehouse.home import Home
 
 # Fixtures that take long to make, once a session: a worker runs all files that use one of them.
-SHARED_BUILDS = ("agreement", "study")
+SHARED_BUILDS = ("agreement", "study", "pairs", "cultural_map")
 # A worker holds up to three models in memory.
 MOST_WORKERS = 4
 
@@ -69,3 +71,15 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
 def agreement(instrument: Instrument, new_home: Callable[[], Home]) -> AgreementStudy:
     """Five models, six designs and all marts, built once a session."""
     return build_agreement_study(new_home(), instrument)
+
+
+@pytest.fixture(scope="session")
+def pairs(instrument: Instrument, new_home: Callable[[], Home]) -> Home:
+    """Sizes, precisions, base and chat models in both orders, and all marts."""
+    return build_pairs_study(new_home(), instrument)
+
+
+@pytest.fixture(scope="session")
+def cultural_map(instrument: Instrument, new_home: Callable[[], Home]) -> MapStudy:
+    """Respondents with two values each, models of them, and the map."""
+    return build_map_study(new_home(), instrument)

@@ -12,47 +12,14 @@ import pytest
 import yaml
 from scipy.stats import t
 
-from tests.dbt_project.study import (
-    WITHOUT_TESTS,
-    Instrument,
-    add_load,
-    build,
-    build_successfully,
-    dbt_output,
-    land_cells,
-    land_design,
-    land_model,
-    land_run,
-    random_counts,
-    read,
-)
+from tests.dbt_project.pairs_study import COUNTRIES, WEST, people
+from tests.dbt_project.study import Instrument, build, dbt_output, read
 from warehouse.home import CLONE, DBT_PROJECT, Home
 from warehouse.saved_queries import statement
 
 ANALYSES = DBT_PROJECT / "analyses"
 NAMES = sorted(path.stem for path in ANALYSES.glob("*.sql"))
 
-WEST = ["AND", "AUS", "CAN", "DEU", "GBR", "USA"]
-ELSEWHERE = ["ARG", "BOL", "CHN", "IDN", "KOR", "SGP"]
-COUNTRIES = [*WEST, *ELSEWHERE]
-QUESTIONS = [
-    *(f"Q{number}" for number in (1, 2, 27, 28, 29, 30, 31, *range(46, 51), 56)),
-    *(f"Q{number}" for number in (57, 58, 59, 60, 61, 62)),
-    *(f"Q{number}" for number in (106, 107, *range(112, 121), 122, 131, 146, 149)),
-    *(
-        f"Q{number}"
-        for number in (152, 156, 158, 164, 168, 176, 177, 178, 179, 180, 182, 186, 199, 221, 235)
-    ),
-]
-# Name in the registry, quantization, how much of people's answers it knows.
-MODELS = [
-    ("smollm2-135m-instruct", "Q8_0", 0.2),
-    ("smollm2-360m", "Q8_0", 0.4),
-    ("smollm2-360m-instruct", "Q8_0", 0.5),
-    ("smollm2-360m-instruct", "Q4_K_M", 0.5),
-    ("llama-2-7b", "Q8_0", 0.8),
-    ("people", "F16", 1.0),
-]
 # What narrows an analysis down.
 ONE = {
     "model": "smollm2-360m-instruct",
@@ -76,86 +43,6 @@ def variables(name: str) -> list[str]:
     return list(dict.fromkeys(used))
 
 
-def people(instrument: Instrument, seed: int, wave: int = 7) -> pd.DataFrame:
-    return random_counts(instrument, QUESTIONS, COUNTRIES, seed=seed).assign(wave=wave)
-
-
-def shares_of(counts: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:
-    """Weighted shares of the native choices, one row a country, question and choice."""
-    native = instrument.choices[
-        (instrument.choices["coding_id"] == "native") & instrument.choices["is_on_scale"]
-    ]
-    codes = native.assign(code=native["survey_codes"].str.split("|")).explode("code")
-    codes = codes.assign(code=codes["code"].astype(int))[["question_id", "code", "choice_index"]]
-    keys = ["country_id", "question_id"]
-    rows = codes[codes["question_id"].isin(QUESTIONS)].merge(
-        pd.DataFrame({"country_id": COUNTRIES}), how="cross"
-    )
-    rows = rows.merge(counts, on=[*keys, "code"], how="left")
-    weights = rows["sum_of_weights"].fillna(0)
-    total = weights.groupby([rows[key] for key in keys]).transform("sum")
-    return rows.assign(share=weights / total)[[*keys, "choice_index", "share"]].sort_values(
-        [*keys, "choice_index"], ignore_index=True
-    )
-
-
-@pytest.fixture(scope="module")
-def home(new_home: Callable[[], Home], instrument: Instrument) -> Home:
-    """Two waves, men and women; base and chat models of two sizes, in both orders, once in Q4."""
-    home = new_home()
-    counts = people(instrument, seed=1)
-    add_load(home, "wave7", counts)
-    add_load(home, "wave6", people(instrument, seed=2, wave=6), wave_selection="6")
-    for sex, seed in (("female", 3), ("male", 4)):
-        add_load(home, sex, people(instrument, seed), breakdown="sex", subgroup_id=f"sex={sex}")
-    shares = shares_of(counts, instrument)
-    world = shares.groupby(["question_id", "choice_index"], as_index=False)["share"].mean()
-    asked = pd.concat([shares, world.assign(country_id="ZZZ")], ignore_index=True)
-    random = np.random.default_rng(5)
-    for order in ("forward", "reverse"):
-        for chat_mode in ("template", "raw"):
-            land_design(home, f"{order}-{chat_mode}", choice_order=order, chat_mode=chat_mode)
-    for name, quantization, known in MODELS:
-        is_chat = name.endswith("instruct")
-        model_id = f"{name}-{quantization}"
-        land_model(
-            home,
-            model_id,
-            name,
-            is_in_registry=name != "people",
-            is_chat=is_chat,
-            quantization=quantization,
-        )
-        for order in ("forward", "reverse"):
-            for chat_mode in ("template", "raw") if "360m" in name else ("template",):
-                run_id = f"{model_id}-{order}-{chat_mode}"
-                prompt_id = f"{order}-{chat_mode}"
-                land_run(home, run_id, model_id, prompt_id)
-                noise = (1 - known) * random.normal(size=len(asked))
-                values = np.log(np.maximum(asked["share"], 1e-6)) * known + noise
-                frame = asked.assign(value=values)
-                land_cells(
-                    home,
-                    [
-                        (
-                            {
-                                "run_id": run_id,
-                                "model_id": model_id,
-                                "prompt_id": prompt_id,
-                                "country_id": country_id,
-                                "question_id": question_id,
-                            },
-                            list(cell["value"]),
-                        )
-                        for (country_id, question_id), cell in frame.groupby(
-                            ["country_id", "question_id"]
-                        )
-                    ],
-                )
-    build_successfully(home, *WITHOUT_TESTS)
-    return home
-
-
 Ask = Callable[[str], pd.DataFrame]
 
 
@@ -174,13 +61,13 @@ def asker(home: Home, *options: str) -> Ask:
 
 
 @pytest.fixture(scope="module")
-def ask(home: Home) -> Ask:
-    return asker(home)
+def ask(pairs: Home) -> Ask:
+    return asker(pairs)
 
 
 @pytest.fixture(scope="module")
-def ask_about_one(home: Home) -> Ask:
-    return asker(home, "--vars", json.dumps(ONE))
+def ask_about_one(pairs: Home) -> Ask:
+    return asker(pairs, "--vars", json.dumps(ONE))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -192,11 +79,11 @@ def test_an_analysis_returns_rows_with_the_columns_that_it_documents(ask: Ask, n
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_query_asks_what_dbt_compiles(
-    home: Home, ask: Ask, ask_about_one: Ask, name: str
+    pairs: Home, ask: Ask, ask_about_one: Ask, name: str
 ) -> None:
     chosen = {key: value for key, value in ONE.items() if key in variables(name)}
-    pd.testing.assert_frame_equal(read(home, statement(name)), ask(name))
-    pd.testing.assert_frame_equal(read(home, statement(name, chosen)), ask_about_one(name))
+    pd.testing.assert_frame_equal(read(pairs, statement(name)), ask(name))
+    pd.testing.assert_frame_equal(read(pairs, statement(name, chosen)), ask_about_one(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -326,9 +213,9 @@ def above_blind(cells: pd.DataFrame) -> float:
     return float(m @ h / np.sqrt(m @ m * (h @ h)) - b @ h / np.sqrt(b @ b * (h @ h)))
 
 
-def test_intervals_of_categories_are_those_of_batteries_left_out_one_by_one(home: Home) -> None:
-    cells = read(home, "select * from intermediate.int_comparable_cells")
-    mart = read(home, "select * from marts.agg_category_correlations")
+def test_intervals_of_categories_are_those_of_batteries_left_out_one_by_one(pairs: Home) -> None:
+    cells = read(pairs, "select * from intermediate.int_comparable_cells")
+    mart = read(pairs, "select * from marts.agg_category_correlations")
     intervals = mart[mart["rho0_above_blind_ci_low"].notna()]
     assert set(intervals["category_id"]) == {"happiness_and_wellbeing", "corruption"}
     for row in intervals.to_dict("records"):
@@ -350,8 +237,8 @@ def test_intervals_of_categories_are_those_of_batteries_left_out_one_by_one(home
         assert row["rho0_above_blind_p_value"] == pytest.approx(p_value, abs=1e-9)
 
 
-def test_q_values_of_categories_are_adjusted_over_those_of_one_design(home: Home) -> None:
-    mart = read(home, "select * from marts.agg_category_correlations")
+def test_q_values_of_categories_are_adjusted_over_those_of_one_design(pairs: Home) -> None:
+    mart = read(pairs, "select * from marts.agg_category_correlations")
     tested = mart.dropna(subset="rho0_above_blind_p_value")
     for _, family in tested.groupby(["model_id", "prompt_id"]):
         (first, last) = family.sort_values("rho0_above_blind_p_value").to_dict("records")
@@ -373,16 +260,16 @@ def test_a_category_has_a_verdict_where_it_has_an_interval_and_else_a_reason(ask
 
 
 def test_the_western_gap_is_what_the_west_has_above_blind_more_than_others(
-    ask: Ask, home: Home, instrument: Instrument
+    ask: Ask, pairs: Home, instrument: Instrument
 ) -> None:
     rows = ask("observation_2_western_gap")
     countries = read(
-        home,
+        pairs,
         "select * from marts.agg_country_correlations "
         "where model_id = 'llama-2-7b-Q8_0' and is_order_controlled",
     )
     (prompt_id,) = countries["prompt_id"].unique()
-    names = read(home, "select prompt_id, prompt_name from marts.dim_prompts").set_index(
+    names = read(pairs, "select prompt_id, prompt_name from marts.dim_prompts").set_index(
         "prompt_id"
     )
     countries = countries.merge(instrument.countries, on="country_id")
@@ -430,12 +317,12 @@ def test_corpora_are_described_and_never_judged(ask: Ask, name: str) -> None:
     assert rows["verdict_null_reason"].notna().all()
 
 
-def test_orders_are_compared_on_the_same_cells(ask: Ask, home: Home) -> None:
+def test_orders_are_compared_on_the_same_cells(ask: Ask, pairs: Home) -> None:
     rows = ask("how_much_does_order_matter")
     assert set(rows["first_order"]) == {"forward"}
     assert set(rows["second_order"]) == {"reverse"}
     scores = read(
-        home,
+        pairs,
         """select * from marts.fct_mean_scores where
         model_id = 'llama-2-7b-Q8_0' and country_id != 'ZZZ' and llm_mean_score is not null""",
     ).pivot(index=["question_id", "country_id"], columns="prompt_id", values="llm_mean_score")

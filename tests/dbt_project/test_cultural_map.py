@@ -5,171 +5,27 @@ Every number is calculated a second time, from the respondents themselves.
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
 
-from ingest import LoadOptions, load_file, parse_breakdown
 from tests.dbt_project.agreement_study import AgreementStudy
-from tests.dbt_project.study import (
-    WITHOUT_TESTS,
-    Instrument,
-    build_successfully,
-    land_cells,
-    land_design,
-    land_model,
-    land_run,
-    read,
+from tests.dbt_project.map_study import (
+    COMPLETE,
+    COUNTRIES,
+    EXPRESSIVE,
+    INDICATORS,
+    NOT_ASKED,
+    PEOPLE,
+    SECULAR,
+    Floats,
+    MapStudy,
 )
-from tests.ingest.survey_files import Respondent, Survey, write_wave7_csv
-from tests.ingest.survey_oracle import indicators
-from warehouse.home import DBT_PROJECT, Home
-from warehouse.instrument import load_instrument
-
-Floats = npt.NDArray[np.float64]
-
-SECULAR = ["importance_of_god", "autonomy", "abortion", "national_pride", "respect_for_authority"]
-EXPRESSIVE = ["postmaterialism", "happiness", "petition", "homosexuality", "trust"]
-INDICATORS = [*SECULAR, *EXPRESSIVE]
-# The answer that lies furthest up each axis, and the one furthest down.
-ENDS = {
-    **{"Q164": (1, 10), "Q184": (10, 1), "Q254": (4, 1), "Q45": (3, 1)},
-    **{"Q8": (1, 2), "Q14": (1, 2), "Q15": (2, 1), "Q17": (2, 1)},
-    **{"Q46": (1, 4), "Q209": (1, 3), "Q182": (10, 1), "Q57": (1, 2)},
-}
-TRADITIONAL_QUESTIONS = ["Q164", "Q184", "Q254", "Q45", "Q8", "Q14", "Q15", "Q17"]
-QUESTIONS = sorted([*ENDS, "Q154", "Q155"], key=lambda question: int(question[1:]))
-COUNTRIES = [
-    *("AND", "ARG", "BOL", "CHN", "CYP", "CZE", "DEU", "GBR", "GRC", "IDN", "JPN", "KEN"),
-]
-# Nobody there was asked about homosexuality.
-NOT_ASKED = "EGY"
-# Everybody there answered everything.
-COMPLETE = "JPN"
-PEOPLE = "wvs:7:within_country:all"
-MODELS = ("fct_cultural_map", "agg_cultural_distances")
-
-
-def answer(question: str, value: float) -> int:
-    """The code of somebody with `value` standard deviations on the question's axis."""
-    high, low = ENDS[question]
-    step = np.clip(round((value + 2) / 4 * abs(high - low)), 0, abs(high - low))
-    return int(low + step if high > low else low - step)
-
-
-def invent_people() -> Survey:
-    random = np.random.default_rng(42)
-    people: list[Respondent] = []
-    for number, country in enumerate([*COUNTRIES, NOT_ASKED]):
-        place = random.normal(scale=0.8, size=2)
-        for interview in range(150 + 10 * number):
-            own = place + random.normal(size=2)
-            noisy = {
-                question: own[0 if question in TRADITIONAL_QUESTIONS else 1] + random.normal()
-                for question in ENDS
-            }
-            answers = {question: answer(question, value) for question, value in noisy.items()}
-            high, low = random.permutation([2, 4]), random.permutation([1, 3])
-            first, second = own[1] + random.normal(size=2) > 0
-            answers["Q154"] = int(high[0] if first else low[0])
-            answers["Q155"] = int((high if second else low)[1 if first == second else 0])
-            if country != COMPLETE:
-                # Both aims or none, as a model has both.
-                lost = [q for q in QUESTIONS if q != "Q155" and random.uniform() < 0.06]
-                answers |= dict.fromkeys(lost, -1)
-                if "Q154" in lost:
-                    answers["Q155"] = -2
-            if country == NOT_ASKED:
-                answers["Q182"] = -4
-            people.append(
-                Respondent(
-                    country_id=country,
-                    wave=7,
-                    year=2018,
-                    weight=round(random.uniform(0.4, 2.5), 3),
-                    interview=len(people) + 1,
-                    mode=None,
-                    sex=1 + interview % 2,
-                    age=40,
-                    education=2,
-                    urban=1,
-                    answers=answers,
-                )
-            )
-    return Survey(tuple(people), tuple(QUESTIONS))
-
-
-@dataclass(frozen=True)
-class MapStudy:
-    """A built warehouse and who is in it: a row a respondent, NaN where an indicator is missing."""
-
-    home: Home
-    people: pd.DataFrame
-
-
-def shares(survey: Survey, country: str, question: str, size: int) -> Floats:
-    found: Floats = np.zeros(size)
-    for person in survey.respondents:
-        if person.country_id == country and person.answers[question] > 0:
-            found[person.answers[question] - 1] += person.weight
-    return np.asarray(found / found.sum())
-
-
-@pytest.fixture(scope="module")
-def study(new_home: Callable[[], Home], instrument: Instrument) -> MapStudy:
-    home, survey = new_home(), invent_people()
-    home.path.mkdir(parents=True)
-    file = write_wave7_csv(survey, home.path / "people.csv")
-    options = LoadOptions(breakdowns=(parse_breakdown("sex"),), minimum_cell=1)
-    load_file(file, home, load_instrument(), options)
-    land_design(home, "native")
-    land_design(home, "folded", coding_id="paper")
-    for model_id, prompt_id in (
-        ("copy", "native"),
-        ("japan-everywhere", "native"),
-        ("forgetful", "native"),
-        ("copy", "folded"),
-    ):
-        land_model(home, model_id)
-        land_run(home, f"{model_id}-{prompt_id}", model_id, prompt_id)
-        cells = []
-        countries = [*COUNTRIES, "ZZZ"] if model_id == "japan-everywhere" else COUNTRIES
-        for country in countries:
-            for question in QUESTIONS:
-                if model_id == "forgetful" and question == "Q155":
-                    continue
-                source = "JPN" if model_id == "japan-everywhere" else country
-                coding = "paper" if prompt_id == "folded" else "native"
-                size = instrument.choice_count(question, coding)
-                known = shares(survey, source, question, 10)[:size] if coding == "native" else None
-                cell = {
-                    "run_id": f"{model_id}-{prompt_id}",
-                    "model_id": model_id,
-                    "prompt_id": prompt_id,
-                    "coding_id": coding,
-                    "country_id": country,
-                    "question_id": question,
-                }
-                with np.errstate(divide="ignore"):
-                    values = np.zeros(size) if known is None else np.maximum(np.log(known), -2000)
-                cells.append((cell, list(values)))
-        land_cells(home, cells)
-    build_successfully(home, *WITHOUT_TESTS, "--select", *(f"+{name}" for name in MODELS))
-    rows = [
-        {
-            "country_id": person.country_id,
-            "weight": person.weight,
-            "sex": person.sex,
-            **indicators(person.answers),
-        }
-        for person in survey.respondents
-    ]
-    return MapStudy(home, pd.DataFrame(rows).astype(dict.fromkeys(INDICATORS, float)))
+from tests.dbt_project.study import read
+from warehouse.home import DBT_PROJECT
 
 
 def weighted_mean(values: pd.Series, weights: pd.Series) -> float:
@@ -240,15 +96,15 @@ def by_search(correlations: Floats) -> tuple[Floats, Floats]:
 
 
 @pytest.fixture(scope="module")
-def axes(study: MapStudy) -> pd.DataFrame:
-    return read(study.home, "select * from marts.dim_cultural_axes").set_index(
+def axes(cultural_map: MapStudy) -> pd.DataFrame:
+    return read(cultural_map.home, "select * from marts.dim_cultural_axes").set_index(
         ["indicator_id", "axis_id"]
     )
 
 
 @pytest.fixture(scope="module")
-def points(study: MapStudy) -> pd.DataFrame:
-    return read(study.home, "select * from marts.fct_cultural_map")
+def points(cultural_map: MapStudy) -> pd.DataFrame:
+    return read(cultural_map.home, "select * from marts.fct_cultural_map")
 
 
 def of_people(points: pd.DataFrame, population_id: str = PEOPLE) -> pd.DataFrame:
@@ -262,9 +118,9 @@ def of_model(points: pd.DataFrame, model_id: str, prompt_id: str = "native") -> 
 
 
 def test_axes_are_those_of_a_second_calculation_from_the_respondents(
-    study: MapStudy, axes: pd.DataFrame
+    cultural_map: MapStudy, axes: pd.DataFrame
 ) -> None:
-    correlations, means, deviations = pooled(study.people)
+    correlations, means, deviations = pooled(cultural_map.people)
     loadings, coefficients = by_search(correlations.to_numpy())
     for column, axis in enumerate(["secular_rational", "self_expression"]):
         found = axes.xs(axis, level="axis_id").loc[INDICATORS]
@@ -286,9 +142,12 @@ def test_the_two_values_that_people_were_given_come_out(axes: pd.DataFrame) -> N
 
 
 def test_people_lie_where_their_standardised_means_put_them(
-    study: MapStudy, axes: pd.DataFrame, points: pd.DataFrame
+    cultural_map: MapStudy, axes: pd.DataFrame, points: pd.DataFrame
 ) -> None:
-    groups = {PEOPLE: study.people, "wvs:7:within_country:sex=female": study.people.query("sex==2")}
+    groups = {
+        PEOPLE: cultural_map.people,
+        "wvs:7:within_country:sex=female": cultural_map.people.query("sex==2"),
+    }
     for population_id, people in groups.items():
         found = of_people(points, population_id)
         for country in COUNTRIES:
@@ -310,10 +169,10 @@ def test_people_lie_where_their_standardised_means_put_them(
 
 
 def test_the_sampling_error_is_that_of_the_mean_of_the_respondents_scores(
-    study: MapStudy, axes: pd.DataFrame, points: pd.DataFrame
+    cultural_map: MapStudy, axes: pd.DataFrame, points: pd.DataFrame
 ) -> None:
     for country, tolerance in ((COMPLETE, 1e-9), ("DEU", 0.02)):
-        own = study.people[study.people["country_id"] == country]
+        own = cultural_map.people[cultural_map.people["country_id"] == country]
         for axis in ("secular_rational", "self_expression"):
             weights = axes.xs(axis, level="axis_id").loc[INDICATORS]
             slope = (weights["score_coefficient"] / weights["standard_deviation"]).to_numpy()
@@ -327,7 +186,9 @@ def test_the_sampling_error_is_that_of_the_mean_of_the_respondents_scores(
             assert found == pytest.approx(expected, rel=tolerance)
 
 
-def test_a_copy_of_the_people_lands_on_the_people(study: MapStudy, points: pd.DataFrame) -> None:
+def test_a_copy_of_the_people_lands_on_the_people(
+    cultural_map: MapStudy, points: pd.DataFrame
+) -> None:
     people, copies = of_people(points).loc[COUNTRIES], of_model(points, "copy").loc[COUNTRIES]
     # Autonomy needs all four of its answers, so only these people's mean is that of the questions.
     exact = COMPLETE
@@ -336,7 +197,7 @@ def test_a_copy_of_the_people_lands_on_the_people(study: MapStudy, points: pd.Da
         assert (copies[axis] - people[axis]).abs().max() < 0.05
     np.testing.assert_allclose(copies["self_expression"] - people["self_expression"], 0, atol=0.02)
     distances = read(
-        study.home,
+        cultural_map.home,
         "select * from marts.agg_cultural_distances "
         "where model_id = 'copy' and prompt_id = 'native'",
     )
@@ -345,14 +206,16 @@ def test_a_copy_of_the_people_lands_on_the_people(study: MapStudy, points: pd.Da
     assert (distances["distance"] < distances["blind_distance"]).all()
 
 
-def test_one_answer_for_all_countries_is_one_place(study: MapStudy, points: pd.DataFrame) -> None:
+def test_one_answer_for_all_countries_is_one_place(
+    cultural_map: MapStudy, points: pd.DataFrame
+) -> None:
     everywhere = of_model(points, "japan-everywhere")
     japan = of_people(points).loc["JPN"]
     assert len(everywhere) == len(COUNTRIES) + 1
     for axis in ("secular_rational", "self_expression"):
         np.testing.assert_allclose(everywhere[axis], japan[axis], atol=1e-12)
     distances = read(
-        study.home,
+        cultural_map.home,
         "select * from marts.agg_cultural_distances where model_id = 'japan-everywhere'",
     ).set_index("country_id")
     assert (distances["closest_country_id"] == "JPN").all()
