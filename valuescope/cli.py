@@ -15,6 +15,8 @@ _COMMANDS = (
     "ingest",
     "doctor",
     "score",
+    "send",
+    "land",
     "build",
     "report",
     "sql",

@@ -9,6 +9,9 @@ from scorer.templates import load_templates
 from warehouse.instrument import DEFAULT_SURVEY
 from warehouse.wordings import OUR_WORDINGS
 
+# Names the shared place that scoring sends to and landing brings from.
+LANDING_VARIABLE = "VALUESCOPE_LANDING"
+
 
 def comma_separated(
     _context: click.Context, _parameter: click.Parameter, value: str | None
@@ -31,6 +34,9 @@ survey_option = click.option(
     help="The survey whose questions are meant: the World Values Survey, or one that `ingest` "
     "brought (docs/own-surveys.md).",
 )
+
+
+place_argument = click.argument("address", envvar=LANDING_VARIABLE)
 
 
 def design_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from valuescope.console import cell_progress, say
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
 from warehouse.instrument import Instrument
+from warehouse.sending import Sender
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,14 @@ class PlannedRun:
     problem: str | None
 
 
-def run_plan(home: Home, instrument: Instrument, plan: Plan, settings: Settings) -> None:
-    """Score all of `plan`, model by model, and say what landed.
+def run_plan(
+    home: Home,
+    instrument: Instrument,
+    plan: Plan,
+    settings: Settings,
+    sender: Sender | None = None,
+) -> None:
+    """Score all of `plan`, model by model, and say what landed; `sender` sends it after each run.
 
     Raises ValuescopeError at the end when a run has failed, naming each; Ctrl-C stops all.
     """
@@ -58,14 +65,15 @@ def run_plan(home: Home, instrument: Instrument, plan: Plan, settings: Settings)
                 for design in plan.designs:
                     with _collected(failures, f"{name}, prompt {design.prompt_id}", runs):
                         display.start(name, design)
-                        summary = session.score(
-                            design,
-                            plan.questions,
-                            plan.countries,
-                            limit=settings.limit,
-                            study=plan.study,
-                            on_progress=display.tell,
-                        )
+                        with _sent(sender):
+                            summary = session.score(
+                                design,
+                                plan.questions,
+                                plan.countries,
+                                limit=settings.limit,
+                                study=plan.study,
+                                on_progress=display.tell,
+                            )
                         print_summary(summary)
                     display.finish()
     if len(failures) == 1 and runs == 1:
@@ -180,6 +188,19 @@ def _collected(failures: list[ValuescopeError], what: str, runs: int) -> Iterato
         failures.append(error if runs == 1 else ValuescopeError(f"{what}: {error}"))
         if runs > 1:
             say(f"Failed: {what}: {error}")
+
+
+@contextmanager
+def _sent(sender: Sender | None) -> Iterator[None]:
+    """Send what has landed, however the run ends. A place that is gone stops no scoring."""
+    try:
+        yield
+    finally:
+        if sender is not None:
+            try:
+                sender.send()
+            except ValuescopeError as error:
+                say(f"Not sent yet, kept here: {error}")
 
 
 def _session(home: Home, instrument: Instrument, name: str, settings: Settings) -> ScoringSession:

@@ -159,7 +159,12 @@ def write_shard(
 
 def write_text(target: Path, text: str) -> Path:
     """Write a text file, whole or not at all. Raises ValuescopeError as `write_shard` does."""
-    return _write(target, lambda file: file.write(text.encode()))
+    return write_bytes(target, text.encode())
+
+
+def write_bytes(target: Path, content: bytes) -> Path:
+    """Write a file, whole or not at all. Raises ValuescopeError as `write_shard` does."""
+    return _write(target, lambda file: file.write(content))
 
 
 def other_versions(home: Home) -> tuple[Path, ...]:
@@ -296,7 +301,7 @@ def _write(target: Path, fill: Callable[[BinaryIO], object]) -> Path:
         _remove_if_there(temporary)
         raise ValuescopeError(
             f"Cannot write the shard {target}: {error.strerror or error}. What landed before is "
-            "whole; make room or fix the permissions, then repeat the command to score the rest."
+            "whole; make room or fix the permissions, then repeat the command to go on."
         ) from error
     except BaseException:
         _remove_if_there(temporary)

@@ -18,11 +18,18 @@ from scorer.study import (
     load_study,
 )
 from valuescope.console import out, say
-from valuescope.options import comma_separated, design_options, survey_option
+from valuescope.options import (
+    LANDING_VARIABLE,
+    comma_separated,
+    design_options,
+    survey_option,
+)
 from valuescope.scoring import PlannedRun, Settings, plan_runs, run_plan
 from warehouse.errors import ValuescopeError
 from warehouse.home import current_home
 from warehouse.instrument import load_instrument
+from warehouse.places import open_place
+from warehouse.sending import Sender
 
 # What a study file fixes, so that it cannot be given beside one.
 _FIXED_BY_STUDY = (
@@ -137,6 +144,13 @@ _FIXED_BY_STUDY = (
     help="tree shares work between answers and countries; copies does so for recurrent models; "
     "sequence is the slow oracle; auto takes the first that agrees with it on a probe.",
 )
+@click.option(
+    "--landing",
+    metavar="ADDRESS",
+    envvar=LANDING_VARIABLE,
+    help="Also send what lands to this folder or object store, after every run; `valuescope land` "
+    "brings it home (docs/shared-landing.md). [default: VALUESCOPE_LANDING, where it is set]",
+)
 @click.option("--dry-run", is_flag=True, help="Estimate tokens, memory and time; score nothing.")
 @click.option("--verbose", is_flag=True, help="Show llama.cpp's own log.")
 @click.pass_context
@@ -162,6 +176,7 @@ def command(
     threads: int | None,
     gpu_layers: int | None,
     path: str,
+    landing: str | None,
     dry_run: bool,
     verbose: bool,
 ) -> None:
@@ -175,6 +190,7 @@ def command(
     the rest.
     """
     home = current_home()
+    place = open_place(landing) if landing else None
     instrument = load_instrument(home)
     study = None
     if study_file is not None:
@@ -222,8 +238,14 @@ def command(
         return
     if study is not None:
         say(f"Study {study.name}, frozen as {study.sha256[:16]}: {freeze_study(study, home)}")
-    run_plan(home, instrument, plan, settings)
-    say("Next: valuescope build")
+    sender = Sender(home, place) if place is not None else None
+    run_plan(home, instrument, plan, settings, sender)
+    if sender is None or place is None:
+        say("Next: valuescope build")
+        return
+    # What could not be sent after its run, while the place was away.
+    sender.send()
+    say(f"Sent to {place.address}. Next, at home: valuescope land {place.address}")
 
 
 def _refuse_beside_study(context: click.Context) -> None:
