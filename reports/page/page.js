@@ -282,6 +282,8 @@
         return {
             config: look,
             renderer: "svg",
+            // Vega-Lite warns of every chart whose rows have a height of their own.
+            logLevel: window.vega.Error,
             actions: { export: true, source: false, compiled: false, editor: false },
             tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" },
             loader: { load: () => Promise.reject(new Error("a report loads nothing")) },
@@ -373,6 +375,7 @@
         const next = [...parts.keys()].find((name) => !seen.has(name));
         if (next === undefined) {
             document.documentElement.dataset.drawn = "all";
+            document.documentElement.dataset.settled = location.hash;
             return;
         }
         seen.add(next);
@@ -391,13 +394,17 @@
         }
         await showAll(near);
         document.documentElement.dataset.shown = location.hash;
-        idle(() => showAll(far));
+        const address = location.hash;
+        idle(() => showAll(far).then(() => {
+            if (location.hash === address) document.documentElement.dataset.settled = address;
+        }));
     }
 
     fillSelects();
     readAddress();
     if (!frame.designs.length) return;
     current = chosenNow();
+    writeAddress(current);
     tellWhatIsShown(current);
 
     selects.category.addEventListener("change", () => fillQuestions(selects.category.value, selects.question.value));

@@ -1,0 +1,52 @@
+"""A page of a real warehouse, and a browser that opens it from the disk."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from reports.page.page import Origin, html
+from reports.summary import designs
+from tests.dbt_project.agreement_study import AgreementStudy
+from tests.reports.page.browsing import ARGUMENTS, CHROMIUM, Opened, opened
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium without a window."""
+    if CHROMIUM is None:
+        assert "CI" not in os.environ, "no chromium, which scripts/system_packages.sh installs"
+        pytest.skip("no chromium on this machine; scripts/system_packages.sh installs it")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def warehouse(agreement: AgreementStudy) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Five models, six designs and all marts."""
+    with duckdb.connect(str(agreement.home.database), read_only=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def page_file(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The page of that warehouse, as a reader has it on a disk."""
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    page = html(warehouse, designs(warehouse), Origin("1.2.3", {"deff": 1.5}))
+    file.write_text(page, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def desktop(browser: Browser, page_file: Path) -> Iterator[Opened]:
+    """The page on a desktop's screen."""
+    shown = opened(browser, page_file)
+    yield shown
+    shown.page.context.close()
