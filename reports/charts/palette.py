@@ -39,7 +39,7 @@ def look(ink: str = INK) -> dict[str, Any]:
             "tickColor": GREY,
             "gridColor": GREY,
             "gridOpacity": 0.25,
-            "labelLimit": 150,
+            "labelLimit": _expression("width < 320 ? 104 : 150"),
             "labelFontSize": 11,
             "titleFontSize": 12,
         },
@@ -51,10 +51,15 @@ def look(ink: str = INK) -> dict[str, Any]:
             "labelFontSize": 11,
             "titleFontSize": 12,
             "orient": "top",
-            "columns": 3,
+            "columns": _expression("width < 400 ? 1 : 3"),
         },
         "header": {"labelColor": ink, "titleColor": ink},
         "title": {"color": ink},
         "text": {"color": ink},
         "view": {"stroke": None},
     }
+
+
+def _expression(text: str) -> dict[str, str]:
+    """What Vega computes when it draws; on a phone a chart is narrow."""
+    return {"expr": text}

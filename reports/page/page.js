@@ -1,7 +1,8 @@
 "use strict";
 // Fills the page: what was chosen decides the rows of each exhibit, and Vega draws them.
 (async () => {
-    const NARROW = 480;
+    const ONLY_ERRORS = 1; // A chart whose rows are all null would warn.
+    const isDark = matchMedia("(prefers-color-scheme: dark)");
 
     // --- What the file holds -------------------------------------------------------------------
 
@@ -256,6 +257,14 @@
             (values[name] === null ? "null" : `'${values[name].replaceAll("'", "''")}'`));
     }
 
+    function save(content, type, name) {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob([content], { type }));
+        link.download = name;
+        link.click();
+        URL.revokeObjectURL(link.href);
+    }
+
     const parts = new Map([...document.querySelectorAll("[data-exhibit]")].map((article) => {
         const part = {
             article,
@@ -272,32 +281,21 @@
         return [article.dataset.exhibit, part];
     }));
 
-    function embedOptions(width) {
-        const narrow = width < NARROW;
-        const look = structuredClone(frame.look);
-        if (narrow) {
-            look.axis.labelLimit = 104;
-            look.legend.columns = 1;
-        }
-        return {
-            config: look,
-            renderer: "svg",
-            // Vega-Lite warns of every chart whose rows have a height of their own.
-            logLevel: window.vega.Error,
-            actions: { export: true, source: false, compiled: false, editor: false },
-            tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" },
-            loader: { load: () => Promise.reject(new Error("a report loads nothing")) },
-        };
-    }
-
     async function draw(part, rows) {
         if (part.view) {
             await part.view.data("rows", rows).resize().runAsync();
             return;
         }
         const specification = structuredClone(part.exhibit.specification);
-        specification.datasets = { ...specification.datasets, rows };
-        const made = await window.vegaEmbed(part.chart, specification, embedOptions(part.chart.clientWidth));
+        specification.data.find(({ name }) => name === "rows").values = rows;
+        const made = await window.vegaEmbed(part.chart, specification, {
+            mode: "vega",
+            logLevel: ONLY_ERRORS,
+            renderer: "svg",
+            actions: false,
+            tooltip: { theme: isDark.matches ? "dark" : "light" },
+            loader: { load: () => Promise.reject(new Error("a report loads nothing")) },
+        });
         part.view = made.view;
     }
 
@@ -424,11 +422,11 @@
             }
         });
         part.article.querySelector(".save").addEventListener("click", () => {
-            const link = document.createElement("a");
-            link.href = URL.createObjectURL(new Blob([csvOf(part.rows)], { type: "text/csv" }));
-            link.download = `${part.exhibit.id}.csv`;
-            link.click();
-            URL.revokeObjectURL(link.href);
+            save(csvOf(part.rows), "text/csv", `${part.exhibit.id}.csv`);
+        });
+        part.article.querySelector(".picture")?.addEventListener("click", async () => {
+            const drawn = (await part.view.toSVG()).replaceAll("currentColor", "black");
+            save(drawn, "image/svg+xml", `${part.exhibit.id}.svg`);
         });
     }
 

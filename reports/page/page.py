@@ -70,7 +70,6 @@ def html(
         "countries": _countries(connection, cells),
         "questions": _questions(connection, cells),
         "units": {"mean_score": MEAN_SCORE_UNITS, "share": SHARE_UNITS},
-        "look": look(),
     }
     return _template("page.html").render(
         sections=_sections(exhibits),
@@ -100,7 +99,7 @@ def _exhibit_data(connection: duckdb.DuckDBPyConnection, exhibit: Exhibit) -> di
         "title": exhibit.title,
         "parameters": exhibit.parameters,
         "columns": [[column.name, column.heading, column.digits] for column in exhibit.columns],
-        "specification": exhibit.chart() if exhibit.chart else None,
+        "specification": _compiled(exhibit.chart()) if exhibit.chart else None,
         "sql": exhibit.sql,
         # What follows no selector is here once; all else comes with its design.
         "rows": _table(exhibit.rows(connection, {})) if not exhibit.parameters else None,
@@ -212,10 +211,16 @@ def _packed(content: dict[str, Any]) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
+def _compiled(specification: dict[str, Any]) -> dict[str, Any]:
+    """Vega-Lite as Vega, which a browser draws without compiling anything."""
+    compiled: dict[str, Any] = vl_convert.vegalite_to_vega(specification | {"config": look()})
+    return compiled
+
+
 @cache
 def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed; window.vega = vega;")
+    """Vega and Vega-Embed as one script."""
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return script.replace("</script", "<\\/script")
 
 
