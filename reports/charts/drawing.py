@@ -35,3 +35,30 @@ def drawn(described: dict[str, Any], rows: list[dict[str, Any]], ink: str) -> di
         "datasets": {**described.get("datasets", {}), ROWS: rows},
         "config": look(ink) | {"background": "white", "font": _FILE_FONTS},
     }
+
+
+_LINE = 11
+_MOST_LINES = 5
+
+
+def wrapping_axis(characters: int) -> alt.Axis:
+    """An axis of long names, broken at spaces into lines of so many characters.
+
+    Vega would cut a long name, and a narrow page has no room for one in a line. It hangs all lines
+    from the first one's place, so names of several lines are lifted to stand in the middle.
+    """
+    # As many characters and then a space or the end: each match is a line.
+    lines = f"regexp('(.{{1,{characters}}})( +|$)', 'g')"
+    wrapped = f"split(trim(replace(datum.label, {lines}, '$1\\n')), '\\n')"
+    lifted = [
+        {"test": f"length({wrapped}) >= {count}", "value": -(count - 1) * _LINE / 2}
+        for count in range(_MOST_LINES, 1, -1)
+    ]
+    return alt.Axis(
+        labelExpr=wrapped,
+        labelLimit=170,
+        labelLineHeight=_LINE,
+        labelOffset={"condition": lifted, "value": 0},
+        labelPadding=8,
+        ticks=False,
+    )

@@ -4,7 +4,7 @@ The hues are Okabe and Ito's ("Color Universal Design", 2008), a few darkened so
 contrast of 3:1 with white and with the dark page (WCAG 2.2, success criterion 1.4.11).
 """
 
-from typing import Any
+from typing import Any, Final
 
 BLUE = "#1f7ab8"
 VERMILION = "#d55e00"
@@ -16,11 +16,15 @@ GREY = "#808080"
 MODEL = BLUE
 PEOPLE = VERMILION
 
-DIVERGING = "blueorange"
+DIVERGING: Final = "blueorange"
 """Vega's scheme for signed values: blue below 0, orange above it, no red beside green."""
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif"
 """Fonts of the reader's machine: a page brings none."""
+
+ON_LIGHT = "#000000"
+ON_DARK = "#ffffff"
+"""Text on a coloured mark: its ground is the colour, whatever the page's."""
 
 INK = "currentColor"
 """On a page, marks of text take the page's own colour, light or dark."""

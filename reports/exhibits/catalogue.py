@@ -1,13 +1,18 @@
 """All exhibits, in the order of a report."""
 
-from reports.exhibits import countries
+from reports.exhibits import countries, country, question, world
 from reports.exhibits.exhibit import Exhibit, Section
 
 _IN_ORDER = list(Section)
 
 EXHIBITS: tuple[Exhibit, ...] = tuple(
     sorted(
-        countries.EXHIBITS,
+        (
+            *countries.EXHIBITS,
+            *world.EXHIBITS,
+            *country.EXHIBITS,
+            *question.EXHIBITS,
+        ),
         key=lambda exhibit: _IN_ORDER.index(exhibit.section),
     )
 )

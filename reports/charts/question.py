@@ -1,0 +1,139 @@
+"""One question: countries beside one another, and the answers of one of them."""
+
+from typing import Any
+
+import altair as alt
+
+from reports.charts.both_ends import both_ends, line_between
+from reports.charts.drawing import rows_named, specification, wrapping_axis
+from reports.charts.dumbbell import (
+    FIVE_TICKS,
+    FROM_MINUS_ONE_TO_ONE,
+    MODEL_MEAN,
+    PEOPLE_MEAN,
+    Side,
+    colours,
+    dumbbells,
+    folded,
+)
+from reports.charts.palette import GREY, MODEL, PEOPLE
+
+_COUNTRY_HEIGHT = 17
+_QUESTION_HEIGHT = 30
+_BAR_HEIGHT = 14
+_MOST_OF_A_KIND = 10
+_LINE_LENGTH = 26
+
+
+def question_countries() -> dict[str, Any]:
+    """A dumbbell a country, in the order of people's mean scores, between the ends of the scale."""
+    rows = alt.Chart(rows_named()).transform_calculate(
+        signed_error="datum.llm_mean_score - datum.human_mean_score"
+    )
+    y = alt.Y(
+        "country_name:N",
+        title=None,
+        sort=alt.EncodingSortField(field="human_mean_score", op="max", order="ascending"),
+        axis=alt.Axis(ticks=False, labelPadding=8),
+    )
+    tooltip = (
+        alt.Tooltip("country_name:N", title="country"),
+        alt.Tooltip("human_mean_score:Q", title="people", format=".2f"),
+        alt.Tooltip("llm_mean_score:Q", title="model", format=".2f"),
+        alt.Tooltip("signed_error:Q", title="model minus people", format="+.2f"),
+    )
+    chart = alt.layer(
+        *dumbbells(rows, (PEOPLE_MEAN, MODEL_MEAN), "mean score", y, tooltip),
+        # Vega-Lite takes two aggregates for one where they have the same name.
+        _above(alt.value(0), "left")
+        .transform_aggregate(first_end="max(first_choice)")
+        .transform_filter("isValid(datum.first_end)")
+        .transform_calculate(words="'\u2190 ' + datum.first_end"),
+        _above(alt.value("width"), "right")
+        .transform_aggregate(last_end="max(last_choice)")
+        .transform_filter("isValid(datum.last_end)")
+        .transform_calculate(words="datum.last_end + ' \u2192'"),
+    )
+    return specification(chart.properties(height=alt.Step(_COUNTRY_HEIGHT)))
+
+
+def _above(x: Any, align: Any) -> alt.Chart:
+    """`words` at one end of the scale, above it."""
+    text = alt.Chart(rows_named()).mark_text(
+        align=align, fontSize=11, dy=-8, limit={"expr": "width / 2 - 6"}
+    )
+    above: alt.Chart = text.encode(x=x, y=alt.value(0), text="words:N")
+    return above
+
+
+def answer_shares() -> dict[str, Any]:
+    """Two bars a choice: the share of people who took it, and the model's probability."""
+    sides = (
+        Side("human_share", "people", PEOPLE, "square"),
+        Side("llm_probability", "model", MODEL, "square"),
+    )
+    bars = (
+        folded(alt.Chart(rows_named()), sides)
+        .mark_bar()
+        .encode(
+            x=alt.X(
+                "value:Q",
+                title="people's share, model's probability",
+                scale=alt.Scale(zero=True),
+                axis=alt.Axis(format="%", tickCount=5),
+            ),
+            y=alt.Y(
+                "choice_text:N",
+                title=None,
+                sort=alt.EncodingSortField(field="choice_index", op="max", order="ascending"),
+                axis=wrapping_axis(_LINE_LENGTH),
+            ),
+            yOffset=alt.YOffset("who:N", sort=[side.name for side in sides]),
+            color=alt.Color("who:N", title=None, scale=colours(sides)),
+            tooltip=[
+                alt.Tooltip("choice_text:N", title="choice"),
+                alt.Tooltip("who:N"),
+                alt.Tooltip("value:Q", title="share", format=".1%"),
+            ],
+        )
+    )
+    return specification(bars.properties(height=alt.Step(_BAR_HEIGHT)))
+
+
+def question_agreement() -> dict[str, Any]:
+    """The questions with the best and the worst r across countries."""
+    questions = (
+        alt.Chart(rows_named())
+        .transform_filter("isValid(datum.pearson_r)")
+        .transform_calculate(question="datum.question_id + ' ' + datum.short_label", zero="0")
+    )
+    shown = both_ends(questions, "pearson_r", "descending", _MOST_OF_A_KIND)
+    y = alt.Y(
+        "question:N",
+        title=None,
+        sort=alt.EncodingSortField(field="pearson_r", op="max", order="descending"),
+        axis=wrapping_axis(_LINE_LENGTH),
+    )
+    tooltip = [
+        alt.Tooltip("question_id:N", title="question"),
+        alt.Tooltip("short_label:N", title="about"),
+        alt.Tooltip("pearson_r:Q", title="r", format=".2f"),
+        alt.Tooltip("mean_error:Q", title="mean error", format="+.2f"),
+        alt.Tooltip("country_count:Q", title="countries"),
+    ]
+    from_zero = shown.mark_rule(color=GREY, strokeWidth=2, opacity=0.6).encode(
+        x=alt.X("zero:Q", scale=FROM_MINUS_ONE_TO_ONE), x2="pearson_r:Q", y=y, tooltip=tooltip
+    )
+    points = shown.mark_point(filled=True, size=60, opacity=1, color=MODEL).encode(
+        x=alt.X(
+            "pearson_r:Q",
+            title="r across countries",
+            scale=FROM_MINUS_ONE_TO_ONE,
+            axis=FIVE_TICKS,
+        ),
+        y=y,
+        tooltip=tooltip,
+    )
+    between = line_between(shown, y, _MOST_OF_A_KIND, _QUESTION_HEIGHT)
+    chart = alt.layer(between, from_zero, points).properties(height=alt.Step(_QUESTION_HEIGHT))
+    return specification(chart)
