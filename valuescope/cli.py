@@ -20,6 +20,7 @@ _COMMANDS = (
     "build",
     "report",
     "sql",
+    "export",
     "status",
     "prompt",
     "models",

@@ -2,3 +2,22 @@
 
 Every other package imports this one; it imports none of them.
 """
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def connect(home: str | Path | None = None) -> "duckdb.DuckDBPyConnection":
+    """Open a built warehouse read-only, for notebooks and scripts; marts need no schema's name.
+
+    `home` is the folder of a study, by default the one that VALUESCOPE_HOME names. Raises
+    ValuescopeError when there is no warehouse, or none with marts.
+    """
+    # Here, because all packages import this one, and most of them need no DuckDB.
+    from warehouse.database import open_marts
+    from warehouse.home import Home, current_home
+
+    return open_marts(Home(Path(home).expanduser().resolve()) if home else current_home())

@@ -82,6 +82,23 @@ def open_for_reading(home: Home) -> duckdb.DuckDBPyConnection:
         raise _open_error(home.database, error) from error
 
 
+def open_marts(home: Home) -> duckdb.DuckDBPyConnection:
+    """Open the database read-only with `marts` as its schema.
+
+    Raises ValuescopeError as `open_for_reading` does, and when no mart is built.
+    """
+    connection = open_for_reading(home)
+    try:
+        connection.execute("set schema = 'marts'")
+    except duckdb.CatalogException as error:
+        connection.close()
+        raise ValuescopeError(
+            f"{home.database} has no marts yet. `valuescope build` makes them from what is loaded "
+            "and scored."
+        ) from error
+    return connection
+
+
 def _open_error(path: Path, error: duckdb.Error) -> ValuescopeError:
     text = str(error)
     holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)

@@ -21,7 +21,8 @@ from tests.valuescope.conftest import (
 from warehouse.home import CLONE
 
 COMMANDS = (
-    *("demo", "ingest", "doctor", "score", "build", "report", "sql", "status", "prompt", "models"),
+    *("demo", "ingest", "doctor", "score", "build", "report", "sql", "export", "status", "prompt"),
+    "models",
 )
 SCORE = (
     *("score", "--model", "smollm2-135m-instruct", "--answer", "label"),
