@@ -20,9 +20,10 @@ from reports.charts.palette import GREY, MODEL, PEOPLE
 
 _COUNTRY_HEIGHT = 17
 _QUESTION_HEIGHT = 30
-_BAR_HEIGHT = 14
+_BAR_HEIGHT = 17
 _MOST_OF_A_KIND = 10
 _LINE_LENGTH = 26
+_CHOICE_LENGTH = 30
 
 
 def question_countries() -> dict[str, Any]:
@@ -62,7 +63,7 @@ def _above(x: Any, align: Any) -> alt.Chart:
     text = alt.Chart(rows_named()).mark_text(
         align=align, fontSize=11, dy=-8, limit={"expr": "width / 2 - 6"}
     )
-    above: alt.Chart = text.encode(x=x, y=alt.value(0), text="words:N")
+    above: alt.Chart = text.encode(x=x, y=alt.value(0), text="words:N", tooltip="words:N")
     return above
 
 
@@ -78,7 +79,7 @@ def answer_shares() -> dict[str, Any]:
         .encode(
             x=alt.X(
                 "value:Q",
-                title="people's share, model's probability",
+                title="share or probability",
                 scale=alt.Scale(zero=True),
                 axis=alt.Axis(format="%", tickCount=5),
             ),
@@ -86,7 +87,7 @@ def answer_shares() -> dict[str, Any]:
                 "choice_text:N",
                 title=None,
                 sort=alt.EncodingSortField(field="choice_index", op="max", order="ascending"),
-                axis=wrapping_axis(_LINE_LENGTH),
+                axis=wrapping_axis(_CHOICE_LENGTH),
             ),
             yOffset=alt.YOffset("who:N", sort=[side.name for side in sides]),
             color=alt.Color("who:N", title=None, scale=colours(sides)),
