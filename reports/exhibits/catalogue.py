@@ -1,21 +1,42 @@
 """All exhibits, in the order of a report."""
 
-from reports.exhibits import countries, country, question, world
+from reports.exhibits import (
+    comparison,
+    countries,
+    country,
+    culture,
+    methods,
+    models,
+    paper,
+    quantization,
+    question,
+    specification,
+    tables,
+    world,
+)
 from reports.exhibits.exhibit import Exhibit, Section
 
 _IN_ORDER = list(Section)
+_MODULES = (
+    countries,
+    models,
+    paper,
+    world,
+    country,
+    question,
+    culture,
+    specification,
+    quantization,
+    tables,
+    methods,
+)
 
 EXHIBITS: tuple[Exhibit, ...] = tuple(
     sorted(
-        (
-            *countries.EXHIBITS,
-            *world.EXHIBITS,
-            *country.EXHIBITS,
-            *question.EXHIBITS,
-        ),
+        (exhibit for module in _MODULES for exhibit in module.EXHIBITS),
         key=lambda exhibit: _IN_ORDER.index(exhibit.section),
     )
 )
 
-COMPARING: tuple[Exhibit, ...] = ()
+COMPARING: tuple[Exhibit, ...] = comparison.COMPARING
 """What a report shows besides where two models are compared."""

@@ -1,0 +1,72 @@
+"""Rows whose names stand above their marks, so that long names fit a narrow page."""
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from reports.charts.drawing import rows_named
+from reports.charts.palette import GREY
+
+TICK = "M0,-1V1"
+"""An upright stroke, for what is no estimate of its own."""
+
+
+def named_rows(field: str, order: alt.EncodingSortField, height: int) -> alt.Y:
+    """A band of `height` pixels a value of `field`: marks in its middle, the name above them."""
+    return alt.Y(
+        f"{field}:N",
+        sort=order,
+        title=None,
+        axis=alt.Axis(
+            domain=False,
+            ticks=False,
+            labelAlign="left",
+            labelOffset=-height / 2 + 8,
+            labelPadding=-2,
+            labelLimit=alt.ExprRef("width"),
+        ),
+    )
+
+
+def by_place() -> alt.EncodingSortField:
+    """In the order of the rows' own column `place`."""
+    return alt.EncodingSortField(field="place", op="min", order="ascending")
+
+
+def rows_with(*columns: str) -> alt.Chart:
+    """The rows that have a value in each of the columns."""
+    known = " && ".join(f"isValid(datum.{column})" for column in columns)
+    rows: alt.Chart = alt.Chart(rows_named()).transform_filter(known)
+    return rows
+
+
+def zero() -> alt.Chart:
+    """A dashed line at zero, which stays in view."""
+    line = alt.Chart(alt.InlineData([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
+    drawn: alt.Chart = line.encode(x="zero:Q")
+    return drawn
+
+
+def numbers(*titles: tuple[str, str], digits: int = 2) -> list[alt.Tooltip]:
+    """Tooltips of columns that hold numbers, each with its title."""
+    return [
+        alt.Tooltip(f"{column}:Q", title=title, format=f".{digits}f") for column, title in titles
+    ]
+
+
+def lookup(labels: dict[str, str], key: str) -> str:
+    """A Vega expression: the label of what the column `key` holds."""
+    pairs = ", ".join(f"'{name}': '{label}'" for name, label in labels.items())
+    return f"{{{pairs}}}[datum.{key}]"
+
+
+def kinds(
+    labels: Sequence[str], colours: Sequence[str], shapes: Sequence[str]
+) -> dict[str, alt.Color | alt.Stroke | alt.Shape]:
+    """Colour and shape of marks by the field `kind`, in one legend."""
+    colour = alt.Scale(domain=labels, range=colours)
+    return {
+        "color": alt.Color("kind:N", title=None, scale=colour),
+        "stroke": alt.Stroke("kind:N", title=None, scale=colour),
+        "shape": alt.Shape("kind:N", title=None, scale=alt.Scale(domain=labels, range=shapes)),
+    }

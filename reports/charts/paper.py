@@ -1,0 +1,171 @@
+"""The figures of the paper whose method valuescope follows."""
+
+from typing import Any
+
+import altair as alt
+
+from reports.charts.drawing import rows_named, specification
+from reports.charts.labelled import (
+    TICK,
+    by_place,
+    lookup,
+    named_rows,
+    numbers,
+    rows_with,
+    zero,
+)
+from reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PEOPLE, PURPLE, VERMILION
+
+_CATEGORY_HEIGHT = 56
+_CONTINENT_HEIGHT = 92
+_PAIR_HEIGHT = 36
+
+_SIZES = {
+    "small": BLUE,
+    "medium": GREEN,
+    "large": PURPLE,
+    "not in the registry": GREY,
+}
+_NO_VERDICT = "no verdict"
+_VERDICTS = {
+    "higher": GREEN,
+    "lower": ORANGE,
+    "not distinguishable": BLUE,
+    _NO_VERDICT: GREY,
+}
+
+
+def category_scores() -> dict[str, Any]:
+    """A box a category for people and one for the model, over countries (Figure 1)."""
+    in_order = alt.EncodingSortField(field="category_order", op="min", order="ascending")
+    columns = {"human_keyed_mean_score": "people", "keyed_mean_score": "model"}
+    boxes = (
+        alt.Chart(rows_named())
+        .transform_fold(list(columns), as_=["column", "score"])
+        .transform_filter("isValid(datum.score)")
+        .transform_calculate(who=lookup(columns, "column"))
+        .mark_boxplot(
+            size=11,
+            box={"opacity": 1},
+            median={"color": "white"},
+            rule={"color": GREY},
+            outliers={"size": 14},
+        )
+        .encode(
+            x=alt.X("score:Q", title="keyed mean score", scale=alt.Scale(zero=True)),
+            y=named_rows("category_name", in_order, _CATEGORY_HEIGHT),
+            yOffset=alt.YOffset(
+                "who:N",
+                sort=list(columns.values()),
+                scale=alt.Scale(range=[12, _CATEGORY_HEIGHT - 12]),
+            ),
+            color=alt.Color(
+                "who:N",
+                title=None,
+                scale=alt.Scale(domain=list(columns.values()), range=[PEOPLE, MODEL]),
+            ),
+        )
+    )
+    return specification(
+        alt.layer(zero(), boxes).properties(
+            height=alt.Step(_CATEGORY_HEIGHT, **{"for": "position"})
+        )
+    )
+
+
+def continents() -> dict[str, Any]:
+    """A band a continent, in it a row a design: r by size of the model (Figures 2 and 3)."""
+    in_order = alt.EncodingSortField(field="continent", op="min", order="ascending")
+    position = {
+        "y": named_rows("continent", in_order, _CONTINENT_HEIGHT),
+        "yOffset": alt.YOffset(
+            "place:Q", scale=alt.Scale(domain=[0, 1], range=[14, _CONTINENT_HEIGHT - 14])
+        ),
+    }
+    sizes = alt.Color(
+        "size_group:N",
+        title=None,
+        legend=alt.Legend(symbolOpacity=1),
+        scale=alt.Scale(domain=list(_SIZES), range=list(_SIZES.values())),
+    )
+    known = rows_with("pearson_r")
+    interval = (
+        rows_with("pearson_r", "ci_low")
+        .mark_rule(strokeWidth=1.5, opacity=0.5)
+        .encode(x="ci_low:Q", x2="ci_high:Q", color=sizes, **position)
+    )
+    blind = (
+        rows_with("pearson_r", "blind_baseline_r")
+        .mark_point(shape=TICK, size=30, strokeWidth=1.5, color=VERMILION, opacity=1)
+        .encode(x="blind_baseline_r:Q", **position)
+    )
+    points = known.mark_point(filled=True, size=34, opacity=1).encode(
+        x=alt.X("pearson_r:Q", title="mean r over countries", scale=alt.Scale(zero=True)),
+        color=sizes,
+        tooltip=[
+            alt.Tooltip("display_name:N", title="model"),
+            alt.Tooltip("quantization:N"),
+            alt.Tooltip("prompt_name:N", title="asked"),
+            alt.Tooltip("continent:N"),
+            *numbers(
+                ("pearson_r", "mean r"),
+                ("ci_low", "from"),
+                ("ci_high", "to"),
+                ("blind_baseline_r", "blind baseline"),
+            ),
+            alt.Tooltip("country_count:Q", title="countries"),
+        ],
+        **position,
+    )
+    return specification(
+        alt.layer(zero(), interval, blind, points).properties(
+            height=alt.Step(_CONTINENT_HEIGHT, **{"for": "position"})
+        )
+    )
+
+
+def base_and_chat() -> dict[str, Any]:
+    """A row a pair: r of the other and of the chat model, and the interval between (Figure 4)."""
+    pairs = named_rows("pair_name", by_place(), _PAIR_HEIGHT)
+    verdict = f"isValid(datum.verdict) ? datum.verdict : '{_NO_VERDICT}'"
+    verdicts = alt.Color(
+        "said:N",
+        title="the chat model is",
+        legend=alt.Legend(symbolOpacity=1),
+        scale=alt.Scale(domain=list(_VERDICTS), range=list(_VERDICTS.values())),
+    )
+    known = rows_with("delta").transform_calculate(said=verdict)
+    interval = (
+        rows_with("delta", "ci_low")
+        .transform_calculate(
+            said=verdict,
+            low="datum.other_estimate + datum.ci_low",
+            high="datum.other_estimate + datum.ci_high",
+        )
+        .mark_rule(strokeWidth=2, opacity=0.6)
+        .encode(x="low:Q", x2="high:Q", y=pairs, color=verdicts)
+    )
+    tooltip = [
+        alt.Tooltip("pair_name:N", title="pair"),
+        alt.Tooltip("other_name:N", title="beside"),
+        *numbers(
+            ("other_estimate", "r beside it"),
+            ("model_estimate", "r of the chat model"),
+            ("delta", "difference"),
+            ("ci_low", "from"),
+            ("ci_high", "to"),
+        ),
+        alt.Tooltip("verdict:N"),
+        alt.Tooltip("null_reason:N", title="why no verdict"),
+    ]
+    other = known.mark_point(size=60, color=GREY, opacity=1, strokeWidth=2).encode(
+        x=alt.X("other_estimate:Q", title="mean r over countries", scale=alt.Scale(zero=True)),
+        y=pairs,
+        tooltip=tooltip,
+    )
+    chat = known.mark_point(filled=True, size=60, opacity=1).encode(
+        x="model_estimate:Q", y=pairs, color=verdicts, tooltip=tooltip
+    )
+    return specification(
+        alt.layer(zero(), interval, other, chat).properties(height=alt.Step(_PAIR_HEIGHT))
+    )
