@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from reports.charts.drawing import rows_named
-from reports.charts.palette import GREY
+from reports.charts.palette import GREY, INK
 
 TICK = "M0,-1V1"
 """An upright stroke, for what is no estimate of its own."""
@@ -38,6 +38,20 @@ def rows_with(*columns: str) -> alt.Chart:
     known = " && ".join(f"isValid(datum.{column})" for column in columns)
     rows: alt.Chart = alt.Chart(rows_named()).transform_filter(known)
     return rows
+
+
+def why_nothing(column: str) -> alt.Chart:
+    """The first row's `null_reason` in words, where no row has a value in the column."""
+    told: alt.Chart = (
+        alt.Chart(rows_named())
+        .transform_joinaggregate(known=f"valid({column})")
+        .transform_window(number="row_number()")
+        .transform_filter("datum.known === 0 && datum.number === 1")
+        .transform_calculate(told="'nothing to draw: ' + replace(datum.null_reason, /_/g, ' ')")
+        .mark_text(align="left", color=INK)
+        .encode(x=alt.value(4), y=alt.value(10), text="told:N")
+    )
+    return told
 
 
 def zero() -> alt.Chart:

@@ -5,7 +5,16 @@ from typing import Any
 import altair as alt
 
 from reports.charts.drawing import specification
-from reports.charts.labelled import TICK, kinds, lookup, named_rows, numbers, rows_with, zero
+from reports.charts.labelled import (
+    TICK,
+    kinds,
+    lookup,
+    named_rows,
+    numbers,
+    rows_with,
+    why_nothing,
+    zero,
+)
 from reports.charts.palette import BLUE, MODEL, VERMILION
 
 _HEIGHT = 32
@@ -46,4 +55,8 @@ def model_agreement() -> dict[str, Any]:
             ],
         )
     )
-    return specification(alt.layer(zero(), interval, points).properties(height=alt.Step(_HEIGHT)))
+    return specification(
+        alt.layer(zero(), interval, points, why_nothing("mean_pearson_r")).properties(
+            height=alt.Step(_HEIGHT)
+        )
+    )

@@ -12,6 +12,7 @@ from reports.charts.labelled import (
     named_rows,
     numbers,
     rows_with,
+    why_nothing,
     zero,
 )
 from reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PEOPLE, PURPLE, VERMILION
@@ -118,7 +119,7 @@ def continents() -> dict[str, Any]:
         **position,
     )
     return specification(
-        alt.layer(zero(), interval, blind, points).properties(
+        alt.layer(zero(), interval, blind, points, why_nothing("pearson_r")).properties(
             height=alt.Step(_CONTINENT_HEIGHT, **{"for": "position"})
         )
     )

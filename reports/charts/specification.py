@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from reports.charts.drawing import specification
-from reports.charts.labelled import kinds, lookup, numbers, rows_with
+from reports.charts.labelled import kinds, lookup, numbers, rows_with, why_nothing
 from reports.charts.palette import MODEL, ORANGE, PEOPLE
 
 _CURVE_HEIGHT = 170
@@ -88,7 +88,7 @@ def specification_curve() -> dict[str, Any]:
         )
     )
     return specification(
-        alt.layer(curve, levels)
+        alt.layer(curve, levels, why_nothing("pearson_r"))
         .resolve_scale(y="independent")
         .properties(height=_CURVE_HEIGHT + _GAP + _LEVELS_HEIGHT)
     )
@@ -119,4 +119,8 @@ def variance_components() -> dict[str, Any]:
             ],
         )
     )
-    return specification(bars.properties(height=alt.Step(_COMPONENT_HEIGHT)))
+    return specification(
+        alt.layer(bars, why_nothing("share_of_total")).properties(
+            height=alt.Step(_COMPONENT_HEIGHT)
+        )
+    )
