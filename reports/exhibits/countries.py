@@ -5,6 +5,32 @@ from reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(
+        exhibit_id="key_figures",
+        section=Section.COUNTRIES,
+        title="The model in short",
+        reading=(
+            "Means over countries. What r is worth shows in the difference to the blind baseline, "
+            "which knows nothing about any country: below 0, the model knows less than that."
+        ),
+        has_one_row=True,
+        columns=(
+            Column("mean_pearson_r", "mean r"),
+            Column("ci_low", "r from"),
+            Column("ci_high", "r to"),
+            Column("mean_blind_baseline_r", "blind baseline"),
+            Column("mean_r_above_blind", "r minus blind"),
+            Column("r_above_blind_ci_low", "difference from"),
+            Column("r_above_blind_ci_high", "difference to"),
+            Column("mean_demeaned_pearson_r", "demeaned r"),
+            Column("mean_country_gain", "country gain"),
+            Column("mean_skill", "skill"),
+            Column("country_count", "countries"),
+            Column("common_question_count", "common questions"),
+            Column("choice_order", "choice order"),
+            Column("null_reason", "why null"),
+        ),
+    ),
+    Exhibit(
         exhibit_id="country_agreement",
         section=Section.COUNTRIES,
         title="How close is the model to each country?",

@@ -76,7 +76,8 @@ class Exhibit:
 
     `reading` says in a sentence or two how to read it. `chart` gives the picture's specification;
     an exhibit without one is a table. The query is `queries/EXHIBIT_ID.sql`, or the saved query
-    that is named; its parameters tell what the exhibit follows.
+    that is named; its parameters tell what the exhibit follows. `has_one_row` marks a table that
+    reads better as a list of figures.
     """
 
     exhibit_id: str
@@ -86,6 +87,7 @@ class Exhibit:
     columns: tuple[Column, ...]
     chart: Callable[[], Specification] | None = None
     saved_query: str | None = None
+    has_one_row: bool = False
 
     @cached_property
     def sql(self) -> str:

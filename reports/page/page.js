@@ -241,6 +241,22 @@
         return table;
     }
 
+    // One row reads better as a list.
+    function listOf(exhibit, row) {
+        const list = document.createElement("dl");
+        for (const [name, heading, digits] of exhibit.columns) {
+            if (row[name] === null || row[name] === undefined) continue;
+            const pair = document.createElement("div");
+            const term = document.createElement("dt");
+            const value = document.createElement("dd");
+            term.textContent = heading;
+            value.textContent = shown(row[name], Number.isInteger(row[name]) ? 0 : digits);
+            pair.append(term, value);
+            list.append(pair);
+        }
+        return list;
+    }
+
     function csvOf(rows) {
         const quoted = (value) => {
             if (value === null || value === undefined) return "";
@@ -302,7 +318,9 @@
     function fillTable(part) {
         const isOpen = !part.numbers || part.numbers.open;
         if (!isOpen) return;
-        part.rowsPlace.replaceChildren(tableOf(part.exhibit, part.rows));
+        const isList = part.exhibit.has_one_row && part.rows.length === 1;
+        part.rowsPlace.replaceChildren(
+            isList ? listOf(part.exhibit, part.rows[0]) : tableOf(part.exhibit, part.rows));
         const scrolls = part.rowsPlace.scrollWidth > part.rowsPlace.clientWidth
             || part.rowsPlace.scrollHeight > part.rowsPlace.clientHeight;
         // Who has no mouse must be able to scroll it.

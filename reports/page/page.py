@@ -100,6 +100,7 @@ def _exhibit_data(connection: duckdb.DuckDBPyConnection, exhibit: Exhibit) -> di
         "parameters": exhibit.parameters,
         "columns": [[column.name, column.heading, column.digits] for column in exhibit.columns],
         "specification": _compiled(exhibit.chart()) if exhibit.chart else None,
+        "has_one_row": exhibit.has_one_row,
         "sql": exhibit.sql,
         # What follows no selector is here once; all else comes with its design.
         "rows": _table(exhibit.rows(connection, {})) if not exhibit.parameters else None,
