@@ -286,6 +286,7 @@
             article,
             exhibit: exhibits.get(article.dataset.exhibit),
             chart: article.querySelector(".chart"),
+            drawing: article.querySelector(".drawing"),
             empty: article.querySelector(".empty"),
             numbers: article.querySelector("details.numbers"),
             rowsPlace: article.querySelector(".rows"),
@@ -304,7 +305,7 @@
         }
         const specification = structuredClone(part.exhibit.specification);
         specification.data.find(({ name }) => name === "rows").values = rows;
-        const made = await window.vegaEmbed(part.chart, specification, {
+        const made = await window.vegaEmbed(part.drawing, specification, {
             mode: "vega",
             logLevel: ONLY_ERRORS,
             renderer: "svg",
