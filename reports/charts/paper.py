@@ -15,7 +15,7 @@ from reports.charts.labelled import (
     why_nothing,
     zero,
 )
-from reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PEOPLE, PURPLE, VERMILION
+from reports.charts.palette import BLUE, GREEN, GREY, INK, MODEL, ORANGE, PEOPLE, PURPLE, VERMILION
 
 _CATEGORY_HEIGHT = 56
 _CONTINENT_HEIGHT = 92
@@ -38,37 +38,60 @@ _VERDICTS = {
 
 def category_scores() -> dict[str, Any]:
     """A box a category for people and one for the model, over countries (Figure 1)."""
-    in_order = alt.EncodingSortField(field="category_order", op="min", order="ascending")
     columns = {"human_keyed_mean_score": "people", "keyed_mean_score": "model"}
     boxes = (
         alt.Chart(rows_named())
         .transform_fold(list(columns), as_=["column", "score"])
         .transform_filter("isValid(datum.score)")
         .transform_calculate(who=lookup(columns, "column"))
-        .mark_boxplot(
-            size=11,
-            box={"opacity": 1},
-            median={"color": "white"},
-            rule={"color": GREY},
-            outliers={"size": 14},
-        )
-        .encode(
-            x=alt.X("score:Q", title="keyed mean score", scale=alt.Scale(zero=True)),
-            y=named_rows("category_name", in_order, _CATEGORY_HEIGHT),
-            yOffset=alt.YOffset(
-                "who:N",
-                sort=list(columns.values()),
-                scale=alt.Scale(range=[12, _CATEGORY_HEIGHT - 12]),
-            ),
-            color=alt.Color(
-                "who:N",
-                title=None,
-                scale=alt.Scale(domain=list(columns.values()), range=[PEOPLE, MODEL]),
-            ),
+        .transform_aggregate(
+            lowest="min(score)",
+            lower="q1(score)",
+            median="median(score)",
+            upper="q3(score)",
+            highest="max(score)",
+            countries="count()",
+            category_order="min(category_order)",
+            groupby=["category_name", "who"],
         )
     )
+    in_order = alt.EncodingSortField(field="category_order", op="min", order="ascending")
+    position = {
+        "y": named_rows("category_name", in_order, _CATEGORY_HEIGHT),
+        "yOffset": alt.YOffset(
+            "who:N",
+            sort=list(columns.values()),
+            scale=alt.Scale(range=[12, _CATEGORY_HEIGHT - 12]),
+        ),
+        "color": alt.Color(
+            "who:N",
+            title=None,
+            scale=alt.Scale(domain=list(columns.values()), range=[PEOPLE, MODEL]),
+        ),
+        "tooltip": [
+            alt.Tooltip("category_name:N", title="category"),
+            alt.Tooltip("who:N"),
+            *numbers(
+                ("lowest", "lowest country"),
+                ("lower", "lower quartile"),
+                ("median", "median"),
+                ("upper", "upper quartile"),
+                ("highest", "highest country"),
+            ),
+            alt.Tooltip("countries:Q"),
+        ],
+    }
+    whiskers = boxes.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("lowest:Q", title="keyed mean score", scale=alt.Scale(zero=True)),
+        x2="highest:Q",
+        **position,
+    )
+    halves = boxes.mark_bar(size=11).encode(x="lower:Q", x2="upper:Q", **position)
+    medians = boxes.mark_tick(size=11, thickness=2).encode(
+        x="median:Q", **{**position, "color": alt.value(INK)}
+    )
     return specification(
-        alt.layer(zero(), boxes).properties(
+        alt.layer(zero(), whiskers, halves, medians).properties(
             height=alt.Step(_CATEGORY_HEIGHT, **{"for": "position"})
         )
     )

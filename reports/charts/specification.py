@@ -43,7 +43,8 @@ def specification_curve() -> dict[str, Any]:
         .transform_filter("isValid(datum.r)")
         .transform_calculate(
             kind=f"datum.is_chosen && datum.column == 'pearson_r' ? '{_CHOSEN}' : "
-            + lookup(_CURVE, "column")
+            + lookup(_CURVE, "column"),
+            on_top="datum.is_chosen && datum.column == 'pearson_r' ? 1 : 0",
         )
         .mark_point(filled=True, opacity=1, strokeWidth=2)
         .encode(
@@ -60,7 +61,7 @@ def specification_curve() -> dict[str, Any]:
                 ["circle", "stroke", "diamond"],
             ),
             size=alt.condition(f"datum.kind === '{_CHOSEN}'", alt.value(110), alt.value(32)),
-            order=alt.Order("is_chosen:N"),
+            order=alt.Order("on_top:Q"),
             tooltip=tooltip,
         )
     )

@@ -9,10 +9,10 @@ EXHIBITS = (
         section=Section.PAPER,
         title="Figure 1: How do people and the model rate each kind of value?",
         reading=(
-            "A box holds the middle half of the countries, its line the median; dots lie more "
-            "than 1.5 boxes away. Both are over the same questions and countries, turned so that "
-            "a high score lies at each question's named pole. Boxes that coincide need not agree "
-            "country by country."
+            "A box holds the middle half of the countries, its stroke is the median and the line "
+            "reaches from the lowest country to the highest. Both are over the same questions "
+            "and countries, turned so that a high score lies at each question's named pole. "
+            "Boxes that coincide need not agree country by country."
         ),
         chart=paper.category_scores,
         columns=(
