@@ -26,14 +26,15 @@ def tile_map(
     value: str,
     title: str,
     tooltip: Sequence[alt.Tooltip],
+    unknown_tooltip: Sequence[alt.Tooltip] = (),
     *,
     calculated: str | None = None,
 ) -> dict[str, Any]:
     """The rows' countries, coloured by the column `value` between -1 and 1 (beyond, as at the end).
 
     `calculated` is the Vega expression of a `value` that the rows do not have. A country without a
-    value is a dashed outline, one without a row a shadow; one without a place on the map stands
-    below it.
+    value is a dashed outline with the `unknown_tooltip`, one without a row a shadow; one without a
+    place on the map stands below it.
     """
     tiles = _tiles()
     columns = max(tile["column"] for tile in tiles)
@@ -50,6 +51,7 @@ def tile_map(
             color=GREY,
             opacity=0.13,
             cornerRadius=2,
+            aria=False,
             tooltip={"expr": "datum.country_name + ': nothing to show'"},
         )
         .encode(x=x, y=y)
@@ -57,7 +59,12 @@ def tile_map(
     known = (
         alt.Chart()
         .transform_filter(has_value)
-        .mark_rect(cornerRadius=2, stroke=GREY, strokeWidth=0.5)
+        .mark_rect(
+            cornerRadius=2,
+            stroke=GREY,
+            strokeWidth=0.5,
+            description={"expr": f"datum.country_name + ': ' + format(datum.{value}, '.2f')"},
+        )
         .encode(
             x=x,
             y=y,
@@ -74,15 +81,21 @@ def tile_map(
         alt.Chart()
         .transform_filter(f"!{has_value}")
         .mark_rect(
-            fill="transparent", stroke=GREY, strokeDash=[3, 2], strokeWidth=1.5, cornerRadius=2
+            cornerRadius=2,
+            fill="transparent",
+            stroke=GREY,
+            strokeDash=[3, 2],
+            strokeWidth=1.5,
+            description={"expr": "datum.country_name + ': none'"},
         )
-        .encode(x=x, y=y, tooltip=list(tooltip))
+        .encode(x=x, y=y, tooltip=list(unknown_tooltip))
     )
     letters = (
         f"(width / {columns} < {_NARROW} && datum.iso_alpha_2 "
         "? datum.iso_alpha_2 : datum.country_id)"
     )
     code: dict[str, Any] = {
+        "aria": False,
         "text": {"expr": letters},
         "fontSize": {"expr": f"clamp(1.15 * width / {columns} / length({letters}), 5, 12)"},
     }
@@ -105,7 +118,7 @@ def tile_map(
         alt.Chart()
         .transform_filter(f"!{has_value}")
         .mark_text(**code)
-        .encode(x=x, y=y, tooltip=list(tooltip))
+        .encode(x=x, y=y, tooltip=list(unknown_tooltip))
     )
     heading = (
         alt.Chart()

@@ -19,7 +19,11 @@ def world_agreement() -> dict[str, Any]:
             alt.Tooltip("ci_high:Q", title="to", format=".2f"),
             alt.Tooltip("blind_baseline_r:Q", title="blind baseline", format=".2f"),
             alt.Tooltip("question_count:Q", title="questions"),
+        ),
+        (
+            alt.Tooltip("country_name:N", title="country"),
             alt.Tooltip("null_reason:N", title="why no r"),
+            alt.Tooltip("question_count:Q", title="questions"),
         ),
     )
 
