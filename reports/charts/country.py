@@ -14,6 +14,7 @@ from reports.charts.dumbbell import (
     Side,
     dumbbells,
 )
+from reports.charts.labelled import why_nothing, zero
 from reports.charts.palette import GREY, MODEL, PEOPLE
 
 _ROW_HEIGHT = 30
@@ -104,15 +105,11 @@ def country_categories() -> dict[str, Any]:
         alt.Tooltip("rho0_above_blind:Q", title="above blind", format="+.2f"),
         alt.Tooltip("question_count:Q", title="questions"),
     )
-    zero = (
-        alt.Chart(alt.InlineData([{"zero": 0}]))
-        .mark_rule(color=GREY, strokeDash=[3, 3])
-        .encode(x="zero:Q")
-    )
     sides = (
         Side("blind_rho0", "blind baseline", PEOPLE, "stroke"),
         Side("rho0", "model", MODEL, "circle"),
     )
     layers = dumbbells(known, sides, "rho0", y, tooltip)
-    chart = alt.layer(zero, *layers).properties(height=alt.Step(_ROW_HEIGHT))
-    return specification(chart)
+    above = alt.value(-9)
+    chart = alt.layer(zero(), *layers, why_nothing("rho0").encode(y=above))
+    return specification(chart.properties(height=alt.Step(_ROW_HEIGHT)))

@@ -16,6 +16,7 @@ from reports.charts.dumbbell import (
     dumbbells,
     folded,
 )
+from reports.charts.labelled import why_nothing
 from reports.charts.palette import GREY, MODEL, PEOPLE
 
 _COUNTRY_HEIGHT = 17
@@ -136,5 +137,6 @@ def question_agreement() -> dict[str, Any]:
         tooltip=tooltip,
     )
     between = line_between(shown, y, _MOST_OF_A_KIND, _QUESTION_HEIGHT)
-    chart = alt.layer(between, from_zero, points).properties(height=alt.Step(_QUESTION_HEIGHT))
-    return specification(chart)
+    above = alt.value(-9)
+    chart = alt.layer(between, from_zero, points, why_nothing("pearson_r").encode(y=above))
+    return specification(chart.properties(height=alt.Step(_QUESTION_HEIGHT)))

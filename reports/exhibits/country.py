@@ -55,7 +55,7 @@ EXHIBITS = (
             Column("rho0_above_blind", "above blind"),
             Column("mean_absolute_error", "mean absolute error"),
             Column("question_count", "questions"),
-            Column("rho0_null_reason", "why null"),
+            Column("null_reason", "why null"),
         ),
     ),
 )

@@ -9,7 +9,7 @@ select
     agg.rho0_above_blind,
     agg.mean_absolute_error,
     agg.question_count,
-    agg.rho0_null_reason
+    agg.rho0_null_reason as null_reason
 from marts.agg_category_country_correlations as agg
 inner join marts.dim_countries on agg.country_id = dim_countries.country_id
 inner join marts.dim_categories on agg.category_id = dim_categories.category_id

@@ -153,7 +153,7 @@ def test_rho0_of_each_category_is_that_of_its_questions(
         assert row["rho0_above_blind"] == pytest.approx(row["rho0"] - row["blind_rho0"], abs=1e-9)
     unknown = [row for row in rows if row["rho0"] is None]
     assert unknown
-    assert all(row["rho0_null_reason"] for row in unknown)
+    assert all(row["null_reason"] for row in unknown)
     orders = [row["category_order"] for row in rows]
     assert orders == sorted(orders)
 
@@ -174,6 +174,14 @@ def test_a_category_without_a_baseline_still_shows_the_model() -> None:
     rows = [{**row, "blind_rho0": None, "rho0_above_blind": None}]
     ((end,),) = marks(country.country_categories(), rows, "symbol")
     assert end.said["who"] == "model"
+
+
+def test_categories_without_any_rho0_say_why(
+    built: duckdb.DuckDBPyConnection, germany: dict[str, str | None]
+) -> None:
+    rows = EXHIBIT["country_categories"].rows(built, {**germany, "country_id": NOT_SURVEYED})
+    ((told,),) = marks(country.country_categories(), rows, "text")
+    assert told.text == "nothing to draw: country not surveyed"
 
 
 @pytest.mark.parametrize("exhibit_id", ["country_scatter", "country_gaps", "country_categories"])
@@ -205,5 +213,5 @@ def test_a_country_that_nobody_asked_has_no_rows(
         assert EXHIBIT[exhibit_id].rows(built, {**germany, "population_id": None}) == []
         assert EXHIBIT[exhibit_id].rows(empty, germany) == []
     rows = EXHIBIT["country_categories"].rows(built, {**germany, "country_id": NOT_SURVEYED})
-    assert {row["rho0_null_reason"] for row in rows if row["rho0"] is None}
+    assert {row["null_reason"] for row in rows if row["rho0"] is None}
     assert all(row["rho0"] is None for row in rows)
