@@ -25,8 +25,8 @@ _QUESTION = (
     alt.Tooltip("question_id:N", title="question"),
     alt.Tooltip("short_label:N", title="about"),
     alt.Tooltip("category_name:N", title="category"),
-    alt.Tooltip("human_mean_score:Q", title="people", format=".2f"),
-    alt.Tooltip("llm_mean_score:Q", title="model", format=".2f"),
+    alt.Tooltip("human_mean_score:Q", title="people", format=".3f"),
+    alt.Tooltip("llm_mean_score:Q", title="model", format=".3f"),
 )
 
 
@@ -75,7 +75,7 @@ def country_gaps() -> dict[str, Any]:
         sort=alt.EncodingSortField(field="distance", op="max", order="ascending"),
         axis=wrapping_axis(_LINE_LENGTH),
     )
-    error = alt.Tooltip("signed_error:Q", title="model minus people", format="+.2f")
+    error = alt.Tooltip("signed_error:Q", title="model minus people", format="+.3f")
     chart = alt.layer(
         line_between(shown, y, _MOST_OF_A_KIND, _ROW_HEIGHT),
         *dumbbells(

@@ -40,9 +40,9 @@ def question_countries() -> dict[str, Any]:
     )
     tooltip = (
         alt.Tooltip("country_name:N", title="country"),
-        alt.Tooltip("human_mean_score:Q", title="people", format=".2f"),
-        alt.Tooltip("llm_mean_score:Q", title="model", format=".2f"),
-        alt.Tooltip("signed_error:Q", title="model minus people", format="+.2f"),
+        alt.Tooltip("human_mean_score:Q", title="people", format=".3f"),
+        alt.Tooltip("llm_mean_score:Q", title="model", format=".3f"),
+        alt.Tooltip("signed_error:Q", title="model minus people", format="+.3f"),
     )
     chart = alt.layer(
         *dumbbells(rows, (PEOPLE_MEAN, MODEL_MEAN), "mean score", y, tooltip),
@@ -95,7 +95,7 @@ def answer_shares() -> dict[str, Any]:
             tooltip=[
                 alt.Tooltip("choice_text:N", title="choice"),
                 alt.Tooltip("who:N"),
-                alt.Tooltip("value:Q", title="share", format=".1%"),
+                alt.Tooltip("value:Q", title="share", format=".0%"),
             ],
         )
     )

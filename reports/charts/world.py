@@ -36,9 +36,9 @@ def world_signed_error() -> dict[str, Any]:
         (
             alt.Tooltip("country_name:N", title="country"),
             alt.Tooltip("short_label:N", title="question"),
-            alt.Tooltip("human_mean_score:Q", title="people", format=".2f"),
-            alt.Tooltip("llm_mean_score:Q", title="model", format=".2f"),
-            alt.Tooltip("signed_error:Q", title="model minus people", format="+.2f"),
+            alt.Tooltip("human_mean_score:Q", title="people", format=".3f"),
+            alt.Tooltip("llm_mean_score:Q", title="model", format=".3f"),
+            alt.Tooltip("signed_error:Q", title="model minus people", format="+.3f"),
         ),
         calculated="datum.llm_mean_score - datum.human_mean_score",
     )

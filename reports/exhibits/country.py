@@ -7,8 +7,8 @@ _QUESTIONS = (
     Column("question_id", "question"),
     Column("short_label", "about"),
     Column("category_name", "category"),
-    Column("human_mean_score", "people"),
-    Column("llm_mean_score", "model"),
+    Column("human_mean_score", "people", digits=3),
+    Column("llm_mean_score", "model", digits=3),
 )
 
 EXHIBITS = (

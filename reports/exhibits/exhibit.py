@@ -1,6 +1,7 @@
 """What a report shows: a question to the marts, its rows, and how they are drawn."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -116,6 +117,22 @@ class Exhibit:
         parameters = {name: chosen[name] for name in self.parameters}
         names, values = query_with_names(connection, self.sql, parameters)
         return [dict(zip(names, row, strict=True)) for row in values]
+
+    def rows_by_country(
+        self, connection: duckdb.DuckDBPyConnection, chosen: dict[str, str | None]
+    ) -> dict[str, list[Row]]:
+        """The rows of every country at once, for an exhibit that follows one.
+
+        The query compares its column `country_id` with the parameter.
+        """
+        everywhere = self.sql.replace("= $country_id", "is not null")
+        parameters = {name: chosen[name] for name in _PARAMETER.findall(everywhere)}
+        names, values = query_with_names(connection, everywhere, parameters)
+        countries: dict[str, list[Row]] = defaultdict(list)
+        for row in values:
+            named = dict(zip(names, row, strict=True))
+            countries[named["country_id"]].append(named)
+        return countries
 
     def statement_for(self, chosen: dict[str, str | None]) -> str:
         """The statement as one would type it for what is `chosen`."""

@@ -16,8 +16,8 @@ EXHIBITS = (
         chart=question.question_countries,
         columns=(
             Column("country_name", "country"),
-            Column("human_mean_score", "people"),
-            Column("llm_mean_score", "model"),
+            Column("human_mean_score", "people", digits=3),
+            Column("llm_mean_score", "model", digits=3),
             Column("first_choice", "-1 is"),
             Column("last_choice", "1 is"),
         ),
@@ -36,8 +36,8 @@ EXHIBITS = (
         columns=(
             Column("choice_index", "place"),
             Column("choice_text", "choice"),
-            Column("human_share", "people", digits=3),
-            Column("llm_probability", "model", digits=3),
+            Column("human_share", "people"),
+            Column("llm_probability", "model"),
         ),
     ),
     Exhibit(

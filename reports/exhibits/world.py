@@ -40,8 +40,8 @@ EXHIBITS = (
         chart=world.world_signed_error,
         columns=(
             Column("country_name", "country"),
-            Column("human_mean_score", "people"),
-            Column("llm_mean_score", "model"),
+            Column("human_mean_score", "people", digits=3),
+            Column("llm_mean_score", "model", digits=3),
             Column("first_choice", "-1 is"),
             Column("last_choice", "1 is"),
         ),

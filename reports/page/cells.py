@@ -1,7 +1,7 @@
 """Every cell of a design, small enough that a page holds those of twenty designs.
 
 A matrix is a flat list, countries within questions; None where there is nothing. Mean scores are
-whole ten-thousandths, shares and probabilities whole percents.
+whole thousandths, shares and probabilities whole percents.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import pandas as pd
 
 from reports.summary import Design, query_table
 
-MEAN_SCORE_UNITS = 10_000
+MEAN_SCORE_UNITS = 1_000
 SHARE_UNITS = 100
 
 Matrix = list[int | None]
@@ -46,8 +46,9 @@ class Grid:
     def matrix(self, rows: pd.DataFrame, column: str) -> Matrix:
         """The mean scores of `column`."""
         values = np.full(len(self.question_ids) * len(self.country_ids), np.nan)
-        places = self._questions(rows) * len(self.country_ids) + self._countries(rows)
-        values[places] = _numbers(rows[column])
+        questions = _places(rows["question_id"], self.question_ids)
+        countries = _places(rows["country_id"], self.country_ids)
+        values[questions * len(self.country_ids) + countries] = _numbers(rows[column])
         return _whole(values * MEAN_SCORE_UNITS)
 
     def share_matrices(
@@ -55,22 +56,18 @@ class Grid:
     ) -> list[Matrix | None]:
         """The shares of `column`, a matrix a question."""
         matrices: list[Matrix | None] = [None] * len(self.question_ids)
-        numbers = {question_id: place for place, question_id in enumerate(self.question_ids)}
-        for question_id, answers in rows.groupby("question_id", sort=False, observed=True):
-            question = numbers[str(question_id)]
+        questions = _places(rows["question_id"], self.question_ids)
+        countries = _places(rows["country_id"], self.country_ids)
+        choices = rows["choice_index"].to_numpy(dtype=np.int64) - 1
+        shares = _numbers(rows[column])
+        for question in np.unique(questions):
             count = choice_counts[question]
+            asked = questions == question
             values = np.full(len(self.country_ids) * count, np.nan)
-            choices = answers["choice_index"].to_numpy(dtype=int) - 1
-            values[self._countries(answers) * count + choices] = _numbers(answers[column])
+            values[countries[asked] * count + choices[asked]] = shares[asked]
             if not np.isnan(values).all():
                 matrices[question] = _whole(values * SHARE_UNITS)
         return matrices
-
-    def _countries(self, rows: pd.DataFrame) -> Places:
-        return _places(rows["country_id"], self.country_ids)
-
-    def _questions(self, rows: pd.DataFrame) -> Places:
-        return _places(rows["question_id"], self.question_ids)
 
 
 def grid(connection: duckdb.DuckDBPyConnection, designs: Sequence[Design]) -> Grid:
@@ -197,8 +194,7 @@ def _within(cells: Grid, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _places(ids: "pd.Series[str]", in_order: Sequence[str]) -> Places:
-    places = {key: place for place, key in enumerate(in_order)}
-    return np.asarray(ids.map(places), dtype=np.int64)
+    return np.asarray(pd.Index(in_order).get_indexer(pd.Index(ids)), dtype=np.int64)
 
 
 def _numbers(values: "pd.Series[float]") -> npt.NDArray[np.float64]:

@@ -102,7 +102,7 @@
         const country = frame.countries[chosen.country];
         switch (follows) {
             case "country design":
-                return country ? rowsOf(data.by_country[exhibit.id][country[0]]) : [];
+                return country ? rowsOf(data.by_country[exhibit.id][country[0]] ?? {}) : [];
             case "category country design":
                 return country ? cellsOfCountry(data, side, chosen) : [];
             case "design question":

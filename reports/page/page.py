@@ -23,7 +23,7 @@ from reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS, Grid, Side, answer
 from reports.summary import Design, query
 
 _FOLDER = Path(__file__).parent
-_DIGITS = 6
+_DIGITS = 5
 """Significant digits of the numbers on a page; it shows fewer."""
 
 DETAILED_DESIGNS = 20
@@ -125,23 +125,17 @@ def _design_data(
             if exhibit.selectors == {Selector.DESIGN}
         },
         "by_country": {
-            exhibit.exhibit_id: _by_country(connection, exhibit, design, cells)
+            exhibit.exhibit_id: {
+                country_id: _table(rows)
+                for country_id, rows in exhibit.rows_by_country(
+                    connection, design.parameters
+                ).items()
+            }
             for exhibit in exhibits
             if exhibit.selectors == {Selector.DESIGN, Selector.COUNTRY}
         },
         "mean_scores": mean_scores,
         "probabilities": probabilities,
-    }
-
-
-def _by_country(
-    connection: duckdb.DuckDBPyConnection, exhibit: Exhibit, design: Design, cells: Grid
-) -> dict[str, Any]:
-    return {
-        country_id: _table(
-            exhibit.rows(connection, {**design.parameters, "country_id": country_id})
-        )
-        for country_id in cells.country_ids
     }
 
 

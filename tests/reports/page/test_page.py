@@ -22,7 +22,7 @@ from tests.reports.page.browsing import DESKTOP, PHONE, Opened, opened
 OF_CELLS = {Selector.COUNTRY, Selector.QUESTION}
 HALF_A_UNIT = 0.5 / MEAN_SCORE_UNITS + 1e-9
 HALF_A_PERCENT = 0.5 / SHARE_UNITS + 1e-9
-SIX_DIGITS = 1e-5
+FIVE_DIGITS = 1e-4
 
 
 def test_it_opens_from_a_disk_with_the_network_off_and_asks_for_nothing(desktop: Opened) -> None:
@@ -163,7 +163,9 @@ def _saved(shown: Opened, exhibit: Exhibit) -> list[dict[str, str]]:
 
 def _tolerance(exhibit: Exhibit, column: str) -> float:
     if not exhibit.selectors & OF_CELLS:
-        return SIX_DIGITS
+        return FIVE_DIGITS
+    if exhibit.selectors == {Selector.DESIGN, Selector.COUNTRY}:
+        return FIVE_DIGITS
     if column in ("human_share", "llm_probability"):
         return HALF_A_PERCENT
     return HALF_A_UNIT
