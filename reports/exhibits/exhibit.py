@@ -94,7 +94,8 @@ class Exhibit:
     def sql(self) -> str:
         """The statement behind the exhibit, with `$parameters` where it follows a selector."""
         if self.saved_query is not None:
-            return statement(self.saved_query)
+            # Models of one name and quantization would tie, and a report be another each time.
+            return f"{statement(self.saved_query).rstrip()},\n    columns(*)\n"
         return (_QUERIES / f"{self.exhibit_id}.sql").read_text(encoding="utf-8").strip() + "\n"
 
     @cached_property
