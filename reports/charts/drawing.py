@@ -56,7 +56,7 @@ def wrapping_axis(characters: int) -> alt.Axis:
     ]
     return alt.Axis(
         labelExpr=wrapped,
-        labelLimit=180,
+        labelLimit=220,
         labelLineHeight=_LINE,
         labelOffset={"condition": lifted, "value": 0},
         labelPadding=8,

@@ -24,7 +24,7 @@ _QUESTION_HEIGHT = 30
 _BAR_HEIGHT = 17
 _MOST_OF_A_KIND = 10
 _LINE_LENGTH = 26
-_CHOICE_LENGTH = 30
+_CHOICE_LENGTH = 28
 
 
 def question_countries() -> dict[str, Any]:
