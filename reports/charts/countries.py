@@ -10,10 +10,13 @@ from reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PEOPLE, PUR
 _ROW_HEIGHT = 17
 _BY_R = alt.EncodingSortField(field="pearson_r", op="max", order="descending")
 
+_UPRIGHT = "M0,-1L0,1"
+"""A stroke across the line of a country, as a path of Vega."""
+
 # What r is worth: what each reaches, its colour and the shape of its mark.
 _BESIDE_R = {
     "pearson_r": ("model", MODEL, "circle"),
-    "blind_baseline_r": ("blind baseline", PEOPLE, "stroke"),
+    "blind_baseline_r": ("blind baseline", PEOPLE, _UPRIGHT),
     "best_other_country_r": ("best other country", GREEN, "triangle-down"),
     "country_free_r": ("model, no country named", PURPLE, "diamond"),
     "option_position_r": ("option position alone", ORANGE, "cross"),

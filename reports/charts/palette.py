@@ -46,6 +46,7 @@ def look(ink: str = INK) -> dict[str, Any]:
             "labelLimit": _expression("width < 320 ? 104 : 150"),
             "labelFontSize": 11,
             "titleFontSize": 12,
+            "labelFlush": False,
         },
         "legend": {
             "labelColor": ink,

@@ -122,39 +122,6 @@ def test_status_of_an_empty_home_names_what_is_missing(tmp_path: Path) -> None:
     assert "no model yet" in text
 
 
-def test_the_report_shows_every_country_with_its_blind_baseline(study: Path) -> None:
-    text = succeed(study, "report", "--all")
-    assert "blind" in text
-    assert "order not controlled" in text
-    for name in ("United States", "Japan", "Germany", "Brazil", "Nigeria", "Egypt"):
-        assert name in text
-    assert "not its values" in text
-
-
-def test_the_report_prints_the_r_of_the_mart(study: Path) -> None:
-    r = json.loads(
-        succeed(
-            study,
-            *("sql", "--format", "json"),
-            "select pearson_r from agg_country_correlations where country_id = 'JPN'",
-        )
-    )[0]["pearson_r"]
-    row = next(line for line in succeed(study, "report", "--all").splitlines() if "Japan" in line)
-    assert f"{r:.2f}" in row
-
-
-def test_the_report_can_be_a_picture(study: Path, tmp_path: Path) -> None:
-    picture = tmp_path / "report.svg"
-    succeed(study, "report", "--svg", str(picture))
-    drawn = picture.read_text(encoding="utf-8")
-    assert "Japan" in drawn
-    assert "url(http" not in drawn
-
-
-def test_an_unknown_model_in_a_report_is_answered_with_the_known_ones(study: Path) -> None:
-    assert "smollm2-135m-instruct" in fail(study, "report", "--model", "gpt")
-
-
 def test_prompt_shows_the_tokens_that_were_scored(study: Path) -> None:
     shown = json.loads(
         succeed(
