@@ -9,21 +9,23 @@ import ctypes
 import os
 import shutil
 import time
+import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
-import pyarrow.parquet as pq
 
 from scorer.engine import BatchToken, Model, Numerics, quiet_log
 from scorer.models import ModelFile
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
+from warehouse.landing import run_records
 
 AUTO, AS_IS = "auto", "as-is"
 # float32 is free of rounding, so it may be a little slower and still be chosen.
 _ACCEPTED_SLOWNESS = 0.8
 _MEASURED_TOKENS = 256
+_COMMON_BYTES = 8e9
 _FILE_TYPES = {"f32": llama.LLAMA_FTYPE_ALL_F32, "f16": llama.LLAMA_FTYPE_MOSTLY_F16}
 BYTES_A_WEIGHT = {"f32": 4, "f16": 2}
 COMPUTE_TYPES = (AUTO, *_FILE_TYPES, AS_IS)
@@ -39,14 +41,15 @@ class Computation:
 
 
 def choose_computation(
-    model_file: ModelFile, numerics: Numerics, home: Home, threads: int
+    model_file: ModelFile, numerics: Numerics, home: Home, threads: int, measures: bool = True
 ) -> Computation:
     """The computation that `numerics` names or, for "auto", the one that suits this machine.
 
     A model keeps the computation of its earlier runs in this home, so that designs compare.
     Else float32 is chosen where it takes at most half of the memory, no GPU is used and it
-    proves hardly slower than the file as it is. Raises ValuescopeError when the model cannot be
-    loaded or written out.
+    proves hardly slower than the file as it is. Machines that share a study must all choose the
+    same: without `measures` the choice is `common_compute_type`. Raises ValuescopeError when the
+    model cannot be loaded or written out.
     """
     named = numerics.compute_type
     if named == AS_IS:
@@ -61,6 +64,11 @@ def choose_computation(
         if earlier is not None:
             path = computed_file(model_file, parameter_count, earlier, home)
             return Computation(earlier, path)
+        if not measures:
+            common = common_compute_type(parameter_count, numerics.gpu_layers)
+            if common != AS_IS and not fits_memory(parameter_count, common):
+                raise _too_large(model_file, parameter_count, common)
+            return Computation(common, computed_file(model_file, parameter_count, common, home))
         if numerics.gpu_layers or not fits_memory(parameter_count, "f32"):
             return Computation(AS_IS, model_file.path)
         as_is = tokens_a_second(model, numerics, threads)
@@ -72,6 +80,25 @@ def choose_computation(
         return Computation(AS_IS, model_file.path, f"Computing with the file as it is: {speeds}.")
     return Computation(
         "f32", path, f"Computing with the file's weights written out in float32: {speeds}."
+    )
+
+
+def common_compute_type(parameter_count: int, gpu_layers: int) -> str:
+    """The computation that machines which share a study choose without measuring.
+
+    float32 where no GPU is used and the weights written out take at most 8 GB, half of what a
+    usual machine has.
+    """
+    size = parameter_count * BYTES_A_WEIGHT["f32"]
+    return "f32" if not gpu_layers and size <= _COMMON_BYTES else AS_IS
+
+
+def _too_large(model_file: ModelFile, parameter_count: int, compute_type: str) -> ValuescopeError:
+    needed = parameter_count * BYTES_A_WEIGHT[compute_type]
+    return ValuescopeError(
+        f"{model_file.name} written out in {compute_type} takes {needed / 1e9:.1f} GB, more than "
+        "half of this machine's memory. A study is computed alike on all machines: give all of "
+        "them --compute as-is, or score this model on larger ones."
     )
 
 
@@ -101,14 +128,7 @@ def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:
 
 def _earlier_compute_type(model_id: str, home: Home) -> str | None:
     """The compute type of the model's latest run in this home."""
-    wanted = [("model_id", "=", model_id)]
-    runs = [
-        row
-        for shard in (home.landing / "runs").glob("*.parquet")
-        for row in pq.read_table(
-            shard, columns=["started_at", "compute_type"], filters=wanted, partitioning=None
-        ).to_pylist()
-    ]
+    runs = run_records(home, model_id)
     latest = max(runs, key=lambda run: run["started_at"], default=None)
     return str(latest["compute_type"]) if latest else None
 
@@ -129,7 +149,7 @@ def computed_file(
     if target.is_file():
         return target
     needed = parameter_count * BYTES_A_WEIGHT[compute_type]
-    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    temporary = target.with_suffix(f".{uuid.uuid4().hex}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free

@@ -4,13 +4,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scorer.compute import tokens_a_second
 from scorer.design import PromptDesign
 from scorer.engine import Model, Numerics
+from scorer.models import file_on_machine
 from scorer.paths import SCORERS, SEQUENCES, context_size, fastest_path
 from scorer.prompts import render_prompt
 from scorer.tokens import TokenisedCell, tokenise_cell
 from scorer.tree import count_nodes
-from warehouse.instrument import Country, Question
+from warehouse.home import Home
+from warehouse.instrument import Country, Instrument, Question
 
 # Questions whose trees are counted, spread evenly over those asked.
 _COUNTED_QUESTIONS = 8
@@ -36,6 +39,31 @@ class Estimate:
     def seconds(self) -> float:
         """How long all tokens take."""
         return self.tokens / self.tokens_a_second
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine computes: parameters times tokens a second, as `model_name` did it."""
+
+    model_name: str
+    cost_a_second: float
+
+
+def measured_pace(
+    names: Sequence[str], home: Home, instrument: Instrument, numerics: Numerics, threads: int
+) -> Pace | None:
+    """A short measurement with the smallest of the models that are on this machine, as it is.
+
+    None where there is none. Raises ValuescopeError when its file cannot be used.
+    """
+    found = {name: file_on_machine(name, home, instrument) for name in names}
+    files = [(path.stat().st_size, name, path) for name, path in found.items() if path]
+    if not files:
+        return None
+    _, name, path = min(files)
+    with Model(path, name, gpu_layers=numerics.gpu_layers) as model:
+        speed = tokens_a_second(model, numerics, threads)
+        return Pace(name, speed * model.description.parameter_count)
 
 
 def estimate(

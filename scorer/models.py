@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +89,22 @@ def is_installed(registered: RegisteredModel, home: Home) -> bool:
     return bool(_packaged_parts(registered)) or _downloaded(registered, home) is not None
 
 
+def file_on_machine(name_or_path: str, home: Home, instrument: Instrument) -> Path | None:
+    """Where the file of a name or path lies, None where it is not on this machine yet.
+
+    Nothing is downloaded, put together or hashed.
+    """
+    registered = instrument.models.get(name_or_path)
+    if registered is None:
+        path = Path(name_or_path).expanduser()
+        return path if path.is_file() else None
+    parts = _packaged_parts(registered)
+    if len(parts) == 1:
+        return parts[0]
+    assembled = home.models / f"{registered.model_name}.gguf"
+    return assembled if assembled.is_file() else _downloaded(registered, home)
+
+
 def local_file(registered: RegisteredModel, home: Home) -> Path | None:
     """Where a registered model's file lies on this machine, None where it does not.
 
@@ -130,7 +147,7 @@ def _assembled(registered: RegisteredModel, parts: list[Path], home: Home) -> Pa
     size = sum(part.stat().st_size for part in parts)
     if target.is_file() and target.stat().st_size == size:
         return target
-    temporary = target.with_suffix(".tmp")
+    temporary = target.with_suffix(f".{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -229,7 +246,7 @@ def _remembered_sha256(path: Path, home: Home) -> str:
             while block := file.read(_BLOCK):
                 digest.update(block)
         remembered[key] = digest.hexdigest()
-        temporary = memory.with_suffix(".tmp")
+        temporary = memory.with_suffix(f".{uuid.uuid4().hex}.tmp")
         try:
             memory.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps(remembered, indent=1))

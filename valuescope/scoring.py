@@ -1,6 +1,6 @@
 """Run a plan of models and designs: one progress display, one failure does not stop the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from scorer.estimate import Estimate, estimate
 from scorer.models import resolve_model
 from scorer.run import RunSummary, ScoringSession
 from scorer.study import Plan
+from scorer.tasks import DesignWork, ModelWork, Part, by_model, expand, tasks_of
 from valuescope.console import cell_progress, say
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
@@ -47,42 +48,82 @@ def run_plan(
     plan: Plan,
     settings: Settings,
     sender: Sender | None = None,
+    part: Part | None = None,
 ) -> None:
-    """Score all of `plan`, model by model, and say what landed; `sender` sends it after each run.
+    """Score all of `plan` or one part of it, model by model, and say what landed.
+
+    `sender` sends it after each run.
 
     Raises ValuescopeError at the end when a run has failed, naming each; Ctrl-C stops all.
     """
-    failures: list[ValuescopeError] = []
-    runs = len(plan.models) * len(plan.designs)
     _tell_unworded(plan)
+    tasks = expand(plan, instrument)
+    works = by_model(tasks if part is None else tasks_of(part, tasks))
+    runs = sum(len(work.designs) for work in works)
+    failures = Failures(runs)
     with cell_progress() as progress:
-        display = _Display(progress, plan)
-        for name in plan.models:
+        display = Display(progress, works)
+        for work in works:
+            name = work.model.name
             with (
-                _collected(failures, name, runs),
-                _session(home, instrument, name, settings) as session,
+                failures.collected(name),
+                _session(home, instrument, plan, name, settings) as session,
             ):
-                for design in plan.designs:
-                    with _collected(failures, f"{name}, prompt {design.prompt_id}", runs):
-                        display.start(name, design)
+                for asked in work.designs:
+                    with failures.collected(f"{name}, prompt {asked.design.prompt_id}"):
+                        display.start(name, asked)
                         with _sent(sender):
                             summary = session.score(
-                                design,
+                                asked.design,
                                 plan.questions,
                                 plan.countries,
+                                blocks=asked.blocks,
+                                part=_lock_name(plan, part),
                                 limit=settings.limit,
                                 study=plan.study,
                                 on_progress=display.tell,
                             )
                         print_summary(summary)
                     display.finish()
-    if len(failures) == 1 and runs == 1:
-        raise failures[0]
-    if failures:
-        lines = "\n  ".join(str(failure) for failure in failures)
-        raise ValuescopeError(
-            f"{len(failures)} of {runs} runs failed; the others have landed.\n  {lines}"
-        )
+    failures.raise_any()
+
+
+class Failures:
+    """Errors that are kept for the end, so that the other runs go on."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+        self._errors: list[ValuescopeError] = []
+
+    @contextmanager
+    def collected(self, what: str) -> Iterator[None]:
+        """Keep the error of `what` is done inside."""
+        try:
+            yield
+        except ValuescopeError as error:
+            if self._runs == 1:
+                self._errors.append(error)
+            else:
+                self._errors.append(ValuescopeError(f"{what}: {error}"))
+                say(f"Failed: {what}: {error}")
+
+    def raise_any(self) -> None:
+        """Raise ValuescopeError with all errors, where there are any."""
+        if self._errors and self._runs == 1:
+            raise self._errors[0]
+        if self._errors:
+            lines = "\n  ".join(str(error) for error in self._errors)
+            raise ValuescopeError(
+                f"{len(self._errors)} of {self._runs} runs failed; the others have landed."
+                f"\n  {lines}"
+            )
+
+
+def _lock_name(plan: Plan, part: Part | None) -> str | None:
+    """What tells the part from those of other studies; None for the whole."""
+    if part is None or plan.study is None:
+        return None
+    return f"{plan.study.sha256[:8]}-{part.number}-{part.count}"
 
 
 def plan_runs(
@@ -92,7 +133,7 @@ def plan_runs(
     _tell_unworded(plan)
     for name in plan.models:
         try:
-            with _session(home, instrument, name, settings) as session:
+            with _session(home, instrument, plan, name, settings) as session:
                 for design in plan.designs:
                     found, problem = None, None
                     try:
@@ -138,56 +179,39 @@ def print_summary(summary: RunSummary) -> None:
         say(f"{left} cells are left by --limit; repeat the command to score more.")
 
 
-class _Display:
+class Display:
     """A bar for the run in hand and, where there are several, one for all of them."""
 
-    def __init__(self, progress: Progress, plan: Plan) -> None:
+    def __init__(self, progress: Progress, works: Sequence[ModelWork]) -> None:
         self._progress = progress
-        self._cells = {
-            design.prompt_id: sum(
-                design.asks(question, place)
-                for question in plan.questions
-                for place in (None, *plan.countries)
-            )
-            for design in plan.designs
-        }
-        runs = len(plan.models) * len(plan.designs)
+        cells = [asked.cells for work in works for asked in work.designs]
         self._all: TaskID | None = None
-        if runs > 1:
-            total = len(plan.models) * sum(self._cells.values())
-            self._all = progress.add_task(f"all {runs} runs", total=total)
+        if len(cells) > 1:
+            self._all = progress.add_task(f"all {len(cells)} runs", total=sum(cells))
         self._before = self._planned = 0
         self._run: TaskID | None = None
 
-    def start(self, model_name: str, design: PromptDesign) -> None:
-        self._planned = self._cells[design.prompt_id]
+    def start(self, model_name: str, asked: DesignWork) -> None:
+        """Begin the bar of one run."""
+        self._planned = asked.cells
         label = model_name
         if self._all is not None:
-            label += f" {design.answer_style} {design.choice_order}"
+            label += f" {asked.design.answer_style} {asked.design.choice_order}"
         self._run = self._progress.add_task(label, total=self._planned)
 
     def tell(self, done: int, planned: int) -> None:
+        """Move both bars."""
         if self._run is not None:
             self._progress.update(self._run, completed=done, total=planned)
         if self._all is not None:
             self._progress.update(self._all, completed=self._before + done)
 
     def finish(self) -> None:
+        """Put the run's bar away."""
         self._before += self._planned
         if self._all is not None and self._run is not None:
             self._progress.remove_task(self._run)
             self._progress.update(self._all, completed=self._before)
-
-
-@contextmanager
-def _collected(failures: list[ValuescopeError], what: str, runs: int) -> Iterator[None]:
-    """Keep an error for the end, so that the other runs go on."""
-    try:
-        yield
-    except ValuescopeError as error:
-        failures.append(error if runs == 1 else ValuescopeError(f"{what}: {error}"))
-        if runs > 1:
-            say(f"Failed: {what}: {error}")
 
 
 @contextmanager
@@ -203,7 +227,9 @@ def _sent(sender: Sender | None) -> Iterator[None]:
                 say(f"Not sent yet, kept here: {error}")
 
 
-def _session(home: Home, instrument: Instrument, name: str, settings: Settings) -> ScoringSession:
+def _session(
+    home: Home, instrument: Instrument, plan: Plan, name: str, settings: Settings
+) -> ScoringSession:
     return ScoringSession(
         home,
         resolve_model(name, home, instrument),
@@ -211,6 +237,8 @@ def _session(home: Home, instrument: Instrument, name: str, settings: Settings) 
         threads=settings.threads,
         path=settings.path,
         verbose=settings.verbose,
+        # A study may be scored on several machines, which must all compute alike.
+        measures=plan.study is None,
         on_notice=say,
     )
 

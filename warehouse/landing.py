@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -204,7 +205,10 @@ def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
 def done_cells(
     home: Home, model_id: str, prompt_id: str, numerics_id: str
 ) -> set[tuple[str, str, str]]:
-    """The (question, country, text) cells landed whole for a model, design and numerics."""
+    """The (question, country, text) cells landed whole for a model, design and numerics.
+
+    Of shards whose run is on record only those of the model and design are read.
+    """
     columns = ["question_id", "country_id", "text_sha256"]
     wanted = [
         ("model_id", "=", model_id),
@@ -212,7 +216,10 @@ def done_cells(
         ("numerics_id", "=", numerics_id),
     ]
     cells: set[tuple[str, str, str]] = set()
+    others = {run_id for run_id, *ids in _recorded_runs(home) if ids != [model_id, prompt_id]}
     for shard in (home.landing / "choice_log_likelihoods").glob("*.parquet"):
+        if shard.stem.split("-")[0] in others:
+            continue
         try:
             landed = pq.read_table(shard, columns=columns, filters=wanted, partitioning=None)
         except FileNotFoundError:
@@ -221,6 +228,17 @@ def done_cells(
             continue
         cells.update(zip(*(landed[column].to_pylist() for column in columns), strict=True))
     return cells
+
+
+def run_records(home: Home, model_id: str) -> list[dict[str, Any]]:
+    """The records of a model's runs."""
+    return [
+        row
+        for record in (home.landing / "runs").glob("[!_]*.parquet")
+        if any(model == model_id for _, model, _ in _identities(record))
+        for row in pq.read_table(record, partitioning=None).to_pylist()
+        if row["model_id"] == model_id
+    ]
 
 
 def loose_shards(home: Home, model_id: str, prompt_id: str) -> list[Path]:
@@ -269,12 +287,21 @@ def remove_leftovers(home: Home, model_id: str, prompt_id: str) -> None:
 
 
 def _run_ids(home: Home, model_id: str, prompt_id: str) -> set[str]:
-    wanted = [("model_id", "=", model_id), ("prompt_id", "=", prompt_id)]
-    found: set[str] = set()
-    for shard in (home.landing / "runs").glob("*.parquet"):
-        rows = pq.read_table(shard, columns=["run_id"], filters=wanted, partitioning=None)
-        found.update(rows["run_id"].to_pylist())
-    return found
+    return {run_id for run_id, *ids in _recorded_runs(home) if ids == [model_id, prompt_id]}
+
+
+def _recorded_runs(home: Home) -> list[tuple[str, str, str]]:
+    """Run, model and prompt of each run on record."""
+    records = (home.landing / "runs").glob("[!_]*.parquet")
+    return [identity for record in records for identity in _identities(record)]
+
+
+@cache
+def _identities(record: Path) -> tuple[tuple[str, str, str], ...]:
+    """Run, model and prompt of a file of records, which is rewritten but keeps these."""
+    columns = ["run_id", "model_id", "prompt_id"]
+    rows = pq.read_table(record, columns=columns, partitioning=None)
+    return tuple(zip(*(rows[column].to_pylist() for column in columns), strict=True))
 
 
 def _row_keys(shard: Path) -> set[tuple[str, ...]]:
@@ -288,7 +315,8 @@ def _write_table(content: pa.Table, target: Path) -> Path:
 
 
 def _write(target: Path, fill: Callable[[BinaryIO], object]) -> Path:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Not by process id: processes on several machines may share one, and the folder.
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scorer import compute
-from scorer.compute import choose_computation, computed_file
+from scorer.compute import choose_computation, common_compute_type, computed_file
 from scorer.design import PromptDesign
 from scorer.engine import Model, Numerics
 from scorer.models import ModelFile
@@ -73,6 +73,33 @@ def test_the_file_is_computed_as_it_is_without_memory_or_on_a_gpu(
     numerics = Numerics(gpu_layers=gpu_layers)
     computation = choose_computation(smollm2_file, numerics, home, threads=1)
     assert (computation.compute_type, computation.path) == ("as-is", smollm2_file.path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "gpu_layers", "expected"),
+    [(2_000_000_000, 0, "f32"), (2_000_000_001, 0, "as-is"), (135_000_000, 99, "as-is")],
+)
+def test_machines_that_share_a_study_choose_by_size_alone(
+    parameters: int, gpu_layers: int, expected: str
+) -> None:
+    assert common_compute_type(parameters, gpu_layers) == expected
+
+
+def test_a_model_of_a_shared_study_is_not_measured(
+    home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(compute, "tokens_a_second")
+    computation = choose_computation(smollm2_file, Numerics(), home, threads=1, measures=False)
+    assert (computation.compute_type, computation.reason) == ("f32", None)
+
+
+def test_a_machine_too_small_for_what_all_others_choose_is_told(
+    home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"SC_PHYS_PAGES": 100_000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", lambda name: sizes[name])
+    with pytest.raises(ValuescopeError, match=r"takes 0\.5 GB.*give all of them --compute as-is"):
+        choose_computation(smollm2_file, Numerics(), home, threads=1, measures=False)
 
 
 def test_a_model_keeps_the_computation_of_its_earlier_runs(

@@ -18,7 +18,7 @@ from scorer.sequence import SequenceScorer
 from scorer.templates import named_template
 from scorer.tokens import TokenisedCell, tokenise_cell
 from scorer.tree import TreeScorer
-from tests.scorer.tiny_models import LAYERS, write_tiny_model
+from tests.scorer.tiny_models import RECURRENT, write_tiny_model
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
 from warehouse.instrument import Instrument
@@ -28,7 +28,7 @@ COUNTRIES = ("JPN", "USA", "DEU", "KEN")
 EXACT = Numerics(compute_type="f32")
 
 
-@pytest.fixture(scope="module", params=LAYERS)
+@pytest.fixture(scope="module", params=RECURRENT)
 def tiny_file(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

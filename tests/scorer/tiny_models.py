@@ -1,4 +1,4 @@
-"""Tiny models of random weights, for the kinds of memory that no packaged model has.
+"""Tiny models of random weights, for kinds of memory that no packaged model has and for speed.
 
 They know no language, but llama.cpp computes them as it does large ones.
 """
@@ -16,7 +16,10 @@ Weights = NDArray[np.float32]
 LAYERS = {
     "mamba": ("state-space", "state-space"),
     "jamba": ("state-space", "attention"),
+    "llama": ("attention", "attention"),
 }
+# Those that no path but `copies` and `sequence` can score.
+RECURRENT = ("mamba", "jamba")
 _SEED = 20
 _WIDTH = 64
 # llama.cpp takes no other inner width.
@@ -55,6 +58,7 @@ def _describe(writer: GGUFWriter, layers: tuple[str, ...]) -> None:
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_head_count(_HEADS)
     writer.add_head_count_kv([_HEADS if layer == "attention" else 0 for layer in layers])
+    writer.add_rope_dimension_count(_WIDTH // _HEADS)
     writer.add_ssm_conv_kernel(_KERNEL)
     writer.add_ssm_inner_size(_INNER)
     writer.add_ssm_state_size(_STATE)

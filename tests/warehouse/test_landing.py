@@ -21,6 +21,7 @@ from warehouse.landing import (
     compact_shards,
     done_cells,
     ensure_landing_zone,
+    run_records,
     write_shard,
 )
 
@@ -54,6 +55,18 @@ def answer(question_id: str = "Q57", choice_index: int = 1, **other: Any) -> dic
         "scored_at": datetime(2026, 1, 1, tzinfo=UTC),
         **other,
     }
+
+
+def write_run(home: Home, run_id: str, model_id: str, prompt_id: str, **other: Any) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    row: dict[str, Any] = {
+        field.name: {pa.string(): "", pa.bool_(): False}.get(field.type, 0)
+        for field in SCHEMAS["runs"]
+        if not field.nullable
+    }
+    row |= {"run_id": run_id, "model_id": model_id, "prompt_id": prompt_id}
+    row |= {"status": "running", "started_at": moment, **other}
+    write_shard(home, "runs", [row], f"{run_id}.parquet")
 
 
 def landed(home: Home, table: str = TABLE) -> list[tuple[Any, ...]]:
@@ -181,6 +194,28 @@ def test_done_cells_are_those_of_the_same_model_design_and_numerics(home: Home) 
     write_shard(home, TABLE, [answer("Q4", numerics_id="other numerics")])
 
     assert done_cells(home, "model", "prompt", "numerics") == {("Q1", "JPN", "text of Q1")}
+
+
+def test_shards_of_runs_of_other_models_and_designs_are_not_read(home: Home) -> None:
+    for run_id, model_id, prompt_id in (
+        ("one", "model", "prompt"),
+        ("two", "another model", "prompt"),
+        ("three", "model", "another design"),
+    ):
+        write_run(home, run_id, model_id, prompt_id)
+    write_shard(home, TABLE, [answer("Q1", run_id="one")], "one-00000.parquet")
+    for other in ("two", "three-00000"):
+        (home.landing / TABLE / f"{other}.parquet").write_bytes(b"not to be read")
+
+    assert done_cells(home, "model", "prompt", "numerics") == {("Q1", "JPN", "text of Q1")}
+
+
+def test_the_records_of_a_model_are_those_of_its_runs_as_they_are_now(home: Home) -> None:
+    write_run(home, "one", "model", "prompt")
+    write_run(home, "two", "another model", "prompt")
+    assert [row["status"] for row in run_records(home, "model")] == ["running"]
+    write_run(home, "one", "model", "prompt", status="finished")
+    assert [row["status"] for row in run_records(home, "model")] == ["finished"]
 
 
 def test_a_stop_in_the_middle_of_a_write_leaves_no_shard(

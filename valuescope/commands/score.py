@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from rich.table import Table
 
 from scorer.compute import COMPUTE_TYPES
 from scorer.engine import Numerics, default_gpu_layers, default_threads
+from scorer.estimate import measured_pace
 from scorer.paths import PATHS
 from scorer.study import (
     Plan,
@@ -17,17 +17,19 @@ from scorer.study import (
     freeze_study,
     load_study,
 )
-from valuescope.console import out, say
+from scorer.tasks import Part, divide, expand, load_of, parse_part
+from valuescope.console import say
+from valuescope.forecasts import print_parts, print_planned_runs
 from valuescope.options import (
     LANDING_VARIABLE,
     comma_separated,
     design_options,
     survey_option,
 )
-from valuescope.scoring import PlannedRun, Settings, plan_runs, run_plan
+from valuescope.scoring import Settings, plan_runs, run_plan
 from warehouse.errors import ValuescopeError
-from warehouse.home import current_home
-from warehouse.instrument import load_instrument
+from warehouse.home import Home, current_home
+from warehouse.instrument import Instrument, load_instrument
 from warehouse.places import open_place
 from warehouse.sending import Sender
 
@@ -53,7 +55,8 @@ _FIXED_BY_STUDY = (
     Examples:
       valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA
       valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label --orders forward,reverse
-      valuescope score --study study.toml --dry-run""",
+      valuescope score --study study.toml --dry-run
+      valuescope score --study study.toml --shard 1/4""",
 )
 @click.option(
     "--model",
@@ -67,6 +70,12 @@ _FIXED_BY_STUDY = (
     "study_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A study file that names models, designs, countries and questions (docs/studies.md).",
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Score the I-th of N fixed parts of the study: on several machines, or as an array of "
+    "jobs (docs/cluster.md).",
 )
 @survey_option
 @click.option(
@@ -158,6 +167,7 @@ def command(
     context: click.Context,
     model_names: tuple[str, ...],
     study_file: Path | None,
+    shard: str | None,
     survey_id: str,
     countries: tuple[str, ...] | None,
     questions: tuple[str, ...] | None,
@@ -189,6 +199,9 @@ def command(
     Several models or orders, or a study, run one after the other; one that fails does not stop
     the rest.
     """
+    if shard is not None and study_file is None:
+        raise click.UsageError("--shard needs a --study: its file says what is divided.")
+    part = None if shard is None else parse_part(shard)
     home = current_home()
     place = open_place(landing) if landing else None
     instrument = load_instrument(home)
@@ -233,13 +246,18 @@ def command(
         limit=limit,
         verbose=verbose,
     )
+    if dry_run and part is not None:
+        _print_parts(home, instrument, plan, settings, part)
+        return
     if dry_run:
-        _print_planned(list(plan_runs(home, instrument, plan, settings)))
+        print_planned_runs(list(plan_runs(home, instrument, plan, settings)))
         return
     if study is not None:
         say(f"Study {study.name}, frozen as {study.sha256[:16]}: {freeze_study(study, home)}")
     sender = Sender(home, place) if place is not None else None
-    run_plan(home, instrument, plan, settings, sender)
+    run_plan(home, instrument, plan, settings, sender, part)
+    if part is not None:
+        say(f"Part {part} of the study has landed.")
     if sender is None or place is None:
         say("Next: valuescope build")
         return
@@ -273,43 +291,10 @@ def _require_words(plan: Plan) -> None:
         )
 
 
-def _print_planned(runs: list[PlannedRun]) -> None:
-    table = Table(title="What scoring will take", title_justify="left", header_style="bold")
-    for column in ("model", "design", "computed"):
-        table.add_column(column, overflow="fold")
-    for column in ("cells", "tokens", "tokens/s", "time", "memory"):
-        table.add_column(column, justify="right")
-    for run in runs:
-        design = (
-            f"{run.design.template.template_id} {run.design.answer_style} "
-            f"{run.design.choice_order} ({run.design.prompt_id})"
-        )
-        if run.estimate is None:
-            table.add_row(run.model_name, design, *["-"] * 6)
-            continue
-        table.add_row(
-            run.model_name,
-            design,
-            run.compute_type,
-            f"{run.estimate.cells:,}",
-            f"{run.estimate.tokens:,}",
-            f"{run.estimate.tokens_a_second:,.0f}",
-            _duration(run.estimate.seconds),
-            f"{run.estimate.memory_bytes / 1e9:.1f} GB",
-        )
-    out().print(table)
-    for problem in dict.fromkeys(run.problem for run in runs if run.problem):
-        say(f"No estimate: {problem}")
-    total = sum(run.estimate.seconds for run in runs if run.estimate is not None)
-    say(
-        f"{_duration(total)} in all, from a short measurement on this machine; cells that have "
-        "landed already are counted too but will not be scored again."
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+def _print_parts(
+    home: Home, instrument: Instrument, plan: Plan, settings: Settings, part: Part
+) -> None:
+    tasks = expand(plan, instrument)
+    pace = measured_pace(plan.models, home, instrument, settings.numerics, settings.threads)
+    parts = [load_of(chosen) for chosen in divide(tasks, part.count)]
+    print_parts(parts, load_of(tasks), part, pace, settings.numerics)

@@ -1,0 +1,361 @@
+"""A model in memory and a design opened for it: questions in, rows of answers out.
+
+Nothing here knows where rows land, so that it runs beside the landing zone or far from it.
+"""
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from scorer.compute import Computation
+from scorer.design import PromptDesign
+from scorer.engine import Model, Numerics, engine_version
+from scorer.models import ModelFile, require_unchanged
+from scorer.paths import OpenedScorer, Probe, open_scorer
+from scorer.prompts import render_prompt
+from scorer.scores import CellScore
+from scorer.tokens import TokenisedCell, tokenise_cell
+from warehouse.instrument import Country, Question
+
+# Question, country and SHA-256 of the text.
+CellKey = tuple[str, str, str]
+Row = dict[str, Any]
+OnCells = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How the cells of a design are computed, as the run's record tells it.
+
+    `path_difference` is in nats an answer, None on the path `sequence`; `context_size` in tokens.
+    """
+
+    numerics: Numerics
+    numerics_id: str
+    scoring_path: str
+    path_difference: float | None
+    context_size: int
+    threads: int
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What scoring took: tokens decoded, seconds in all, seconds in llama.cpp and its rows."""
+
+    tokens_decoded: int = 0
+    seconds_scoring: float = 0.0
+    seconds_decoding: float = 0.0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        """Both together."""
+        return Effort(
+            self.tokens_decoded + other.tokens_decoded,
+            self.seconds_scoring + other.seconds_scoring,
+            self.seconds_decoding + other.seconds_decoding,
+        )
+
+
+@dataclass(frozen=True)
+class ScoredQuestion:
+    """The cells of one question that were missing, scored, and how many were done before.
+
+    `rows` are those of the landing zone without `run_id`; `off_choice_mass` is the cells' sum.
+    """
+
+    question_id: str
+    already_done: int
+    cells: int
+    merged_cells: int
+    off_choice_mass: float
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    question_id: str
+    already_done: int
+    cells: Sequence[TokenisedCell]
+
+
+class LoadedModel:
+    """A model's weights and description. Use as a context manager."""
+
+    def __init__(
+        self,
+        model_file: ModelFile,
+        computation: Computation,
+        numerics: Numerics,
+        threads: int,
+        path: str = "auto",
+        verbose: bool = False,
+    ) -> None:
+        """Load the file of `computation`. Raises ValuescopeError for one that cannot be used."""
+        self.model_file = model_file
+        self.numerics = replace(numerics, compute_type=computation.compute_type)
+        self.threads, self.path = threads, path
+        registered = model_file.registered
+        self.model = Model(
+            computation.path,
+            model_file.name,
+            registered.is_chat if registered else None,
+            numerics.gpu_layers,
+            verbose=verbose,
+        )
+        self.description = self.model.description
+        if computation.path != model_file.path:
+            # What the named file says of itself, not the copy of its weights.
+            with Model(model_file.path, model_file.name, vocabulary_only=True) as named:
+                self.description = replace(
+                    named.description, parameter_count=self.model.description.parameter_count
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the weights."""
+        self.model.close()
+
+    def as_row(self) -> Row:
+        """The model as a row of the landing zone's `models`."""
+        template = self.description.chat_template
+        return {
+            "model_id": self.model_file.model_id,
+            "model_name": self.model_file.name,
+            "is_in_registry": self.model_file.registered is not None,
+            "file_name": self.model_file.path.name,
+            "file_bytes": self.model_file.file_bytes,
+            "architecture": self.description.architecture,
+            "parameter_count": self.description.parameter_count,
+            "quantization": self.description.quantization,
+            "context_length": self.description.context_length,
+            "vocabulary_size": self.description.vocabulary_size,
+            "is_chat": self.model.is_chat,
+            "chat_template_sha256": _sha256(template) if template else None,
+            "described_at": datetime.now(UTC),
+        }
+
+    @contextmanager
+    def open(
+        self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
+    ) -> Iterator["OpenedDesign"]:
+        """A design, ready to score any of `questions` for all of `countries` and for none.
+
+        The path is probed and the context sized for all of them, so that every part of them is
+        computed in the same way. Raises ValuescopeError when the design asks none of them or one
+        does not fit the model.
+        """
+        with ExitStack() as stack:
+            tokenisers = stack.enter_context(ThreadPoolExecutor(self.threads))
+            asking = _Asking(self.model, design, tokenisers)
+            asked = design.asked(questions, countries)
+            probe = Probe(asking.longest_cell(asked), asking.probe_cells(asked))
+            opened = stack.enter_context(
+                open_scorer(self.model, self.numerics, self.threads, self.path, probe)
+            )
+            yield OpenedDesign(self, asking, opened, asked)
+
+
+class OpenedDesign:
+    """A design that a loaded model is ready for."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        asking: "_Asking",
+        opened: OpenedScorer,
+        asked: Sequence[tuple[Question, list[Country | None]]],
+    ) -> None:
+        self._model_file, self._asking, self._opened = loaded.model_file, asking, opened
+        self._places = {question.question_id: places for question, places in asked}
+        self._prompt_id = asking.design.prompt_id
+        self._seconds_scoring = 0.0
+        self.opening = Opening(
+            numerics=loaded.numerics,
+            numerics_id=numerics_id(loaded.numerics, opened.scorer.name),
+            scoring_path=opened.scorer.name,
+            path_difference=opened.difference,
+            context_size=opened.context.size,
+            threads=loaded.threads,
+            notices=opened.notices,
+        )
+
+    @property
+    def effort(self) -> Effort:
+        """What scoring has taken since the design was opened."""
+        context = self._opened.context
+        return Effort(
+            context.tokens_decoded,
+            self._seconds_scoring,
+            context.seconds_decoding + context.seconds_reading,
+        )
+
+    def count_cells(self, blocks: Iterable[Sequence[Question]]) -> int:
+        """How many cells of `blocks` the design asks."""
+        return sum(
+            len(self._places.get(question.question_id, ()))
+            for block in blocks
+            for question in block
+        )
+
+    def score(
+        self,
+        block: Sequence[Question],
+        done: Collection[CellKey],
+        limit: int | None = None,
+        on_cells: OnCells = lambda in_hand: None,
+    ) -> Iterator[ScoredQuestion]:
+        """The questions of `block` that the design asks, each once all its cells are scored.
+
+        Cells in `done` are left out; `limit` caps how many are scored. A block is decoded by
+        itself, so that its numbers do not depend on what else is scored. `on_cells` gets how many
+        cells are decoded, or nearly, and not given yet. Raises ValuescopeError when llama.cpp
+        fails or the model file has changed.
+        """
+        scorer, context = self._opened.scorer, self._opened.context
+        waiting: deque[_Waiting] = deque()
+
+        def missing() -> Iterator[Sequence[TokenisedCell]]:
+            left = limit
+            for question in block:
+                places = self._places.get(question.question_id, [])
+                cells = self._asking.cells(question, places)
+                unscored = [cell for cell in cells if _cell_key(cell) not in done]
+                chosen = unscored[:left]
+                left = None if left is None else left - len(chosen)
+                waiting.append(_Waiting(question.question_id, len(cells) - len(unscored), chosen))
+                if chosen:
+                    yield chosen
+
+        started = time.perf_counter()
+        context.on_decode = lambda: on_cells(scorer.cells_in_hand)
+        scores: list[CellScore] = []
+        try:
+            for cell_score in scorer.score(missing()):
+                while not waiting[0].cells:
+                    yield self._scored(waiting.popleft(), ())
+                scores.append(cell_score)
+                if len(scores) == len(waiting[0].cells):
+                    yield self._scored(waiting.popleft(), scores)
+                    scores = []
+                on_cells(len(scores) + scorer.cells_in_hand)
+            while waiting:
+                yield self._scored(waiting.popleft(), ())
+        finally:
+            self._seconds_scoring += time.perf_counter() - started
+
+    def _scored(self, waiting: _Waiting, scores: Sequence[CellScore]) -> ScoredQuestion:
+        if scores:
+            require_unchanged(self._model_file)
+        return ScoredQuestion(
+            question_id=waiting.question_id,
+            already_done=waiting.already_done,
+            cells=len(waiting.cells),
+            merged_cells=sum(cell.boundary_merged for cell in waiting.cells),
+            off_choice_mass=sum(cell_score.off_choice_mass for cell_score in scores),
+            rows=tuple(
+                row
+                for cell, cell_score in zip(waiting.cells, scores, strict=True)
+                for row in self._rows(cell, cell_score)
+            ),
+        )
+
+    def _rows(self, cell: TokenisedCell, cell_score: CellScore) -> Iterator[Row]:
+        scored_at = datetime.now(UTC)
+        for answer, answer_score in zip(cell.answers, cell_score.answers, strict=True):
+            yield {
+                "model_id": self._model_file.model_id,
+                "prompt_id": self._prompt_id,
+                "numerics_id": self.opening.numerics_id,
+                "coding_id": self._asking.design.coding_id,
+                "question_id": cell.prompt.question_id,
+                "country_id": cell.prompt.country_id,
+                "choice_index": answer.answer.choice_index,
+                "choice_position": answer.answer.position,
+                "choice_label": answer.answer.label,
+                "choice_text": answer.answer.choice_text,
+                "prompt_text": cell.text,
+                "answer_text": answer.text,
+                "text_sha256": cell.text_sha256,
+                "log_likelihood": answer_score.log_likelihood,
+                "label_log_likelihood": answer_score.label_log_likelihood,
+                "token_log_likelihoods": list(answer_score.token_log_likelihoods),
+                "label_token_count": answer.label_token_count,
+                "token_count": len(answer_score.token_log_likelihoods),
+                "byte_count": len(answer.text.encode()),
+                "off_choice_mass": cell_score.off_choice_mass,
+                "boundary_merged": cell.boundary_merged,
+                "scored_at": scored_at,
+            }
+
+
+class _Asking:
+    """Questions as one model reads them in one design."""
+
+    def __init__(self, model: Model, design: PromptDesign, pool: ThreadPoolExecutor) -> None:
+        self._model, self.design, self._pool = model, design, pool
+
+    def cells(self, question: Question, places: Sequence[Country | None]) -> list[TokenisedCell]:
+        return list(self._pool.map(lambda place: self._tokenise(question, place), places))
+
+    def longest_cell(self, asked: Sequence[tuple[Question, list[Country | None]]]) -> TokenisedCell:
+        """The cell with the most tokens, of each question that for the longest name of a place.
+
+        Every question is tokenised, because the longest text need not be the longest in tokens.
+        """
+
+        def characters(place: Country | None) -> int:
+            return 0 if place is None else len(place.name)
+
+        cells = self._pool.map(
+            lambda asked: self._tokenise(asked[0], max(asked[1], key=characters)), asked
+        )
+        return max(cells, key=lambda cell: max(len(a.token_ids) for a in cell.answers))
+
+    def probe_cells(
+        self, asked: Sequence[tuple[Question, list[Country | None]]]
+    ) -> list[TokenisedCell]:
+        """A few cells of the question that is scored fastest."""
+        question, places = min(
+            asked, key=lambda asked: len(asked[0].choices.get(self.design.coding_id, ()))
+        )
+        return [self._tokenise(question, place) for place in places[:3]]
+
+    def _tokenise(self, question: Question, country: Country | None) -> TokenisedCell:
+        return tokenise_cell(
+            self._model,
+            render_prompt(question, country, self.design),
+            self.design.chat_mode,
+            with_label=self.design.answer_style != "text",
+        )
+
+
+def numerics_id(numerics: Numerics, path: str) -> str:
+    """The identity of everything that moves answers by rounding: the first 16 hex digits."""
+    content = asdict(numerics) | {"scoring_path": path, "engine_version": engine_version()}
+    return _sha256(json.dumps(content, sort_keys=True))[:16]
+
+
+def _cell_key(cell: TokenisedCell) -> CellKey:
+    return cell.prompt.question_id, cell.prompt.country_id, cell.text_sha256
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

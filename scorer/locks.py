@@ -1,0 +1,115 @@
+"""Who may score what at once: locks in the landing zone's neighbourhood.
+
+A whole run of a model and design keeps everybody else out. Parts of a study let other parts in,
+but not the same part twice. All locks are the system's own (flock) and end with their process.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+
+
+class DesignLock:
+    """The lock of one model and design that this process holds."""
+
+    def __init__(self, descriptor: int, is_exclusive: bool) -> None:
+        self._descriptor, self.is_exclusive = descriptor, is_exclusive
+
+    def is_alone(self) -> bool:
+        """Whether nobody else scores the model and design; if so, nobody else can begin to.
+
+        For one that shares it this may be asked at the end only: the answer no gives it away.
+        """
+        return self.is_exclusive or _try_lock(self._descriptor, fcntl.LOCK_EX)
+
+
+@contextmanager
+def whole_run(
+    home: Home, name: str, model_id: str, prompt_id: str, on_notice: Callable[[str], None]
+) -> Iterator[DesignLock]:
+    """Keep all others from scoring the same cells; tell of runs of the model in other designs.
+
+    Raises ValuescopeError when another process scores the model and design.
+    """
+    folder = _folder(home)
+    with (
+        _lock_file(folder / f"{model_id[:16]}-{prompt_id}.lock") as own,
+        _lock_file(folder / f"{model_id[:16]}.lock") as shared,
+    ):
+        if not _try_lock(own, fcntl.LOCK_EX):
+            raise ValuescopeError(
+                f"Another process is scoring {name} with prompt {prompt_id}. Wait for it to "
+                "end; `valuescope status` shows how far it is."
+            )
+        if not _try_lock(shared, fcntl.LOCK_EX):
+            on_notice(
+                f"Another process is scoring {name} in another design. Both are safe, but share "
+                "the processor."
+            )
+        fcntl.flock(shared, fcntl.LOCK_SH)
+        yield DesignLock(own, is_exclusive=True)
+
+
+@contextmanager
+def part_of_run(
+    home: Home,
+    name: str,
+    model_id: str,
+    prompt_id: str,
+    part: str,
+    on_notice: Callable[[str], None],
+) -> Iterator[DesignLock]:
+    """Let in other parts of the model and design, but wait for a whole run and for the same part.
+
+    Whoever waits finds the cells done afterwards, or scores those that are not.
+    """
+    folder = _folder(home)
+    with (
+        _lock_file(folder / f"{model_id[:16]}-{prompt_id}.lock") as design,
+        _lock_file(folder / f"{model_id[:16]}-{prompt_id}-{part}.lock") as own,
+    ):
+        for descriptor, kind in ((design, fcntl.LOCK_SH), (own, fcntl.LOCK_EX)):
+            if not _try_lock(descriptor, kind):
+                on_notice(
+                    f"Waiting for another process that is scoring the same cells of {name} with "
+                    f"prompt {prompt_id}; what it leaves is scored afterwards."
+                )
+                fcntl.flock(descriptor, kind)
+        yield DesignLock(design, is_exclusive=False)
+
+
+def _folder(home: Home) -> Path:
+    folder = home.path / "landing" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _lock_file(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        raise ValuescopeError(
+            f"The file system of VALUESCOPE_HOME has no locks ({error.strerror}). Score into a "
+            "folder of this machine's own and bring the answers together with `valuescope land` "
+            "(docs/cluster.md)."
+        ) from error
+    return True

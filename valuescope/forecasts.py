@@ -1,0 +1,101 @@
+"""What scoring will take, as tables: run by run as measured, or part by part as planned."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from scorer.engine import Numerics
+from scorer.estimate import Pace
+from scorer.tasks import Load, Part
+from valuescope.console import out, say
+from valuescope.scoring import PlannedRun
+
+
+def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
+    """One row a run of a model and a design."""
+    table = _table("What scoring will take", "model", "design", "computed")
+    for column in ("cells", "tokens", "tokens/s", "time", "memory"):
+        table.add_column(column, justify="right")
+    for run in runs:
+        design = (
+            f"{run.design.template.template_id} {run.design.answer_style} "
+            f"{run.design.choice_order} ({run.design.prompt_id})"
+        )
+        if run.estimate is None:
+            table.add_row(run.model_name, design, *["-"] * 6)
+            continue
+        table.add_row(
+            run.model_name,
+            design,
+            run.compute_type,
+            f"{run.estimate.cells:,}",
+            f"{run.estimate.tokens:,}",
+            f"{run.estimate.tokens_a_second:,.0f}",
+            duration(run.estimate.seconds),
+            f"{run.estimate.memory_bytes / 1e9:.1f} GB",
+        )
+    out().print(table)
+    for problem in dict.fromkeys(run.problem for run in runs if run.problem):
+        say(f"No estimate: {problem}")
+    total = sum(run.estimate.seconds for run in runs if run.estimate is not None)
+    say(
+        f"{duration(total)} in all, from a short measurement on this machine; cells that have "
+        "landed already are counted too but will not be scored again."
+    )
+
+
+def print_parts(
+    parts: Sequence[Load], whole: Load, mine: Part, pace: Pace | None, numerics: Numerics
+) -> None:
+    """One row a part, `mine` marked, and one for all."""
+    table = _table("The parts of the study", "part")
+    for column in ("models", "tasks", "cells", "tokens", "time", "memory"):
+        table.add_column(column, justify="right")
+    rows = [
+        (f"{number}/{mine.count}" + (" <" if number == mine.number else ""), load)
+        for number, load in enumerate(parts, start=1)
+    ]
+    for label, load in [*rows, ("all", whole)]:
+        memory = max((model.memory_bytes(numerics) for model in load.models), default=0)
+        table.add_row(
+            label,
+            f"{len(load.models):,}",
+            f"{load.tasks:,}",
+            f"{load.cells:,}",
+            f"{load.tokens:,}",
+            duration(load.cost / pace.cost_a_second) if pace else "-",
+            f"{memory / 1e9:.1f} GB",
+        )
+    out().print(table)
+    say(
+        "Estimated from the texts and from the sizes that the registry and file names tell; memory "
+        "is that of the largest model. Cells that have landed are counted too but will not be "
+        "scored again."
+    )
+    say(
+        f"Time: as this machine computed {pace.model_name} just now, in proportion to parameters."
+        if pace
+        else "No time: none of the models is on this machine, so nothing could be measured."
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(45), duration(600), duration(7200), duration(864000)
+    ('45 s', '10 min', '2.0 h', '10 days')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:,.0f} days"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
