@@ -109,7 +109,7 @@ def test_gaps_are_the_eight_nearest_and_the_eight_farthest_in_order() -> None:
     names = [f"{row['question_id']} {row['short_label']}" for row in shown]
     assert [mark.said["question"] for mark in from_above] == names
     assert [mark.said["model minus people"] for mark in from_above] == [
-        f"{row['llm_mean_score'] - row['human_mean_score']:+.2f}" for row in shown
+        f"{row['llm_mean_score'] - row['human_mean_score']:+.3f}" for row in shown
     ]
     labels = axis_labels(country.country_gaps(), rows)
     assert [label for label in labels if label.startswith("Q")] == names

@@ -122,10 +122,10 @@ def test_each_choice_has_a_bar_of_people_and_one_of_the_model() -> None:
     (bars,) = marks(question.answer_shares(), rows, "rect")
     told = [(bar.said["choice"], bar.said["who"], bar.said["share"]) for bar in bars]
     assert sorted(told) == [
-        ("No", "model", "50.0%"),
-        ("No", "people", "25.0%"),
-        ("Yes", "model", "50.0%"),
-        ("Yes", "people", "75.0%"),
+        ("No", "model", "50%"),
+        ("No", "people", "25%"),
+        ("Yes", "model", "50%"),
+        ("Yes", "people", "75%"),
     ]
     from_above = sorted(bars, key=lambda bar: bar.y)
     assert [(bar.said["choice"], bar.said["who"]) for bar in from_above] == [
