@@ -2,15 +2,17 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.dbt_project.agreement_study import AgreementStudy, build_agreement_study
 from tests.dbt_project.map_study import MapStudy, build_map_study
 from tests.dbt_project.pairs_study import build_pairs_study
 from tests.dbt_project.study import Instrument, read_instrument
+from tests.reports.page.browsing import ARGUMENTS, CHROMIUM
 from warehouse.home import Home
 
 # Fixtures that take long to make, once a session: a worker runs all files that use one of them.
@@ -83,3 +85,15 @@ def pairs(instrument: Instrument, new_home: Callable[[], Home]) -> Home:
 def cultural_map(instrument: Instrument, new_home: Callable[[], Home]) -> MapStudy:
     """Respondents with two values each, models of them, and the map."""
     return build_map_study(new_home(), instrument)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium without a window."""
+    if CHROMIUM is None:
+        assert "CI" not in os.environ, "no chromium, which scripts/system_packages.sh installs"
+        pytest.skip("no chromium on this machine; scripts/system_packages.sh installs it")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield started
+        started.close()

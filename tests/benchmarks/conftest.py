@@ -1,6 +1,7 @@
 """The table and the plot that `make bench` writes into docs/."""
 
 import platform
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scorer.engine import default_threads, engine_version
+from tests.reports.page.browsing import CHROMIUM
 from warehouse.home import CLONE
 
 PAGE, PLOT = CLONE / "docs" / "benchmark.md", CLONE / "docs" / "benchmark.svg"
@@ -59,6 +61,14 @@ def warehouse_report() -> Iterator[Report]:
         _write_section("Building the warehouse", "tests/benchmarks/warehouse.py", engine, report)
 
 
+@pytest.fixture(scope="session")
+def page_report() -> Iterator[Report]:
+    report = Report()
+    yield report
+    if report.lines:
+        _write_section("The report", "tests/benchmarks/report.py", _browser_version(), report)
+
+
 def _write_section(title: str, source: str, engine: str, report: Report) -> None:
     """Put a section in the place of the page's own of that title; the others stay."""
     first, *texts = PAGE.read_text(encoding="utf-8").split("\n## ")
@@ -97,6 +107,13 @@ def _plot(report: Report) -> None:
         table.add_row(label, f"{value:.1f}", Bar(longest, 0, value, color="cyan"))
     console.print(table)
     console.save_svg(str(PLOT), title="make bench")
+
+
+def _browser_version() -> str:
+    finished = subprocess.run(
+        [str(CHROMIUM), "--version"], capture_output=True, text=True, check=True
+    )
+    return finished.stdout.strip()
 
 
 def _processor() -> str:

@@ -1,29 +1,16 @@
 """A page of a real warehouse, and a browser that opens it from the disk."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from reports.page.page import Origin, html
 from reports.summary import designs
 from tests.dbt_project.agreement_study import AgreementStudy
-from tests.reports.page.browsing import ARGUMENTS, CHROMIUM, Opened, opened
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "no chromium, which scripts/system_packages.sh installs"
-        pytest.skip("no chromium on this machine; scripts/system_packages.sh installs it")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield started
-        started.close()
+from tests.reports.page.browsing import Opened, opened
 
 
 @pytest.fixture(scope="session")
