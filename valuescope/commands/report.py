@@ -145,20 +145,18 @@ def _origin(home: Home) -> Origin:
 def _chosen(
     connection: duckdb.DuckDBPyConnection, country_id: str | None, question_id: str | None
 ) -> dict[str, str]:
-    """The parameters that the options stand for. Raises ValuescopeError for an unknown id."""
+    """The parameters that the options stand for. Raises ValuescopeError for what nobody was asked."""
     chosen = {"category_id": "all"}
-    for name, table, value in (
-        ("country_id", "dim_countries", country_id),
-        ("question_id", "dim_questions", question_id),
-    ):
+    for name, value in (("country_id", country_id), ("question_id", question_id)):
         if value is None:
             continue
-        known = connection.execute(f"select {name} from marts.{table} order by all").fetchall()
-        ids = {str(row[0]).upper(): str(row[0]) for row in known}
+        asked = connection.execute(f"select distinct {name} from marts.fct_mean_scores").fetchall()
+        ids = {str(row[0]).upper(): str(row[0]) for row in asked}
         if value.upper() not in ids:
             what, _ = name.split("_")
             raise ValuescopeError(
-                f'There is no {what} {value}. `valuescope sql "select * from {table}"` names all.'
+                f"No model was asked about {what} {value}. Asked about are: `valuescope sql "
+                f'"select distinct {name} from fct_mean_scores"`.'
             )
         chosen[name] = ids[value.upper()]
     return chosen
