@@ -145,7 +145,7 @@ def _origin(home: Home) -> Origin:
 def _chosen(
     connection: duckdb.DuckDBPyConnection, country_id: str | None, question_id: str | None
 ) -> dict[str, str]:
-    """The parameters that the options stand for. Raises ValuescopeError for what nobody was asked."""
+    """What the options stand for. Raises ValuescopeError for what no model was asked about."""
     chosen = {"category_id": "all"}
     for name, value in (("country_id", country_id), ("question_id", question_id)):
         if value is None:
