@@ -1,0 +1,33 @@
+"""A plot of one line: where an r lies between -1 and 1, in characters."""
+
+from dataclasses import dataclass
+
+WIDTH = 25
+LEGEND = "● r  ─ 95% interval  ┃ blind baseline  ┊ 0"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """An r, its interval and the blind baseline beside it; what is None is not drawn."""
+
+    r: float | None
+    low: float | None = None
+    high: float | None = None
+    blind: float | None = None
+
+    def __str__(self) -> str:
+        cells = [" "] * WIDTH
+        cells[_place(0.0)] = "┊"
+        if self.low is not None and self.high is not None:
+            for place in range(_place(self.low), _place(self.high) + 1):
+                cells[place] = "─"
+        if self.blind is not None:
+            cells[_place(self.blind)] = "┃"
+        if self.r is not None:
+            cells[_place(self.r)] = "●"
+        return "".join(cells)
+
+
+def _place(r: float) -> int:
+    """The character that stands for an r; what lies outside goes to the edge."""
+    return round((min(1.0, max(-1.0, r)) + 1) / 2 * (WIDTH - 1))
