@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from reports.charts.drawing import specification
-from reports.charts.labelled import TICK, numbers, rows_with, zero
+from reports.charts.labelled import TICK, across, numbers, rows_with, zero
 from reports.charts.palette import GREEN, GREY, MODEL, ORANGE, PURPLE, VERMILION
 
 _ROW_HEIGHT = 19
@@ -56,7 +56,7 @@ def compared_countries() -> dict[str, Any]:
         )
         .mark_point(filled=True, size=56, opacity=1)
         .encode(
-            x=alt.X("r:Q", title="r over the same questions", scale=alt.Scale(zero=True)),
+            x=across("r", "r over the same questions"),
             y=countries,
             fill=alt.Fill(
                 "name:N",

@@ -7,6 +7,8 @@ import altair as alt
 from reports.charts.drawing import rows_named
 from reports.charts.palette import GREY, INK
 
+_TICKS = 8
+
 TICK = "M0,-1V1"
 """An upright stroke, for what is no estimate of its own."""
 
@@ -25,6 +27,13 @@ def named_rows(field: str, order: alt.EncodingSortField, height: int) -> alt.Y:
             labelPadding=-2,
             labelLimit=alt.ExprRef("width"),
         ),
+    )
+
+
+def across(field: str, title: str) -> alt.X:
+    """A measure from left to right, zero in view, with no more ticks than a wide page has room."""
+    return alt.X(
+        f"{field}:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=_TICKS)
     )
 
 

@@ -7,6 +7,7 @@ import altair as alt
 from reports.charts.drawing import specification
 from reports.charts.labelled import (
     TICK,
+    across,
     kinds,
     lookup,
     named_rows,
@@ -40,7 +41,7 @@ def model_agreement() -> dict[str, Any]:
         )
         .mark_point(filled=True, size=60, opacity=1, strokeWidth=2)
         .encode(
-            x=alt.X("r:Q", title="mean r over countries", scale=alt.Scale(zero=True)),
+            x=across("r", "mean r over countries"),
             y=designs,
             **kinds([_MODEL, _BLIND], [MODEL, VERMILION], ["circle", TICK]),
             tooltip=[

@@ -7,6 +7,7 @@ import altair as alt
 from reports.charts.drawing import rows_named, specification
 from reports.charts.labelled import (
     TICK,
+    across,
     by_place,
     lookup,
     named_rows,
@@ -82,7 +83,7 @@ def category_scores() -> dict[str, Any]:
         ],
     }
     whiskers = boxes.mark_rule(strokeWidth=1.5).encode(
-        x=alt.X("lowest:Q", title="keyed mean score", scale=alt.Scale(zero=True)),
+        x=across("lowest", "keyed mean score"),
         x2="highest:Q",
         **position,
     )
@@ -124,7 +125,7 @@ def continents() -> dict[str, Any]:
         .encode(x="blind_baseline_r:Q", **position)
     )
     points = known.mark_point(filled=True, size=34, opacity=1).encode(
-        x=alt.X("pearson_r:Q", title="mean r over countries", scale=alt.Scale(zero=True)),
+        x=across("pearson_r", "mean r over countries"),
         color=sizes,
         tooltip=[
             alt.Tooltip("display_name:N", title="model"),
@@ -183,7 +184,7 @@ def base_and_chat() -> dict[str, Any]:
         alt.Tooltip("null_reason:N", title="why no verdict"),
     ]
     other = known.mark_point(size=60, color=GREY, opacity=1, strokeWidth=2).encode(
-        x=alt.X("other_estimate:Q", title="mean r over countries", scale=alt.Scale(zero=True)),
+        x=across("other_estimate", "mean r over countries"),
         y=pairs,
         tooltip=tooltip,
     )

@@ -5,7 +5,16 @@ from typing import Any
 import altair as alt
 
 from reports.charts.drawing import specification
-from reports.charts.labelled import TICK, by_place, kinds, lookup, named_rows, numbers, rows_with
+from reports.charts.labelled import (
+    TICK,
+    across,
+    by_place,
+    kinds,
+    lookup,
+    named_rows,
+    numbers,
+    rows_with,
+)
 from reports.charts.palette import INK, MODEL, VERMILION
 
 _HEIGHT = 56
@@ -22,11 +31,7 @@ def quantization_drift() -> dict[str, Any]:
         .transform_calculate(kind=lookup(_DRIFT, "column"))
         .mark_point(filled=True, size=60, opacity=1, strokeWidth=2)
         .encode(
-            x=alt.X(
-                "drift:Q",
-                title="root mean square difference of mean scores",
-                scale=alt.Scale(zero=True),
-            ),
+            x=across("drift", "root mean square difference of mean scores"),
             y=pairs,
             **kinds(list(_DRIFT.values()), [VERMILION, MODEL], [TICK, "circle"]),
             tooltip=[

@@ -104,7 +104,7 @@ def variance_components() -> dict[str, Any]:
             x=alt.X(
                 "share_of_total:Q",
                 title="share of the variance of mean scores",
-                axis=alt.Axis(format=".0%"),
+                axis=alt.Axis(format=".0%", tickCount=8),
                 scale=alt.Scale(zero=True),
             ),
             y=alt.Y(
