@@ -13,6 +13,7 @@ import duckdb
 from warehouse.database import open_for_reading
 from warehouse.home import SEEDS, Home
 from warehouse.landing import query_landing
+from warehouse.version import code_sha256
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,15 @@ class Build:
     """What the last whole build read, as its record in the database says.
 
     Survey loads by id with their moment, answers by model and prompt with their number, files of
-    the instrument (folder/name) with their SHA-256.
+    the instrument (folder/name) with their SHA-256. `code` is the SHA-256 of the code that computed
+    the tables; None for a build of a version that did not record it.
     """
 
     survey_loads: Mapping[str, str]
     landed_rows: Mapping[str, int]
     instrument: Mapping[str, str]
     variables: Mapping[str, Any]
+    code: str | None
 
 
 def last_build(home: Home) -> Build | None:
@@ -50,6 +53,7 @@ def last_build(home: Home) -> Build | None:
         {design: int(rows) for design, rows in of_kind["landed_design"].items()},
         of_kind["instrument"],
         json.loads(of_kind["variables"]["vars"]),
+        of_kind["code"].get("dbt_project"),
     )
 
 
@@ -70,6 +74,8 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
         )
     if edited := _edited(build.instrument, _instrument_files(home)):
         changes.append(f"the instrument was edited ({', '.join(edited)})")
+    if build.code != code_sha256():
+        changes.append("the code that computes the tables has changed")
     return tuple(changes)
 
 

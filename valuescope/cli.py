@@ -21,6 +21,7 @@ _COMMANDS = (
     "report",
     "sql",
     "export",
+    "replicate",
     "status",
     "prompt",
     "models",

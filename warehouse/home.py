@@ -31,14 +31,24 @@ class Home:
         return self.path / "landing" / "schema=1"
 
     @property
+    def variables(self) -> Path:
+        """The dbt variables that `valuescope build` starts from; there need be none."""
+        return self.path / "variables.json"
+
+    @property
+    def instrument(self) -> Path:
+        """The user's own part of the instrument."""
+        return self.path / "instrument"
+
+    @property
     def wordings(self) -> Path:
         """The user's own wordings of the instrument, a folder for each set."""
-        return self.path / "instrument" / "wordings"
+        return self.instrument / "wordings"
 
     @property
     def surveys(self) -> Path:
         """The instruments of other surveys than the project's own, a folder for each."""
-        return self.path / "instrument" / "surveys"
+        return self.instrument / "surveys"
 
     @property
     def models(self) -> Path:

@@ -1,5 +1,6 @@
 {#-
-  What a whole build reads: surveys, answers, the instrument's files and the variables it was given.
+  What a whole build reads: surveys, answers, the instrument's files, the variables it was given and the
+  code that computes with them.
   `valuescope status` compares it with what is there now.
 -#}
 
@@ -26,6 +27,13 @@
                 ~ "from read_blob('" ~ literal_pattern(file) ~ "')"
             ) -%}
         {%- endfor -%}
+        {%- set folder = literal_pattern(invocation_args_dict.project_dir) -%}
+        {%- do run_query(
+            "insert into intermediate.build_record select false, 'code', 'dbt_project', "
+            ~ "sha256(string_agg(sha256(content), '' order by filename)) from read_blob(["
+            ~ "'" ~ folder ~ "/dbt_project.yml', '" ~ folder ~ "/macros/**/*.sql', '"
+            ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/models/**/*.py'])"
+        ) -%}
         {%- do run_query(
             "insert into intermediate.build_record values (false, 'variables', 'vars', '"
             ~ tojson(invocation_args_dict.vars, sort_keys=true) | replace("'", "''") ~ "')"

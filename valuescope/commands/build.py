@@ -4,7 +4,7 @@ import json
 
 import click
 
-from valuescope.build import build_warehouse
+from valuescope.build import build_warehouse, home_variables
 from valuescope.console import say, step_progress
 from valuescope.state import (
     landed_cell_count,
@@ -34,18 +34,24 @@ def command(select: str | None, variables: tuple[str, ...], verbose: bool) -> No
     Works on a copy and swaps it in when every model and test has passed: readers are never
     blocked, and a failed build changes nothing. It picks up whatever a running `score` has
     landed so far.
+
+    A file variables.json in the home holds variables that every build starts from.
     """
     arguments: list[str] = []
     if select:
         arguments += ["--select", select]
-    if variables:
-        arguments += ["--vars", json.dumps(dict(map(_variable, variables)))]
     home = current_home()
+    settled = home_variables(home)
+    chosen = settled | dict(map(_variable, variables))
+    if chosen:
+        arguments += ["--vars", json.dumps(chosen)]
     if not landed_cell_count(home) and not loaded_survey_count(home):
         raise ValuescopeError(
             f"Nothing to build in {home.path}: no survey is loaded and no model is scored. Run "
             "`valuescope ingest FILE` (or `ingest --sample`) and `valuescope score --model NAME`."
         )
+    if settled:
+        say(f"Variables of {home.variables}: {json.dumps(settled)}")
     if verbose:
         summary = build_warehouse(home, tuple(arguments), verbose=True)
     else:

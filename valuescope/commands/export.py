@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from reports.mart_files import FORMATS, write_marts
 from valuescope.changes import last_build
-from valuescope.console import say
+from valuescope.console import say, step_progress
+from valuescope.replication import write_package
+from valuescope.state import other_versions_notice
 from warehouse.database import open_for_reading
 from warehouse.home import current_home
 from warehouse.marts import built_marts, chosen_marts, described_marts
@@ -17,7 +20,8 @@ from warehouse.marts import built_marts, chosen_marts, described_marts
     epilog="""\b
     Examples:
       valuescope export results
-      valuescope export results --table agg_country_correlations --format csv""",
+      valuescope export results --table agg_country_correlations --format csv
+      valuescope export --replication package""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
@@ -32,12 +36,74 @@ from warehouse.marts import built_marts, chosen_marts, described_marts
     help="How tables are written.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that DIR has already.")
-def command(folder: Path, tables: tuple[str, ...], file_format: str, overwrite: bool) -> None:
+@click.option(
+    "--replication",
+    is_flag=True,
+    help="Write a replication package into the new folder DIR instead: what another machine needs "
+    "to build the same tables (`valuescope replicate`).",
+)
+@click.option(
+    "--without-survey",
+    is_flag=True,
+    help="Leave the survey's aggregates out of the package, and tables that repeat them.",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    folder: Path,
+    tables: tuple[str, ...],
+    file_format: str,
+    overwrite: bool,
+    replication: bool,
+    without_survey: bool,
+) -> None:
     """Write the marts to DIR, a file each, for other programs.
 
     Beside them lie README.md and datapackage.json, which say what each table and column holds and
     how to cite the survey. The warehouse is only read, and the same warehouse gives the same files.
+
+    A replication package holds the scores, prompts, study files, hashes of the models, the user's
+    instrument, the survey's aggregates (no respondents), the build's variables, the tables, a
+    citation, and a manifest with the SHA-256 of each file. Whether the aggregates may be passed on
+    is for the survey's terms of use to say.
     """
+    if without_survey and not replication:
+        raise click.UsageError("--without-survey is for --replication.")
+    if replication:
+        if tables or overwrite or not _is_default(context, "file_format"):
+            raise click.UsageError(
+                "--replication writes all that a package needs, as Parquet, into a new folder: "
+                "leave --table, --format and --overwrite out."
+            )
+        _write_package(folder, with_survey=not without_survey)
+        return
+    _write_marts(folder, tables, file_format, overwrite)
+
+
+def _is_default(context: click.Context, parameter: str) -> bool:
+    return context.get_parameter_source(parameter) is ParameterSource.DEFAULT
+
+
+def _write_package(folder: Path, with_survey: bool) -> None:
+    home = current_home()
+    if notice := other_versions_notice(home):
+        say(notice)
+    with step_progress(f"Packing {home.path}"):
+        manifest = write_package(home, folder, with_survey)
+    if not manifest.models:
+        say("No model is scored, so the package holds people's answers only.")
+    if not manifest.surveys:
+        say("No survey is loaded, so the package holds models' answers only.")
+    elif manifest.has_survey:
+        say(
+            "It holds aggregates of the survey: read its terms of use before you pass them on; "
+            "--without-survey leaves them out."
+        )
+    size = sum(facts["bytes"] for facts in manifest.files.values())
+    say(f"Wrote {len(manifest.files)} files, {size / 1e6:,.1f} MB, to {folder}")
+
+
+def _write_marts(folder: Path, tables: tuple[str, ...], file_format: str, overwrite: bool) -> None:
     home = current_home()
     connection = open_for_reading(home)
     try:

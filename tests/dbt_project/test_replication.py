@@ -1,0 +1,107 @@
+"""A package of the study that the marts are checked on gives the same marts on another machine."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from tests.dbt_project.agreement_study import AgreementStudy
+from tests.dbt_project.study import WITHOUT_TESTS, build_successfully, read
+from tests.valuescope.conftest import run, succeed
+from warehouse.home import Home
+from warehouse.marts import Mart, described_marts
+
+
+@pytest.fixture(scope="module")
+def package(agreement: AgreementStudy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packed") / "package"
+    succeed(agreement.home.path, "export", "--replication", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rebuilt(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("another") / "machine")
+    succeed(home.path, "replicate", str(package))
+    build_successfully(home, *WITHOUT_TESTS)
+    return home
+
+
+@pytest.mark.parametrize("mart", described_marts(), ids=lambda mart: mart.name)
+def test_every_mart_is_the_same(agreement: AgreementStudy, rebuilt: Home, mart: Mart) -> None:
+
+    query = f"select * from marts.{mart.name} order by {mart.in_grain_order}"
+    pd.testing.assert_frame_equal(
+        read(rebuilt, query), read(agreement.home, query), rtol=1e-10, atol=1e-13
+    )
+
+
+def test_the_rebuilt_tables_pass_the_check(rebuilt: Home, package: Path) -> None:
+    finished = run(rebuilt.path, "replicate", str(package), "--check")
+    assert finished.returncode == 0, finished.stderr.decode()
+    assert f"All {len(described_marts())} tables are the package's" in finished.stderr.decode()
+    assert "Warning" not in finished.stderr.decode()
+
+
+def test_a_number_that_differs_is_found_where_it_is(
+    rebuilt: Home, package: Path, tmp_path: Path
+) -> None:
+    changed = Home(tmp_path / "changed")
+    changed.path.mkdir()
+    changed.database.write_bytes(rebuilt.database.read_bytes())
+    with duckdb.connect(str(changed.database)) as connection:
+        connection.execute(
+            """
+            update marts.agg_country_correlations set pearson_r = pearson_r + 1e-6
+            where model_id = 'knowing' and country_id = 'DEU'
+            """
+        )
+        connection.execute("delete from marts.dim_runs where model_id = 'uniform'")
+        connection.execute(
+            "update marts.dim_models set display_name = 'x' where model_id = 'uniform'"
+        )
+    finished = run(changed.path, "replicate", str(package), "--check")
+    assert finished.returncode == 1
+    message = finished.stderr.decode()
+    assert "3 of 36 tables" in message
+    assert "agg_country_correlations: 1 rows differ in pearson_r" in message
+    assert "dim_models: 1 rows differ in display_name" in message
+    assert "dim_runs: 1 rows are only in the package" in message
+
+
+def test_last_bits_and_moments_of_loading_are_no_difference(
+    rebuilt: Home, package: Path, tmp_path: Path
+) -> None:
+    changed = Home(tmp_path / "changed")
+    changed.path.mkdir()
+    changed.database.write_bytes(rebuilt.database.read_bytes())
+    with duckdb.connect(str(changed.database)) as connection:
+        connection.execute(
+            "update marts.agg_country_correlations set pearson_r = pearson_r * (1 + 1e-15)"
+        )
+        connection.execute("update marts.dim_populations set last_loaded_at = now()")
+    succeed(changed.path, "replicate", str(package), "--check")
+
+
+def test_a_package_without_the_survey_has_no_estimate_of_it(
+    agreement: AgreementStudy, tmp_path: Path
+) -> None:
+    folder = tmp_path / "package"
+    succeed(agreement.home.path, "export", "--replication", str(folder), "--without-survey")
+    kept = {path.stem for path in (folder / "marts").glob("*.parquet")}
+    assert kept == {m.name for m in described_marts() if not m.holds_survey_estimates}
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert not manifest["has_survey"]
+    assert {file["file_sha256"] for file in manifest["surveys"]} == set(agreement.loads["load_id"])
+    # Not a share of the survey, to the last digit, stands anywhere in it.
+    shares = read(
+        agreement.home,
+        "select human_share from marts.fct_human_choice_shares where human_share not in (0, 1)",
+    )["human_share"]
+    with duckdb.connect() as connection:
+        for path in folder.rglob("*.parquet"):
+            rows = connection.execute(f"from read_parquet('{path}')").fetch_df()
+            for column in rows.select_dtypes("float"):
+                assert not set(rows[column]) & set(shares), (path.name, column)

