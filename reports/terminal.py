@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from reports.closest import CountryScore
+from reports.fitting import FittingTable
 from reports.summary import Agreement, Design
 
 CAVEATS = (
@@ -56,11 +56,11 @@ def best_and_worst(title: str, rows: Sequence[Agreement], shown: int) -> Rendera
 
 def agreement_table(
     title: str, rows: Sequence[Agreement], gap_after: int | None = None, statistic: str = "r"
-) -> Table:
+) -> FittingTable:
     """One row a unit: r, the blind baseline where it exists, the interval and the cell count."""
     has_blind = any(row.blind_r is not None for row in rows)
     has_interval = any(row.low is not None for row in rows)
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table = FittingTable(title=title, title_justify="left", title_style="bold", header_style="bold")
     table.add_column("")
     table.add_column(statistic, justify="right")
     if has_interval:
@@ -80,10 +80,10 @@ def agreement_table(
     return table
 
 
-def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -> Table:
+def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -> FittingTable:
     """The `shown` countries where model and people are nearest, then where they are farthest."""
     caption = f"mean scores from -1 ({rows[0].first_choice}) to 1 ({rows[0].last_choice})"
-    table = Table(
+    table = FittingTable(
         title=title,
         title_justify="left",
         title_style="bold",

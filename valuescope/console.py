@@ -1,5 +1,6 @@
 """The two streams: data on stdout, progress and messages on stderr."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-# A pipe has no width of its own; a table must not be folded at 80 columns because of that.
-_PIPE_WIDTH = 160
+# A pipe has no width of its own: nothing is folded, so that a row is a line for what reads it.
+_PIPE_WIDTH = 100_000
 
 
 def out() -> Console:
@@ -39,8 +40,17 @@ def say(message: str) -> None:
 
 
 def _plain_console(**settings: Any) -> Console:
-    """A console that takes names and values as they are: `[/a]` is no style, `:x:` no emoji."""
-    return Console(highlight=False, markup=False, emoji=False, **settings)
+    """A console that takes names and values as they are: `[/a]` is no style, `:x:` no emoji.
+
+    With NO_COLOR set it writes no escape sequence at all, bold type included.
+    """
+    return Console(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        **settings,
+    )
 
 
 class _Rate(ProgressColumn):
@@ -68,13 +78,15 @@ def cell_progress() -> Iterator[Progress]:
 
 @contextmanager
 def step_progress(description: str) -> Iterator[None]:
-    """A spinner for a step of unknown length, on stderr."""
+    """A spinner for a step of unknown length, on stderr; nothing where stderr is no terminal."""
+    console = err()
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
-        console=err(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as progress:
         progress.add_task(description, total=None)
         yield

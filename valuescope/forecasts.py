@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
+from reports.fitting import FittingTable
 from scorer.engine import Numerics
 from scorer.estimate import Pace
 from scorer.tasks import Load, Part
@@ -94,8 +93,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:,.0f} days"
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
+def _table(title: str, *columns: str) -> FittingTable:
+    table = FittingTable(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -4,8 +4,8 @@ import dataclasses
 import json
 
 import click
-from rich.table import Table
 
+from reports.fitting import FittingTable
 from scorer.doctor import QUESTIONS, Difference, Examination, examine
 from scorer.engine import Numerics, default_gpu_layers, default_threads
 from scorer.models import resolve_model
@@ -116,7 +116,7 @@ def _print(examination: Examination) -> None:
     console.print(_computations(examination))
 
 
-def _checks(examination: Examination) -> Table:
+def _checks(examination: Examination) -> FittingTable:
     table = _table("Checks", "check", "status")
     table.add_column("detail", overflow="fold")
     for check in examination.checks:
@@ -124,7 +124,7 @@ def _checks(examination: Examination) -> Table:
     return table
 
 
-def _noise(examination: Examination) -> Table:
+def _noise(examination: Examination) -> FittingTable:
     table = _table(
         f"Numerical noise in {examination.prompts} prompts computed as "
         f"{examination.compute_type}, against single sequences",
@@ -139,7 +139,7 @@ def _noise(examination: Examination) -> Table:
     return table
 
 
-def _computations(examination: Examination) -> Table:
+def _computations(examination: Examination) -> FittingTable:
     table = _table(
         f"Compute types on the {examination.scoring_path} path, answers against those of f32",
         "--compute",
@@ -158,14 +158,14 @@ def _computations(examination: Examination) -> Table:
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
+def _table(title: str, *columns: str) -> FittingTable:
+    table = FittingTable(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column)
     return table
 
 
-def _add_difference_columns(table: Table) -> None:
+def _add_difference_columns(table: FittingTable) -> None:
     for column in ("largest, nats", "mean, nats", "noise in r (1 - r)"):
         table.add_column(column, justify="right")
 

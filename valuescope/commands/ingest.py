@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from ingest import (
     Breakdown,
@@ -20,6 +19,7 @@ from ingest import (
 )
 from ingest.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
 from ingest.problems import listed
+from reports.fitting import FittingTable
 from valuescope.console import out, say, step_progress
 from warehouse.home import current_home
 from warehouse.instrument import load_instrument
@@ -223,7 +223,7 @@ def _print_check(file: FileReport) -> None:
         console.print(f"\nCannot be loaded, {len(file.refusals)} faults:")
         for problem in file.refusals:
             console.print(f"  - The file {problem}", soft_wrap=True)
-    countries = Table(title="Countries", title_justify="left")
+    countries = FittingTable(title="Countries", title_justify="left")
     for column in ("country", "wave", "respondents", "effective", "weights", "years", "mode"):
         countries.add_column(column)
     countries.add_column("questions", justify="right")
@@ -254,7 +254,7 @@ def _print_check(file: FileReport) -> None:
         if rate.dont_know + rate.no_answer + rate.other_missing >= _HIGH_MISSING_RATE
     ]
     if high:
-        rates = Table(title="Missing answers, shares of those asked", title_justify="left")
+        rates = FittingTable(title="Missing answers, shares of those asked", title_justify="left")
         for column in ("question", "don't know", "no answer", "other", "not asked (of all)"):
             rates.add_column(column, justify="left" if column == "question" else "right")
         for rate in sorted(high, key=lambda r: -(r.dont_know + r.no_answer + r.other_missing)):
@@ -262,7 +262,7 @@ def _print_check(file: FileReport) -> None:
             rates.add_row(rate.question_id, *(f"{share:.1%}" for share in shares))
         console.print(rates)
     if file.differences:
-        differences = Table(title="Differences from what is loaded", title_justify="left")
+        differences = FittingTable(title="Differences from what is loaded", title_justify="left")
         for column in ("population", "question", "largest difference of a share", "in"):
             differences.add_column(column)
         for difference in file.differences[:_SHOWN]:

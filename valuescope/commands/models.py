@@ -4,8 +4,8 @@ import dataclasses
 import json
 
 import click
-from rich.table import Table
 
+from reports.fitting import FittingTable
 from scorer.models import is_installed, local_file
 from valuescope.console import out, say
 from warehouse.errors import unknown_name
@@ -41,8 +41,8 @@ def _described(model: RegisteredModel) -> dict[str, object]:
     return dataclasses.asdict(model) | {"file": str(path) if path else None}
 
 
-def _table(models: list[RegisteredModel]) -> Table:
-    table = Table(header_style="bold")
+def _table(models: list[RegisteredModel]) -> FittingTable:
+    table = FittingTable(header_style="bold")
     table.add_column("name")
     table.add_column("model")
     table.add_column("kind")

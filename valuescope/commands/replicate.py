@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import click
-from rich.table import Table
 
+from reports.fitting import FittingTable
 from reports.mart_comparison import MartComparison
 from valuescope.console import out, say
 from valuescope.replication import compare_with_package, other_code
@@ -79,8 +79,8 @@ def _print_comparisons(home: Home, folder: Path, manifest: Manifest) -> None:
     say(f"All {len(comparisons)} tables are the package's.")
 
 
-def _table(comparisons: tuple[MartComparison, ...]) -> Table:
-    table = Table(header_style="bold")
+def _table(comparisons: tuple[MartComparison, ...]) -> FittingTable:
+    table = FittingTable(header_style="bold")
     table.add_column("table", overflow="fold")
     table.add_column("rows", justify="right")
     table.add_column("same")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 import pyarrow as pa
-from rich.table import Table
 
+from reports.fitting import FittingTable
 from valuescope.console import out, say
 from valuescope.interactive import ask_interactively
 from valuescope.output import write_output
@@ -159,8 +159,8 @@ def _format_of(output: Path | None) -> str:
     return ending
 
 
-def _table(result: pa.Table, max_rows: int) -> Table:
-    table = Table(header_style="bold", show_lines=False)
+def _table(result: pa.Table, max_rows: int) -> FittingTable:
+    table = FittingTable(header_style="bold", show_lines=False)
     for field in result.schema:
         is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
         table.add_column(field.name, justify="right" if is_number else "left", overflow="fold")

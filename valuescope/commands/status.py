@@ -1,8 +1,8 @@
 """`valuescope status`."""
 
 import click
-from rich.table import Table
 
+from reports.fitting import FittingTable
 from valuescope.console import out
 from valuescope.state import HomeState, describe_home, other_versions_notice
 from warehouse.home import Home, current_home
@@ -22,8 +22,8 @@ def command() -> None:
     console.print(_build_line(home, state), soft_wrap=True)
 
 
-def _loads(state: HomeState) -> Table:
-    table = Table(title="Loaded surveys", title_justify="left", header_style="bold")
+def _loads(state: HomeState) -> FittingTable:
+    table = FittingTable(title="Loaded surveys", title_justify="left", header_style="bold")
     for column in ("survey", "wave", "weighting", "file"):
         table.add_column(column, overflow="fold")
     for column in ("countries", "questions"):
@@ -42,8 +42,8 @@ def _loads(state: HomeState) -> Table:
     return table
 
 
-def _runs(state: HomeState) -> Table:
-    table = Table(title="Scoring runs", title_justify="left", header_style="bold")
+def _runs(state: HomeState) -> FittingTable:
+    table = FittingTable(title="Scoring runs", title_justify="left", header_style="bold")
     for column in ("run", "model", "prompt", "answers", "order", "coding", "chat", "state"):
         table.add_column(column, overflow="fold")
     table.add_column("new cells", justify="right")
