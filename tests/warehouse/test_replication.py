@@ -48,7 +48,7 @@ FACTS: dict[str, Any] = {
 
 
 @pytest.fixture
-def study(home: Home) -> Home:
+def original(home: Home) -> Home:
     """Two loads, a run in one shard and one in two, a study file, wordings and variables."""
     people = random_counts(read_instrument(), ["Q1", "Q57"], ["DEU", "JPN"], seed=1)
     add_load(home, "second", people, loaded_after=2)
@@ -74,9 +74,9 @@ def study(home: Home) -> Home:
 
 
 @pytest.fixture
-def package(study: Home, tmp_path: Path) -> Path:
+def package(original: Home, tmp_path: Path) -> Path:
     folder = tmp_path / "package"
-    pack(study, folder)
+    pack(original, folder)
     return folder
 
 
@@ -111,19 +111,24 @@ def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> N
     path.write_text(json.dumps(manifest))
 
 
-def test_the_scores_of_a_run_are_one_file(study: Home, package: Path) -> None:
+def test_the_scores_of_a_run_are_one_file(original: Home, package: Path) -> None:
     packed = Home(package)
     files = sorted(path.name for path in (packed.landing / "choice_log_likelihoods").iterdir())
     assert files == ["r1.parquet", "r2.parquet"]
-    assert pack_landing(study, package.with_name("counted")) == {"m1 p1": 9}
+    assert pack_landing(original, package.with_name("counted")) == {"m1 p1": 9}
 
 
-def test_a_filled_home_holds_what_the_home_held(study: Home, package: Path, tmp_path: Path) -> None:
+def test_a_filled_home_holds_what_the_home_held(
+    original: Home, package: Path, tmp_path: Path
+) -> None:
     filled = fill(package, Home(tmp_path / "elsewhere" / "filled"))
     for table in ("choice_log_likelihoods", "prompts", "models", "runs"):
         statement = f"select * from {table} order by all"
-        assert query_landing(filled, statement) == query_landing(study, statement)
-    with duckdb.connect(str(study.database)) as here, duckdb.connect(str(filled.database)) as there:
+        assert query_landing(filled, statement) == query_landing(original, statement)
+    with (
+        duckdb.connect(str(original.database)) as here,
+        duckdb.connect(str(filled.database)) as there,
+    ):
         for table in RAW:
             statement = f"select * from raw.{table}"
             assert there.sql(statement).fetchall() == here.sql(statement).fetchall(), table
@@ -132,12 +137,12 @@ def test_a_filled_home_holds_what_the_home_held(study: Home, package: Path, tmp_
         ).fetchall()
         assert row[0].startswith("v1.5.0")
     for name in ("instrument/wordings/deutsch/set.toml", "variables.json"):
-        assert (filled.path / name).read_bytes() == (study.path / name).read_bytes()
+        assert (filled.path / name).read_bytes() == (original.path / name).read_bytes()
     assert (filled.landing / "studies" / "abc.toml").exists()
 
 
 def test_a_package_of_a_filled_home_is_the_same_package(
-    study: Home, package: Path, tmp_path: Path
+    original: Home, package: Path, tmp_path: Path
 ) -> None:
     filled = fill(package, Home(tmp_path / "filled"))
     pack(filled, tmp_path / "again")
@@ -167,8 +172,8 @@ def test_people_are_in_a_package_as_counts_only(package: Path) -> None:
     }
 
 
-def test_the_fewest_respondents_behind_a_row_are_told(study: Home) -> None:
-    with duckdb.connect(str(study.database)) as connection:
+def test_the_fewest_respondents_behind_a_row_are_told(original: Home) -> None:
+    with duckdb.connect(str(original.database)) as connection:
         (fewest,) = connection.sql("select min(respondents) from raw.human_marginals").fetchall()
         assert smallest_counts(connection) == {
             "human_marginals": fewest[0],
@@ -177,9 +182,9 @@ def test_the_fewest_respondents_behind_a_row_are_told(study: Home) -> None:
 
 
 def test_without_the_survey_the_files_to_load_are_named_in_their_order(
-    study: Home, tmp_path: Path
+    original: Home, tmp_path: Path
 ) -> None:
-    manifest = pack(study, tmp_path / "package", has_survey=False)
+    manifest = pack(original, tmp_path / "package", has_survey=False)
     assert [file.file_name for file in manifest.left_out_surveys] == ["first.csv", "second.csv"]
     filled = fill(tmp_path / "package", Home(tmp_path / "filled"))
     assert not filled.database.exists()
