@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 WIDTH = 25
-LEGEND = "● r  ─ 95% interval  ┃ blind baseline  ┊ 0"
+HEADING = "-1".ljust(WIDTH // 2) + "0" + "1".rjust(WIDTH // 2)
+LEGEND = "● r   ─ 95% interval   ┃ blind   ┊ 0"
 
 
 @dataclass(frozen=True)

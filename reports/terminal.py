@@ -7,6 +7,7 @@ from rich.text import Text
 
 from reports.closest import CountryScore
 from reports.fitting import FittingTable
+from reports.strips import HEADING, LEGEND, Strip
 from reports.summary import Agreement, Design
 
 CAVEATS = (
@@ -36,15 +37,18 @@ def design_heading(design: Design) -> Text:
     return heading
 
 
-def best_and_worst(title: str, rows: Sequence[Agreement], shown: int) -> RenderableType:
+def best_and_worst(
+    title: str, rows: Sequence[Agreement], shown: int, is_plotted: bool = False
+) -> RenderableType:
     """A table of the `shown` best and worst rows; those without r are counted, with reasons."""
     ranked = [row for row in rows if row.r is not None]
     if len(ranked) > 2 * shown:
         skipped = len(ranked) - 2 * shown
-        table = agreement_table(title, [*ranked[:shown], *ranked[-shown:]], gap_after=shown)
+        few = [*ranked[:shown], *ranked[-shown:]]
+        table = agreement_table(title, few, gap_after=shown, is_plotted=is_plotted)
         note = f"{skipped} between them are not shown (--all shows them)"
     else:
-        table, note = agreement_table(title, ranked), ""
+        table, note = agreement_table(title, ranked, is_plotted=is_plotted), ""
     reasons: dict[str, int] = {}
     for row in rows:
         if row.r is None:
@@ -55,9 +59,16 @@ def best_and_worst(title: str, rows: Sequence[Agreement], shown: int) -> Rendera
 
 
 def agreement_table(
-    title: str, rows: Sequence[Agreement], gap_after: int | None = None, statistic: str = "r"
+    title: str,
+    rows: Sequence[Agreement],
+    gap_after: int | None = None,
+    statistic: str = "r",
+    is_plotted: bool = False,
 ) -> FittingTable:
-    """One row a unit: r, the blind baseline where it exists, the interval and the cell count."""
+    """One row a unit: r, the blind baseline where it exists, the interval and the cell count.
+
+    `is_plotted` adds where they lie between -1 and 1, for terminals with room.
+    """
     has_blind = any(row.blind_r is not None for row in rows)
     has_interval = any(row.low is not None for row in rows)
     table = FittingTable(title=title, title_justify="left", title_style="bold", header_style="bold")
@@ -68,6 +79,9 @@ def agreement_table(
     if has_blind:
         table.add_column("blind", justify="right")
     table.add_column("n", justify="right")
+    if is_plotted:
+        table.add_column(HEADING, no_wrap=True)
+        table.caption, table.caption_justify = LEGEND, "right"
     for position, row in enumerate(rows, start=1):
         cells = [row.name, _number(row.r) if row.r is not None else f"null: {row.reason}"]
         if has_interval:
@@ -76,7 +90,10 @@ def agreement_table(
             )
         if has_blind:
             cells.append(_number(row.blind_r))
-        table.add_row(*cells, str(row.count), end_section=position == gap_after)
+        cells.append(str(row.count))
+        if is_plotted:
+            cells.append(str(Strip(row.r, row.low, row.high, row.blind_r)))
+        table.add_row(*cells, end_section=position == gap_after)
     return table
 
 

@@ -31,6 +31,7 @@ from warehouse.home import Home, current_home
 from warehouse.version import project_version
 
 _EVERYTHING = 10_000
+_ROOM_FOR_PLOTS = 100
 _PAGE = Path("report.html")
 _FOLDER = Path("report")
 _FILES: dict[str, Callable[[Iterable[FilledExhibit]], Iterator[tuple[str, bytes]]]] = {
@@ -109,32 +110,31 @@ def command(
             shown = designs(connection, model, prompt_id)
         exhibits = (*COMPARING, *EXHIBITS) if compare else EXHIBITS
         if form is None:
-            rows = _EVERYTHING if everything else top
-            out().print(_summary(connection, shown, rows))
-            return
-        chosen = _chosen(connection, country_id, question_id)
-        if form == "html":
+            out().print(_summary(connection, shown, _EVERYTHING if everything else top))
+        elif form == "html":
             page = html(connection, shown, _origin(home), exhibits)
-            write_output(output or _PAGE, page.encode(), overwrite=overwrite)
+            write_output(output or _PAGE, page.encode(), overwrite)
             say(f"Wrote {output or _PAGE}: open it in a browser.")
-            return
-        parts = filled(connection, exhibits, shown, chosen)
-        if form in _DOCUMENTS:
-            document = _DOCUMENTS[form](parts, project_version())
-            if output is None:
-                click.echo(document, nl=False)
-            else:
-                write_output(output, document.encode(), overwrite=overwrite)
-                say(f"Wrote {output}")
-            return
-        folder = output or _FOLDER
-        count = write_outputs(folder, _FILES[form](parts), overwrite=overwrite)
-        say(f"Wrote {count} files to {folder}{'' if chosen else _MORE}")
+        else:
+            chosen = _chosen(connection, country_id, question_id)
+            _write(form, filled(connection, exhibits, shown, chosen), output, overwrite)
     finally:
         connection.close()
 
 
-_MORE = "; --country and --question add those of a country or question"
+def _write(form: str, parts: Iterable[FilledExhibit], output: Path | None, overwrite: bool) -> None:
+    """Write a document or a folder of files, and say so."""
+    if form not in _DOCUMENTS:
+        folder = output or _FOLDER
+        count = write_outputs(folder, _FILES[form](parts), overwrite)
+        say(f"Wrote {count} files to {folder}.")
+        return
+    document = _DOCUMENTS[form](parts, project_version())
+    if output is None:
+        click.echo(document, nl=False)
+    else:
+        write_output(output, document.encode(), overwrite)
+        say(f"Wrote {output}.")
 
 
 def _origin(home: Home) -> Origin:
@@ -166,18 +166,28 @@ def _summary(
     connection: duckdb.DuckDBPyConnection, shown: Iterable[Design], rows: int
 ) -> RenderableType:
     parts: list[RenderableType] = []
+    # A pipe gets the numbers alone, and so does a terminal without room.
+    is_plotted = out().is_terminal and out().width >= _ROOM_FOR_PLOTS
     for design in shown:
         parts += [
             design_heading(design),
-            best_and_worst("Countries", country_agreement(connection, design), rows),
-            agreement_table("Continents (mean of r)", continent_agreement(connection, design)),
+            best_and_worst("Countries", country_agreement(connection, design), rows, is_plotted),
+            agreement_table(
+                "Continents (mean of r)",
+                continent_agreement(connection, design),
+                is_plotted=is_plotted,
+            ),
             agreement_table(
                 "Categories (those of fewer than 10 questions last, not ranked)",
                 category_agreement(connection, design),
                 statistic="rho0",
+                is_plotted=is_plotted,
             ),
             best_and_worst(
-                "Questions (r across countries)", question_agreement(connection, design), rows
+                "Questions (r across countries)",
+                question_agreement(connection, design),
+                rows,
+                is_plotted,
             ),
             Text(""),
         ]
