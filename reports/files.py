@@ -101,7 +101,7 @@ def file_name(filled: FilledExhibit) -> str:
     """The exhibit and what it shows, without what a file system may refuse."""
     parts = [filled.exhibit.exhibit_id]
     if filled.design is not None:
-        parts += [filled.design.model_name, filled.design.prompt_id]
+        parts.append(filled.design.key)
     parts += _chosen(filled)
     return "--".join(_NO_FILE_NAME.sub("-", part) for part in parts)
 
@@ -140,7 +140,8 @@ def design_name(design: Design) -> str:
         if design.choice_order == "averaged"
         else (f"{design.choice_order} order only: order not controlled")
     )
-    return f"{design.model_name} · {design.prompt_description}, {order}"
+    model = " ".join(filter(None, (design.model_name, design.quantization)))
+    return f"{model} · {design.prompt_description}, {order}"
 
 
 def _described(design: Design | None) -> dict[str, Any] | None:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 WIDTH = 25
-HEADING = "-1".ljust(WIDTH // 2) + "0" + "1".rjust(WIDTH // 2)
-LEGEND = "● r   ─ 95% interval   ┃ blind   ┊ 0"
+# No blanks: a narrow table then breaks other columns instead.
+_AXIS = "┈"
+HEADING = f"{'-1':{_AXIS}<{WIDTH // 2}}0{'1':{_AXIS}>{WIDTH // 2}}"
+LEGEND = "● r   ━ 95% interval   ┃ blind   ┊ 0"
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,11 @@ class Strip:
     blind: float | None = None
 
     def __str__(self) -> str:
-        cells = [" "] * WIDTH
+        cells = [_AXIS] * WIDTH
         cells[_place(0.0)] = "┊"
         if self.low is not None and self.high is not None:
             for place in range(_place(self.low), _place(self.high) + 1):
-                cells[place] = "─"
+                cells[place] = "━"
         if self.blind is not None:
             cells[_place(self.blind)] = "┃"
         if self.r is not None:

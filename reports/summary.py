@@ -21,6 +21,7 @@ class Design:
 
     model_id: str
     model_name: str
+    quantization: str | None
     prompt_id: str
     prompt_description: str
     coding_id: str
@@ -32,6 +33,12 @@ class Design:
     mean_pearson_r: float | None
     mean_blind_baseline_r: float | None
     compared_with: "Design | None" = None
+
+    @property
+    def key(self) -> str:
+        """What tells this design from all others: beginnings of its ids, the model's name first."""
+        survey_id = (self.population_id or "no-survey").split(":")[0]
+        return f"{self.model_name}-{self.model_id[:8]}--{self.prompt_id}--{survey_id}"
 
     @property
     def parameters(self) -> dict[str, str | None]:
@@ -78,6 +85,7 @@ def designs(
         select
             agg.model_id,
             dim_models.model_name,
+            dim_models.quantization,
             agg.prompt_id,
             dim_prompts.template_id || ' template, ' || dim_prompts.answer_style || ' answers, '
                 || dim_prompts.coding_id || ' coding, chat ' || dim_prompts.chat_mode,
@@ -95,7 +103,7 @@ def designs(
         inner join marts.dim_models on agg.model_id = dim_models.model_id
         inner join marts.dim_prompts on agg.prompt_id = dim_prompts.prompt_id
         group by all
-        order by dim_models.model_name, agg.prompt_id
+        order by dim_models.model_name, agg.model_id, agg.prompt_id, agg.population_id
         """,
     )
     found = [Design(*row) for row in rows]

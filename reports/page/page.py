@@ -142,8 +142,8 @@ def _design_data(
 def _design_name(design: Design) -> dict[str, Any]:
     return {
         "parameters": design.parameters,
-        "key": f"{design.model_id[:8]}-{design.prompt_id}",
-        "model": design.model_name,
+        "key": design.key,
+        "model": " ".join(filter(None, (design.model_name, design.quantization))),
         "prompt": design.prompt_description,
         "order": design.choice_order,
     }

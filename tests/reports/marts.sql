@@ -1,8 +1,8 @@
 -- The columns of the marts that reports read, with two models, three countries and two questions.
 create schema marts;
 
-create table marts.dim_models (model_id varchar, model_name varchar);
-insert into marts.dim_models values ('aaa111', 'small'), ('bbb222', 'large');
+create table marts.dim_models (model_id varchar, model_name varchar, quantization varchar);
+insert into marts.dim_models values ('aaa111', 'small', 'Q8_0'), ('bbb222', 'large', 'Q8_0');
 
 create table marts.dim_prompts (
     prompt_id varchar,

@@ -104,8 +104,8 @@ def test_nearest_and_farthest_explains_its_scale() -> None:
 
 
 def test_where_there_is_room_a_row_is_plotted() -> None:
-    row = Agreement("C1", "Country 1", 0.5, -1.0, 10, None, low=0.25, high=0.75)
+    row = Agreement("C1", "Country 1", 0.5, 0.9, 10, None, low=0.25, high=0.75)
     plotted = shown(agreement_table("Countries", [row], is_plotted=True))
-    assert "┃           ┊  ───●───" in plotted
-    assert "95% interval   ┃ blind" in plotted
+    assert "┊┈┈━━━●━━━" in plotted
+    assert "━ 95% interval   ┃ blind" in plotted
     assert "●" not in shown(agreement_table("Countries", [row]))
