@@ -60,15 +60,12 @@ def choose_computation(
         parameter_count = model.description.parameter_count
         if named != AUTO:
             return Computation(named, computed_file(model_file, parameter_count, named, home))
-        earlier = _earlier_compute_type(model_file.model_id, home)
+        earlier = earlier_compute_type(model_file.model_id, home)
         if earlier is not None:
             path = computed_file(model_file, parameter_count, earlier, home)
             return Computation(earlier, path)
         if not measures:
-            common = common_compute_type(parameter_count, numerics.gpu_layers)
-            if common != AS_IS and not fits_memory(parameter_count, common):
-                raise _too_large(model_file, parameter_count, common)
-            return Computation(common, computed_file(model_file, parameter_count, common, home))
+            return _common_computation(model_file, parameter_count, numerics, home)
         if numerics.gpu_layers or not fits_memory(parameter_count, "f32"):
             return Computation(AS_IS, model_file.path)
         as_is = tokens_a_second(model, numerics, threads)
@@ -91,6 +88,38 @@ def common_compute_type(parameter_count: int, gpu_layers: int) -> str:
     """
     size = parameter_count * BYTES_A_WEIGHT["f32"]
     return "f32" if not gpu_layers and size <= _COMMON_BYTES else AS_IS
+
+
+def common_computation(model_file: ModelFile, numerics: Numerics, home: Home) -> Computation:
+    """The computation that `numerics` names or, for "auto", `common_compute_type`.
+
+    No earlier run is asked. Raises ValuescopeError when the model cannot be loaded or written out,
+    or is too large to be computed here as it is elsewhere.
+    """
+    if numerics.compute_type == AS_IS:
+        return Computation(AS_IS, model_file.path)
+    with Model(model_file.path, model_file.name) as model:
+        parameter_count = model.description.parameter_count
+    if numerics.compute_type == AUTO:
+        return _common_computation(model_file, parameter_count, numerics, home)
+    path = computed_file(model_file, parameter_count, numerics.compute_type, home)
+    return Computation(numerics.compute_type, path)
+
+
+def _common_computation(
+    model_file: ModelFile, parameter_count: int, numerics: Numerics, home: Home
+) -> Computation:
+    common = common_compute_type(parameter_count, numerics.gpu_layers)
+    if common != AS_IS and not fits_memory(parameter_count, common):
+        raise _too_large(model_file, parameter_count, common)
+    return Computation(common, computed_file(model_file, parameter_count, common, home))
+
+
+def earlier_compute_type(model_id: str, home: Home) -> str | None:
+    """The compute type of the model's latest run in this home."""
+    runs = run_records(home, model_id)
+    latest = max(runs, key=lambda run: run["started_at"], default=None)
+    return str(latest["compute_type"]) if latest else None
 
 
 def _too_large(model_file: ModelFile, parameter_count: int, compute_type: str) -> ValuescopeError:
@@ -124,13 +153,6 @@ def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:
                 context.decode(batch)
             seconds.append(time.perf_counter() - started)
     return _MEASURED_TOKENS / min(seconds[1:])
-
-
-def _earlier_compute_type(model_id: str, home: Home) -> str | None:
-    """The compute type of the model's latest run in this home."""
-    runs = run_records(home, model_id)
-    latest = max(runs, key=lambda run: run["started_at"], default=None)
-    return str(latest["compute_type"]) if latest else None
 
 
 def computed_file(

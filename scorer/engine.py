@@ -27,7 +27,8 @@ from scorer.chat import render_chat
 from warehouse.errors import ValuescopeError
 
 _LOG_ERROR = 4
-_ALL_LAYERS = 999
+# More than any model has.
+ALL_LAYERS = 999
 # Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
 _OUTPUT_BYTES = 64 << 20
 # Architectures that turn a text into a vector and predict no next token.
@@ -74,9 +75,19 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def has_gpu_support() -> bool:
+    """Whether llama.cpp was built for a GPU."""
+    return bool(llama.llama_supports_gpu_offload())
+
+
 def default_gpu_layers() -> int:
     """All layers when llama.cpp was built for a GPU, else none."""
-    return _ALL_LAYERS if llama.llama_supports_gpu_offload() else 0
+    return ALL_LAYERS if has_gpu_support() else 0
+
+
+def default_batch_size(gpu_layers: int) -> int:
+    """Tokens decoded at once: a GPU is faster with more, a processor is not."""
+    return 512 if gpu_layers else Numerics.batch_size
 
 
 class _Log:

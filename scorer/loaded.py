@@ -63,6 +63,14 @@ class Effort:
             self.seconds_decoding + other.seconds_decoding,
         )
 
+    def __sub__(self, other: "Effort") -> "Effort":
+        """What was added since `other`."""
+        return Effort(
+            self.tokens_decoded - other.tokens_decoded,
+            self.seconds_scoring - other.seconds_scoring,
+            self.seconds_decoding - other.seconds_decoding,
+        )
+
 
 @dataclass(frozen=True)
 class ScoredQuestion:

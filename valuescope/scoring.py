@@ -56,7 +56,7 @@ def run_plan(
 
     Raises ValuescopeError at the end when a run has failed, naming each; Ctrl-C stops all.
     """
-    _tell_unworded(plan)
+    tell_unworded(plan)
     tasks = expand(plan, instrument)
     works = by_model(tasks if part is None else tasks_of(part, tasks))
     runs = sum(len(work.designs) for work in works)
@@ -72,13 +72,13 @@ def run_plan(
                 for asked in work.designs:
                     with failures.collected(f"{name}, prompt {asked.design.prompt_id}"):
                         display.start(name, asked)
-                        with _sent(sender):
+                        with sent(sender):
                             summary = session.score(
                                 asked.design,
                                 plan.questions,
                                 plan.countries,
                                 blocks=asked.blocks,
-                                part=_lock_name(plan, part),
+                                part=lock_name(plan, part),
                                 limit=settings.limit,
                                 study=plan.study,
                                 on_progress=display.tell,
@@ -101,11 +101,14 @@ class Failures:
         try:
             yield
         except ValuescopeError as error:
-            if self._runs == 1:
-                self._errors.append(error)
-            else:
-                self._errors.append(ValuescopeError(f"{what}: {error}"))
-                say(f"Failed: {what}: {error}")
+            self.keep(what, error)
+
+    def keep(self, what: str, error: ValuescopeError) -> None:
+        """Keep an error; where there are other runs, it is told at once."""
+        if self._runs > 1:
+            error = ValuescopeError(f"{what}: {error}")
+            say(f"Failed: {error}")
+        self._errors.append(error)
 
     def raise_any(self) -> None:
         """Raise ValuescopeError with all errors, where there are any."""
@@ -119,7 +122,7 @@ class Failures:
             )
 
 
-def _lock_name(plan: Plan, part: Part | None) -> str | None:
+def lock_name(plan: Plan, part: Part | None) -> str | None:
     """What tells the part from those of other studies; None for the whole."""
     if part is None or plan.study is None:
         return None
@@ -130,7 +133,7 @@ def plan_runs(
     home: Home, instrument: Instrument, plan: Plan, settings: Settings
 ) -> Iterator[PlannedRun]:
     """What each run of `plan` will take, from a short measurement of each model."""
-    _tell_unworded(plan)
+    tell_unworded(plan)
     for name in plan.models:
         try:
             with _session(home, instrument, plan, name, settings) as session:
@@ -215,7 +218,7 @@ class Display:
 
 
 @contextmanager
-def _sent(sender: Sender | None) -> Iterator[None]:
+def sent(sender: Sender | None) -> Iterator[None]:
     """Send what has landed, however the run ends. A place that is gone stops no scoring."""
     try:
         yield
@@ -243,7 +246,7 @@ def _session(
     )
 
 
-def _tell_unworded(plan: Plan) -> None:
+def tell_unworded(plan: Plan) -> None:
     """Say which questions a wording set leaves out."""
     for wordings in {design.wordings.name: design.wordings for design in plan.designs}.values():
         coding_id = plan.designs[0].coding_id

@@ -5,7 +5,9 @@ import subprocess
 import tomllib
 from functools import cache
 
-from warehouse.home import CLONE, DBT_PROJECT
+from warehouse.home import CLONE, DBT_PROJECT, SEEDS
+
+_SCORING_CODE = ("scorer", "scorer/cluster", "warehouse")
 
 
 @cache
@@ -39,3 +41,21 @@ def code_sha256() -> str:
     ]
     hashes = [hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files, key=str)]
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+@cache
+def scoring_code_fingerprint() -> str:
+    """What the code that scores is: the first 12 hex digits of the SHA-256 of its files.
+
+    Clones of one version may differ; machines that share a study may not.
+    """
+    files = [
+        *(path for folder in _SCORING_CODE for path in (CLONE / folder).glob("*.py")),
+        CLONE / "scorer" / "templates.toml",
+        SEEDS / "models.csv",
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(CLONE).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

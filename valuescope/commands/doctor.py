@@ -7,7 +7,7 @@ import click
 
 from reports.fitting import FittingTable
 from scorer.doctor import QUESTIONS, Difference, Examination, examine
-from scorer.engine import Numerics, default_gpu_layers, default_threads
+from scorer.engine import Numerics, default_batch_size, default_gpu_layers, default_threads
 from scorer.models import resolve_model
 from valuescope.console import out, step_progress
 from valuescope.designs import chosen_design
@@ -84,7 +84,7 @@ def command(
             model_file,
             instrument,
             design,
-            numerics=Numerics(batch_size=512 if layers else Numerics.batch_size, gpu_layers=layers),
+            numerics=Numerics(batch_size=default_batch_size(layers), gpu_layers=layers),
             threads=threads or default_threads(),
             question_count=question_count,
         )

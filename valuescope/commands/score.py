@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from scorer.cluster.connection import THIS_MACHINE
 from scorer.compute import COMPUTE_TYPES
-from scorer.engine import Numerics, default_gpu_layers, default_threads
+from scorer.engine import Numerics, default_batch_size, default_gpu_layers, default_threads
 from scorer.estimate import measured_pace
 from scorer.paths import PATHS
 from scorer.study import (
@@ -18,6 +19,7 @@ from scorer.study import (
     load_study,
 )
 from scorer.tasks import Part, divide, expand, load_of, parse_part
+from valuescope.cluster import ClusterOptions, run_plan_on_cluster
 from valuescope.console import say
 from valuescope.forecasts import print_parts, print_planned_runs
 from valuescope.options import (
@@ -56,7 +58,8 @@ _FIXED_BY_STUDY = (
       valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA
       valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label --orders forward,reverse
       valuescope score --study study.toml --dry-run
-      valuescope score --study study.toml --shard 1/4""",
+      valuescope score --study study.toml --shard 1/4
+      valuescope score --study study.toml --ray""",
 )
 @click.option(
     "--model",
@@ -76,6 +79,22 @@ _FIXED_BY_STUDY = (
     metavar="I/N",
     help="Score the I-th of N fixed parts of the study: on several machines, or as an array of "
     "jobs (docs/cluster.md).",
+)
+@click.option(
+    "--ray",
+    "ray_address",
+    is_flag=False,
+    flag_value=THIS_MACHINE,
+    metavar="[ADDRESS]",
+    help="Share the work out on a Ray cluster (docs/cluster.md): host:port, or auto for "
+    "that of this machine. Without an address Ray is started on this machine and ended after.",
+)
+@click.option(
+    "--gpus",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="With --ray: GPUs for each copy of a model that is computed on GPUs.",
 )
 @survey_option
 @click.option(
@@ -168,6 +187,8 @@ def command(
     model_names: tuple[str, ...],
     study_file: Path | None,
     shard: str | None,
+    ray_address: str | None,
+    gpus: float,
     survey_id: str,
     countries: tuple[str, ...] | None,
     questions: tuple[str, ...] | None,
@@ -201,6 +222,10 @@ def command(
     """
     if shard is not None and study_file is None:
         raise click.UsageError("--shard needs a --study: its file says what is divided.")
+    if ray_address is not None and (limit is not None or verbose):
+        raise click.UsageError(
+            "--limit and --verbose are for one machine: leave them or --ray out."
+        )
     part = None if shard is None else parse_part(shard)
     home = current_home()
     place = open_place(landing) if landing else None
@@ -233,14 +258,15 @@ def command(
         if questions is not None:
             _require_words(plan)
     layers = default_gpu_layers() if gpu_layers is None else gpu_layers
+    numerics = Numerics(
+        compute_type=compute_type,
+        kv_cache_type=kv_cache_type,
+        flash_attention=flash_attention,
+        batch_size=batch_size or default_batch_size(layers),
+        gpu_layers=layers,
+    )
     settings = Settings(
-        numerics=Numerics(
-            compute_type=compute_type,
-            kv_cache_type=kv_cache_type,
-            flash_attention=flash_attention,
-            batch_size=batch_size or (512 if layers else Numerics.batch_size),
-            gpu_layers=layers,
-        ),
+        numerics=numerics,
         threads=threads or default_threads(),
         path=path,
         limit=limit,
@@ -255,7 +281,11 @@ def command(
     if study is not None:
         say(f"Study {study.name}, frozen as {study.sha256[:16]}: {freeze_study(study, home)}")
     sender = Sender(home, place) if place is not None else None
-    run_plan(home, instrument, plan, settings, sender, part)
+    if ray_address is None:
+        run_plan(home, instrument, plan, settings, sender, part)
+    else:
+        options = ClusterOptions(ray_address, gpus, threads, gpu_layers, batch_size)
+        run_plan_on_cluster(home, instrument, plan, numerics, path, options, sender, part)
     if part is not None:
         say(f"Part {part} of the study has landed.")
     if sender is None or place is None:

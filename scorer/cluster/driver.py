@@ -1,0 +1,520 @@
+"""Share a study out among replicas on a Ray cluster, and land what they say.
+
+The driver alone writes: rows come back to it question by question and become the same shards, in
+the same landing zone, as those of a run on one machine. It keeps the locks and the records, so each
+cell lands once, however often a block is scored. Blocks whose replica is gone are scored again by
+another, whole, so that the numbers are those of an undisturbed run.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import inf
+from typing import Any
+
+from scorer.cluster.replica import LoadRequest, Prepared, Refusal, Replica, own_versions
+from scorer.compute import AUTO, earlier_compute_type
+from scorer.design import PromptDesign
+from scorer.engine import Numerics
+from scorer.loaded import Effort, Opening
+from scorer.locks import part_of_run, whole_run
+from scorer.models import file_on_machine, resolve_model
+from scorer.run import Block, Run, RunSummary, StudyReference, stop_on_sigterm
+from scorer.tasks import ModelWork
+from scorer.workload import PlannedModel
+from warehouse.errors import ValuescopeError
+from warehouse.home import Home
+from warehouse.instrument import Country, Instrument, Question
+from warehouse.landing import ensure_landing_zone
+
+# A block that ends its worker so often is not tried again; nor is a model that no worker can load.
+_MOST_TRIES = 3
+# Replicas that wait for a place or load at once, each of another model.
+_MOST_WAITING = 4
+# How often the cluster is asked what machines it has.
+_SECONDS_BETWEEN_LOOKS = 5.0
+
+Steps = Generator[Any, Any, None]
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How replicas compute and what each takes; `threads` None is all of the smallest machine.
+
+    `gpus` are those of a replica that puts layers on a GPU.
+    """
+
+    numerics: Numerics
+    threads: int | None
+    gpus: float
+    path: str
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of what happens: notices, summaries of runs, failures, progress.
+
+    `on_progress` gets the cells that are done and how many replicas score.
+    """
+
+    on_notice: Callable[[str], None]
+    on_finished: Callable[[RunSummary], None]
+    on_failed: Callable[[str, ValuescopeError], None]
+    on_progress: Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked, the same for all replicas: all questions of the study, not of a part alone."""
+
+    questions: Sequence[Question]
+    countries: Sequence[Country]
+    study: StudyReference | None
+    part: str | None
+
+
+@dataclass(eq=False)
+class _DesignRun:
+    """A design of a model: its run, once a replica has opened it, and what is left of it.
+
+    `is_told` once the listener knows how it ended.
+    """
+
+    design: PromptDesign
+    cells: int
+    blocks_left: int
+    run: Run | None = None
+    numerics_id: str = ""
+    landed: set[str] = field(default_factory=set)
+    is_over: bool = False
+    is_told: bool = False
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def cells_over(self) -> int:
+        """Cells that nobody has to score any more."""
+        if self.is_over:
+            return self.cells
+        return self.run.cells_settled if self.run else 0
+
+    def close(self, status: str) -> None:
+        """End the record and give the lock back, once."""
+        was_over, self.is_over = self.is_over, True
+        if self.run is not None and not was_over:
+            with self.stack:
+                self.run.end(status)
+
+
+@dataclass(eq=False)
+class _Job:
+    """A block of a design that is to be scored; `tries` counts the workers that it ended."""
+
+    run: _DesignRun
+    block: Block
+    tries: int = 0
+
+
+@dataclass(eq=False)
+class _ModelState:
+    """A model: what is left of it, how many score it and which nodes cannot.
+
+    `numerics` and `model_id` are settled by the driver's own file or the first replica.
+    """
+
+    model: PlannedModel
+    numerics: Numerics
+    runs: list[_DesignRun]
+    jobs: deque[_Job]
+    model_id: str | None = None
+    is_looked_up: bool = False
+    row: dict[str, Any] = field(default_factory=dict)
+    replicas: int = 0
+    is_waiting: bool = False
+    failed_loads: list[str] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cost_for_each(self) -> float:
+        """What is left for each replica; without any, more than any other model has."""
+        return self.model.parameters * len(self.jobs) / self.replicas if self.replicas else inf
+
+
+@dataclass(eq=False)
+class _Serving:
+    """An actor, the steps that it takes, and what the next one waits for."""
+
+    state: _ModelState
+    actor: Any
+    steps: Steps
+    awaited: Any
+    is_waiting: bool = True
+
+
+def score_on_cluster(
+    ray: Any,
+    home: Home,
+    instrument: Instrument,
+    works: Sequence[ModelWork],
+    asked: Asked,
+    settings: ClusterSettings,
+    listener: Listener,
+) -> None:
+    """Score `works` on the cluster that `ray` is joined to.
+
+    A model or design that fails is told to the listener and does not stop the others. Ctrl-C and
+    SIGTERM close the records of the runs in hand; the next call scores what is missing.
+    """
+    ensure_landing_zone(home)
+    driver = _Driver(ray, home, instrument, works, asked, settings, listener)
+    with stop_on_sigterm():
+        try:
+            driver.run()
+        finally:
+            driver.close()
+
+
+class _Driver:
+    def __init__(
+        self,
+        ray: Any,
+        home: Home,
+        instrument: Instrument,
+        works: Sequence[ModelWork],
+        asked: Asked,
+        settings: ClusterSettings,
+        listener: Listener,
+    ) -> None:
+        self._ray, self._home, self._instrument = ray, home, instrument
+        self._asked, self._settings, self._listener = asked, settings, listener
+        self._replica = ray.remote(Replica)
+        self._questions = ray.put(tuple(asked.questions))
+        self._countries = ray.put(tuple(asked.countries))
+        self._seen_nodes: list[dict[str, Any]] = []
+        self._looked_at = -_SECONDS_BETWEEN_LOOKS
+        self._threads = settings.threads or self._smallest_processor_count()
+        self._gpus = settings.gpus if settings.numerics.gpu_layers else 0
+        self._states = [self._state(work) for work in works]
+        self._serving: list[_Serving] = []
+
+    def run(self) -> None:
+        """Score until nothing is left that can be."""
+        while True:
+            self._end_waiting_in_vain()
+            self._start_replicas()
+            if not self._serving:
+                return
+            awaited = [serving.awaited for serving in self._serving]
+            ready, _ = self._ray.wait(awaited, timeout=_SECONDS_BETWEEN_LOOKS)
+            for serving in [s for s in self._serving if any(s.awaited is r for r in ready)]:
+                self._go_on(serving)
+            self._tell_progress()
+
+    def close(self) -> None:
+        """End all replicas and the records of runs that are open."""
+        for serving in self._serving:
+            self._ray.kill(serving.actor)
+        for state in self._states:
+            for design_run in state.runs:
+                design_run.close("interrupted")
+
+    def _state(self, work: ModelWork) -> _ModelState:
+        runs = [_DesignRun(asked.design, asked.cells, len(asked.blocks)) for asked in work.designs]
+        jobs = deque(
+            _Job(run, block)
+            for run, asked in zip(runs, work.designs, strict=True)
+            for block in asked.blocks
+        )
+        return _ModelState(work.model, self._settings.numerics, runs, jobs)
+
+    # --- Where replicas start ---
+
+    def _start_replicas(self) -> None:
+        """Models that nobody scores yet come first, in their order, then those with most left."""
+        wanting = sorted(
+            (state for state in self._states if state.jobs and not state.is_waiting),
+            key=lambda state: -state.cost_for_each,
+        )
+        for state in wanting:
+            if sum(state.is_waiting for state in self._states) >= _MOST_WAITING:
+                return
+            try:
+                self._look_up(state)
+                self._require_place(state)
+            except ValuescopeError as error:
+                if not state.replicas:
+                    self._fail_model(state, error)
+            else:
+                self._start(state)
+
+    def _start(self, state: _ModelState) -> None:
+        actor = self._replica.options(**self._needs(state)).remote()
+        steps = self._steps(state, actor)
+        state.is_waiting = True
+        self._serving.append(_Serving(state, actor, steps, awaited=next(steps)))
+
+    def _needs(self, state: _ModelState) -> dict[str, Any]:
+        needs: dict[str, Any] = {
+            "num_cpus": self._threads,
+            "num_gpus": self._gpus,
+            "memory": state.model.memory_bytes(state.numerics),
+        }
+        if state.refusals:
+            needs["label_selector"] = {"ray.io/node-id": f"!in({','.join(state.refusals)})"}
+        return needs
+
+    def _look_up(self, state: _ModelState) -> None:
+        """Where this machine has the model's file, it settles which file is meant."""
+        if state.is_looked_up:
+            return
+        state.is_looked_up = True
+        name = state.model.name
+        if file_on_machine(name, self._home, self._instrument) is None:
+            return
+        state.model_id = resolve_model(name, self._home, self._instrument).model_id
+        earlier = earlier_compute_type(state.model_id, self._home)
+        if state.numerics.compute_type == AUTO and earlier is not None:
+            state.numerics = replace(state.numerics, compute_type=earlier)
+
+    def _require_place(self, state: _ModelState) -> None:
+        """Raise ValuescopeError where no node can ever take a replica."""
+        if len(state.failed_loads) >= _MOST_TRIES:
+            raise ValuescopeError(
+                f"{_MOST_TRIES} workers of {state.model.name} ended before the model was loaded, "
+                f"the last one thus: {state.failed_loads[-1]} Is there memory for it, and this "
+                "clone of valuescope, on every machine?"
+            )
+        needs = self._needs(state)
+        nodes = [node for node in self._nodes() if node["NodeID"] not in state.refusals]
+        wanted = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"], "memory": needs["memory"]}
+        if any(
+            all(node["Resources"].get(name, 0) >= least for name, least in wanted.items())
+            for node in nodes
+        ):
+            return
+        most = {
+            name: max((node["Resources"].get(name, 0) for node in nodes), default=0)
+            for name in wanted
+        }
+        reasons = "".join(f"\n  {reason}" for reason in dict.fromkeys(state.refusals.values()))
+        raise ValuescopeError(
+            f"No machine of the cluster can score {state.model.name}: a replica needs "
+            f"{wanted['CPU']} processors, {wanted['GPU']:g} GPUs and "
+            f"{wanted['memory'] / 1e9:.1f} GB of memory; of {len(nodes)} machines that are left "
+            f"the largest have {most['CPU']:g}, {most['GPU']:g} and {most['memory'] / 1e9:.1f} GB. "
+            f"Name fewer --threads or --gpus, or score on larger machines.{reasons}"
+        )
+
+    def _end_waiting_in_vain(self) -> None:
+        """Replicas for which nothing is left, or no place any more."""
+        for serving in [serving for serving in self._serving if serving.is_waiting]:
+            try:
+                self._require_place(serving.state)
+                is_in_vain = not serving.state.jobs
+            except ValuescopeError:
+                is_in_vain = True
+            if is_in_vain:
+                self._end(serving)
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """The machines that are there, as Ray tells them."""
+        if time.monotonic() - self._looked_at > _SECONDS_BETWEEN_LOOKS:
+            self._looked_at = time.monotonic()
+            self._seen_nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        return self._seen_nodes
+
+    def _smallest_processor_count(self) -> int:
+        counts = [int(node["Resources"].get("CPU", 0)) for node in self._nodes()]
+        return min((count for count in counts if count), default=1)
+
+    # --- What a replica does, step by step; what is yielded is waited for ---
+
+    def _steps(self, state: _ModelState, actor: Any) -> Steps:
+        try:
+            prepared = yield actor.load.remote(self._request(state))
+        except self._ray.exceptions.RayError as error:
+            state.failed_loads.append(_last_line(error))
+            return
+        if isinstance(prepared, Refusal):
+            self._refuse(state, prepared)
+            return
+        state.model_id, state.row = prepared.row["model_id"], prepared.row
+        state.numerics = prepared.numerics
+        opened: _DesignRun | None = None
+        while (job := _next_job(state)) is not None:
+            try:
+                if opened is not job.run:
+                    opening = yield actor.open.remote(
+                        job.run.design, self._questions, self._countries
+                    )
+                    opened = job.run
+                    if not self._begin(state, job.run, opening, prepared):
+                        state.jobs.appendleft(job)
+                        return
+                yield from self._score(actor, job)
+            except ValuescopeError as error:
+                self._fail_run(state, job.run, error)
+                opened = None
+            except self._ray.exceptions.RayError as error:
+                self._put_back(state, job, error)
+                return
+
+    def _score(self, actor: Any, job: _Job) -> Steps:
+        design_run, run = job.run, job.run.run
+        assert run is not None
+        names = [question.question_id for question in job.block]
+        done = {cell for cell in run.done if cell[0] in names}
+        scored = actor.score.options(num_returns="streaming").remote(names, done)
+        while (item := (yield scored)) is not None:
+            if design_run.is_over:
+                continue
+            if isinstance(item, Effort):
+                run.effort += item
+            elif item.question_id not in design_run.landed:
+                run.land(item)
+                design_run.landed.add(item.question_id)
+        design_run.blocks_left -= 1
+        if not design_run.blocks_left and not design_run.is_over:
+            design_run.close("finished")
+            design_run.is_told = True
+            self._listener.on_finished(run.summary)
+
+    def _go_on(self, serving: _Serving) -> None:
+        """Take what was waited for and do the next step."""
+        try:
+            value = self._value(serving.awaited)
+        except self._ray.exceptions.RayError as error:
+            step = partial(serving.steps.throw, _cause(error))
+        else:
+            step = partial(serving.steps.send, value)
+        if serving.is_waiting:
+            serving.is_waiting = serving.state.is_waiting = False
+            serving.state.replicas += 1
+        try:
+            serving.awaited = step()
+        except StopIteration:
+            self._end(serving)
+
+    def _value(self, awaited: Any) -> Any:
+        """What has come; None at the end of a stream."""
+        if not isinstance(awaited, self._ray.ObjectRefGenerator):
+            return self._ray.get(awaited)
+        try:
+            return self._ray.get(next(awaited))
+        except StopIteration:
+            return None
+
+    def _end(self, serving: _Serving) -> None:
+        self._ray.kill(serving.actor)
+        self._serving.remove(serving)
+        if serving.is_waiting:
+            serving.state.is_waiting = False
+        else:
+            serving.state.replicas -= 1
+
+    def _request(self, state: _ModelState) -> LoadRequest:
+        return LoadRequest(
+            name=state.model.name,
+            model_id=state.model_id,
+            numerics=state.numerics,
+            threads=self._threads,
+            path=self._settings.path,
+            versions=own_versions(),
+        )
+
+    def _begin(
+        self, state: _ModelState, design_run: _DesignRun, opening: Opening, prepared: Prepared
+    ) -> bool:
+        """Begin the run of a design when it is opened first; later the numbers must be alike."""
+        if design_run.run is None:
+            for notice in opening.notices:
+                self._listener.on_notice(notice)
+            lock = design_run.stack.enter_context(self._lock(state, design_run.design))
+            design_run.run = Run(
+                self._home,
+                state.row,
+                design_run.design,
+                opening,
+                design_run.cells,
+                lock,
+                self._asked.study,
+            )
+            design_run.numerics_id = opening.numerics_id
+            design_run.run.begin()
+        elif opening.numerics_id != design_run.numerics_id:
+            reason = (
+                f"it computes prompt {design_run.design.prompt_id} in another way than the other "
+                f"machines do (path {opening.scoring_path}). Name a --path for all."
+            )
+            self._refuse(state, Refusal(prepared.node, reason))
+            return False
+        return True
+
+    def _lock(self, state: _ModelState, design: PromptDesign) -> Any:
+        ids = (state.model.name, str(state.model_id), design.prompt_id)
+        if self._asked.part is None:
+            return whole_run(self._home, *ids, self._listener.on_notice)
+        return part_of_run(self._home, *ids, self._asked.part, self._listener.on_notice)
+
+    # --- What goes wrong ---
+
+    def _refuse(self, state: _ModelState, refusal: Refusal) -> None:
+        reason = f"{refusal.node.address} cannot score {state.model.name}: {refusal.reason}"
+        state.refusals[refusal.node.node_id] = reason
+        self._listener.on_notice(reason)
+
+    def _put_back(self, state: _ModelState, job: _Job, error: Exception) -> None:
+        job.tries += 1
+        if job.tries == _MOST_TRIES:
+            first, last = job.block[0].question_id, job.block[-1].question_id
+            problem = (
+                f"The questions {first} to {last} ended {_MOST_TRIES} workers, at last by: "
+                f"{_last_line(error)} Is there memory enough?"
+            )
+            self._fail_run(state, job.run, ValuescopeError(problem))
+            return
+        state.jobs.appendleft(job)
+        self._looked_at = -_SECONDS_BETWEEN_LOOKS
+        self._listener.on_notice(
+            f"A worker of {state.model.name} is gone; the questions that it had in hand are "
+            f"scored again by another. {_last_line(error)}"
+        )
+
+    def _fail_run(self, state: _ModelState, design_run: _DesignRun, error: ValuescopeError) -> None:
+        if not design_run.is_told:
+            design_run.is_told = True
+            design_run.close("failed")
+            what = f"{state.model.name}, prompt {design_run.design.prompt_id}"
+            self._listener.on_failed(what, error)
+
+    def _fail_model(self, state: _ModelState, error: ValuescopeError) -> None:
+        state.jobs.clear()
+        for design_run in state.runs:
+            design_run.is_told = True
+            design_run.close("failed")
+        self._listener.on_failed(state.model.name, error)
+
+    def _tell_progress(self) -> None:
+        cells = sum(run.cells_over for state in self._states for run in state.runs)
+        self._listener.on_progress(cells, sum(state.replicas for state in self._states))
+
+
+def _next_job(state: _ModelState) -> _Job | None:
+    while state.jobs:
+        job = state.jobs.popleft()
+        if not job.run.is_over:
+            return job
+    return None
+
+
+def _cause(error: Exception) -> Exception:
+    """The problem that a worker raised, where it is one that the user can act on."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, ValuescopeError) else error
+
+
+def _last_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
