@@ -30,6 +30,9 @@ CellKey = tuple[str, str, str]
 Row = dict[str, Any]
 OnCells = Callable[[int], None]
 
+# Tokens of the cache that the survey's prompts need, and what a process takes beside its model.
+_USUAL_CONTEXT, _PYTHON_BYTES = 1024, 300 << 20
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -159,6 +162,11 @@ class LoadedModel:
             "chat_template_sha256": _sha256(template) if template else None,
             "described_at": datetime.now(UTC),
         }
+
+    def memory_bytes(self) -> int:
+        """About how much memory scoring takes: weights, cache, output rows and Python."""
+        cache = self.model.cache_bytes(_USUAL_CONTEXT, self.numerics)
+        return self.model.bytes + cache + self.model.row_bytes(self.numerics) + _PYTHON_BYTES
 
     @contextmanager
     def open(

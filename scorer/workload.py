@@ -6,7 +6,7 @@ it has. They decide how a study is divided; `scorer.estimate` measures a model t
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from scorer.compute import AS_IS, AUTO, BYTES_A_WEIGHT, common_compute_type
@@ -45,6 +45,10 @@ class PlannedModel:
     parameters: int
     bits: float
     is_chat: bool
+
+    def of_size(self, file_bytes: int) -> "PlannedModel":
+        """The same model, now that the size of its file is known."""
+        return replace(self, parameters=round(8 * file_bytes / self.bits))
 
     def memory_bytes(self, numerics: Numerics) -> int:
         """About how much memory scoring takes, weights and all."""

@@ -1,6 +1,7 @@
 """Start Ray on this machine, or join a cluster that runs."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def _require_answer(address: str) -> None:
-    """Ask in a process of its own, which can be ended when Ray goes on waiting."""
+    """Raise ValuescopeError where no Ray cluster of this version answers at the address."""
     if address.startswith("ray://"):
         raise ValuescopeError(
             f"{address} is an address for Ray's client, which is not used here. Run the command on "
@@ -68,7 +69,9 @@ def _require_answer(address: str) -> None:
         )
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check"]
     if address != "auto":
+        _require_open_port(address)
         command += ["--address", address]
+    # In a process of its own, which can be ended when Ray goes on waiting.
     try:
         finished = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=SECONDS_TO_ANSWER
@@ -78,6 +81,19 @@ def _require_answer(address: str) -> None:
     if finished.returncode != 0:
         lines = (finished.stdout + finished.stderr).strip().splitlines()
         raise _no_answer(address, f" It says: {lines[-1].strip()}" if lines else "")
+
+
+def _require_open_port(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit() and int(port) < 1 << 16):
+        raise ValuescopeError(
+            f"'{address}' is no address of a Ray cluster. Write it as host:port, as `ray start "
+            "--head` prints it, or auto for the cluster of this machine."
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise _no_answer(address, f" The system says: {error.strerror or error}.") from error
 
 
 def _no_answer(address: str, reason: str) -> ValuescopeError:

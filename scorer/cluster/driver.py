@@ -121,11 +121,13 @@ class _Job:
 class _ModelState:
     """A model: what is left of it, how many score it and which nodes cannot.
 
-    `numerics` and `model_id` are settled by the driver's own file or the first replica.
+    `numerics`, `memory_bytes` and `model_id` are settled by the driver's own file or the first
+    replica.
     """
 
     model: PlannedModel
     numerics: Numerics
+    memory_bytes: int
     runs: list[_DesignRun]
     jobs: deque[_Job]
     model_id: str | None = None
@@ -227,7 +229,9 @@ class _Driver:
             for run, asked in zip(runs, work.designs, strict=True)
             for block in asked.blocks
         )
-        return _ModelState(work.model, self._settings.numerics, runs, jobs)
+        numerics = self._settings.numerics
+        memory_bytes = work.model.memory_bytes(numerics)
+        return _ModelState(work.model, numerics, memory_bytes, runs, jobs)
 
     # --- Where replicas start ---
 
@@ -259,7 +263,7 @@ class _Driver:
         needs: dict[str, Any] = {
             "num_cpus": self._threads,
             "num_gpus": self._gpus,
-            "memory": state.model.memory_bytes(state.numerics),
+            "memory": state.memory_bytes,
         }
         if state.refusals:
             needs["label_selector"] = {"ray.io/node-id": f"!in({','.join(state.refusals)})"}
@@ -273,10 +277,13 @@ class _Driver:
         name = state.model.name
         if file_on_machine(name, self._home, self._instrument) is None:
             return
-        state.model_id = resolve_model(name, self._home, self._instrument).model_id
+        model_file = resolve_model(name, self._home, self._instrument)
+        state.model_id = model_file.model_id
         earlier = earlier_compute_type(state.model_id, self._home)
         if state.numerics.compute_type == AUTO and earlier is not None:
             state.numerics = replace(state.numerics, compute_type=earlier)
+        of_its_size = state.model.of_size(model_file.file_bytes)
+        state.memory_bytes = of_its_size.memory_bytes(state.numerics)
 
     def _require_place(self, state: _ModelState) -> None:
         """Raise ValuescopeError where no node can ever take a replica."""
@@ -319,15 +326,16 @@ class _Driver:
                 self._end(serving)
 
     def _nodes(self) -> list[dict[str, Any]]:
-        """The machines that are there, as Ray tells them."""
+        """The machines that are there and have processors to lend, as Ray tells them."""
         if time.monotonic() - self._looked_at > _SECONDS_BETWEEN_LOOKS:
             self._looked_at = time.monotonic()
-            self._seen_nodes = [node for node in self._ray.nodes() if node["Alive"]]
+            self._seen_nodes = [
+                node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
+            ]
         return self._seen_nodes
 
     def _smallest_processor_count(self) -> int:
-        counts = [int(node["Resources"].get("CPU", 0)) for node in self._nodes()]
-        return min((count for count in counts if count), default=1)
+        return min((max(1, int(node["Resources"]["CPU"])) for node in self._nodes()), default=1)
 
     # --- What a replica does, step by step; what is yielded is waited for ---
 
@@ -341,7 +349,7 @@ class _Driver:
             self._refuse(state, prepared)
             return
         state.model_id, state.row = prepared.row["model_id"], prepared.row
-        state.numerics = prepared.numerics
+        state.numerics, state.memory_bytes = prepared.numerics, prepared.memory_bytes
         opened: _DesignRun | None = None
         while (job := _next_job(state)) is not None:
             try:

@@ -60,6 +60,7 @@ class Prepared:
     node: Node
     row: Row
     numerics: Numerics
+    memory_bytes: int
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,9 @@ class Replica:
         self._loaded = LoadedModel(
             model_file, computation, request.numerics, request.threads, request.path
         )
-        return Prepared(node, self._loaded.as_row(), self._loaded.numerics)
+        return Prepared(
+            node, self._loaded.as_row(), self._loaded.numerics, self._loaded.memory_bytes()
+        )
 
 
 def _this_node() -> Node:
