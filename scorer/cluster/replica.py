@@ -18,7 +18,7 @@ from scorer.models import resolve_model
 from warehouse.errors import ValuescopeError
 from warehouse.home import current_home
 from warehouse.instrument import Country, Question, load_instrument
-from warehouse.version import scoring_code_fingerprint, project_version
+from warehouse.version import project_version, scoring_code_fingerprint
 
 
 @dataclass(frozen=True)
