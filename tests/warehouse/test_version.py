@@ -1,8 +1,13 @@
 import re
+import shutil
 import tomllib
+from pathlib import Path
 
+import pytest
+
+from warehouse import version
 from warehouse.home import CLONE
-from warehouse.version import project_version
+from warehouse.version import project_version, scoring_code_fingerprint
 
 
 def test_the_version_is_the_one_that_the_package_is_built_with() -> None:
@@ -10,3 +15,22 @@ def test_the_version_is_the_one_that_the_package_is_built_with() -> None:
 
     assert project_version() == declared
     assert re.fullmatch(r"\d+\.\d+\.\d+", project_version())
+
+
+def test_the_fingerprint_changes_with_the_code_that_scores_and_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("scorer", "warehouse"):
+        shutil.copytree(CLONE / folder, tmp_path / folder, ignore=lambda *_: {"landing", "models"})
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "models.csv").write_text("model_name\n", encoding="utf-8")
+    monkeypatch.setattr(version, "CLONE", tmp_path)
+    monkeypatch.setattr(version, "SEEDS", tmp_path / "seeds")
+    fingerprint = scoring_code_fingerprint.__wrapped__
+    before = fingerprint()
+    assert re.fullmatch(r"[0-9a-f]{12}", before)
+    (tmp_path / "warehouse" / "valuescope.duckdb").write_bytes(b"answers")
+    assert fingerprint() == before
+    with (tmp_path / "scorer" / "cluster" / "replica.py").open("a") as file:
+        file.write("# changed\n")
+    assert fingerprint() != before
