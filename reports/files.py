@@ -135,13 +135,12 @@ def _chosen(filled: FilledExhibit) -> list[str]:
 
 def design_name(design: Design) -> str:
     """A model and what it was asked, in a line."""
-    order = (
-        "orders averaged"
-        if design.choice_order == "averaged"
-        else (f"{design.choice_order} order only: order not controlled")
-    )
-    model = " ".join(filter(None, (design.model_name, design.quantization)))
-    return f"{model} · {design.prompt_description}, {order}"
+    if design.choice_order == "averaged":
+        order = "orders averaged"
+    else:
+        order = f"{design.choice_order} order only: order not controlled"
+    model = filter(None, (design.model_name, design.quantization, f"({design.model_id[:8]})"))
+    return f"{' '.join(model)} · {design.prompt_description}, {order}"
 
 
 def _described(design: Design | None) -> dict[str, Any] | None:

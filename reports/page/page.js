@@ -81,7 +81,7 @@
                 human_share: share(side.shares, choice),
                 llm_probability: share(data.probabilities, choice),
             }))
-            .filter((row) => row.human_share !== null || row.llm_probability !== null);
+            .filter((row) => row.llm_probability !== null);
     }
 
     const FOLLOWS = {
@@ -126,10 +126,18 @@
         parent.append(made);
     }
 
-    const designLabel = (design) => {
+    function describedDesign(design) {
         const several = frame.designs.filter((other) => other.model === design.model).length > 1;
         const order = design.order === "averaged" ? "orders averaged" : `${design.order} order only`;
         return several ? `${design.model} · ${design.prompt}, ${order}` : `${design.model} · ${order}`;
+    }
+
+    // Two files may have one name and one precision.
+    const described = frame.designs.map(describedDesign);
+
+    const designLabel = (place) => {
+        const alike = described.filter((other) => other === described[place]).length > 1;
+        return alike ? `${described[place]} · ${frame.designs[place].key}` : described[place];
     };
 
     function fillQuestions(category, wanted) {
@@ -149,7 +157,7 @@
     }
 
     function fillSelects() {
-        frame.designs.forEach((design, place) => option(selects.design, place, designLabel(design)));
+        frame.designs.forEach((_, place) => option(selects.design, place, designLabel(place)));
         frame.countries
             .map(([, name], place) => [name, place])
             .sort(([one], [other]) => one.localeCompare(other, "en"))
@@ -349,7 +357,6 @@
     }
 
     function tellWhatIsShown(chosen) {
-        const design = frame.designs[chosen.design];
         const country = frame.countries[chosen.country];
         const question = frame.questions[chosen.question];
         const category = chosen.category === "all" ? "all categories" : selects.category.selectedOptions[0].textContent;
@@ -357,7 +364,7 @@
             const inside = [...place.parentElement.querySelectorAll("[data-exhibit]")]
                 .flatMap((article) => followed(exhibits.get(article.dataset.exhibit)).split(" "));
             const told = [];
-            if (inside.includes("design")) told.push(designLabel(design));
+            if (inside.includes("design")) told.push(designLabel(chosen.design));
             if (inside.includes("country") && country) told.push(country[1]);
             if (inside.includes("category")) told.push(category);
             if (inside.includes("question") && question) told.push(`${question[0]}: ${question[2]}`);
