@@ -24,10 +24,12 @@ def readme(
     citations: Sequence[Citation],
     smallest: Mapping[str, int | None],
     left_out_marts: Sequence[str],
+    instrument: Sequence[str],
 ) -> str:
     """The page as Markdown.
 
-    `smallest` has the fewest respondents behind a row of the raw tables with counts.
+    `smallest` has the fewest respondents behind a row of the raw tables with counts, and
+    `instrument` the parts of the user's instrument: `wordings`, `surveys`.
     """
     parts = [
         "# Replication package\n",
@@ -36,7 +38,7 @@ def readme(
         "## Build it again\n",
         _rebuilding(manifest),
         "## What is here\n",
-        _contents(manifest, smallest),
+        _contents(manifest, smallest, instrument),
         "## What is left out\n",
         _left_out(manifest, left_out_marts),
         "## Models\n",
@@ -48,7 +50,7 @@ def readme(
         if manifest.surveys
         else "None was loaded.\n",
         "## What may be passed on\n",
-        _licences(manifest),
+        _licences(manifest, instrument),
         "## Please cite\n",
         _cited(citations),
     ]
@@ -79,7 +81,9 @@ def _rebuilding(manifest: Manifest) -> str:
     )
 
 
-def _contents(manifest: Manifest, smallest: Mapping[str, int | None]) -> str:
+def _contents(
+    manifest: Manifest, smallest: Mapping[str, int | None], instrument: Sequence[str]
+) -> str:
     lines = [
         f"- `landing/{manifest.landing_schema}/choice_log_likelihoods/`: every score, with the "
         "prompt and the answer in full, a file a run",
@@ -92,8 +96,8 @@ def _contents(manifest: Manifest, smallest: Mapping[str, int | None]) -> str:
             f"- `landing/{manifest.landing_schema}/studies/`: the study files ({names}), named by "
             "the hash that the runs carry"
         )
-    if any(name.startswith("instrument/") for name in manifest.files):
-        lines.append("- `instrument/`: wordings and surveys beside valuescope's own")
+    if instrument:
+        lines.append(f"- `instrument/`: {' and '.join(instrument)} beside valuescope's own")
     if manifest.has_survey:
         fewest = [f"`{name}` {count}" for name, count in smallest.items() if count is not None]
         lines.append(
@@ -158,7 +162,7 @@ def _survey_file(file: SurveyFile) -> str:
     )
 
 
-def _licences(manifest: Manifest) -> str:
+def _licences(manifest: Manifest, instrument: Sequence[str]) -> str:
     aggregates = (
         "This package holds aggregates of surveys. Whether they may be passed on is for each "
         "survey's terms of use to say; valuescope does not know them. Read them first, and where "
@@ -167,10 +171,18 @@ def _licences(manifest: Manifest) -> str:
         else "This package holds no survey's aggregates. Its files come from the survey itself, "
         "under its terms of use."
     )
+    questions = (
+        "- Questions of other surveys stand in `instrument/surveys/` and in the prompts, under "
+        "those surveys' terms.\n"
+        if "surveys" in instrument
+        else ""
+    )
     return (
         f"- {aggregates}\n"
-        "- Questions are asked in wordings of valuescope's own, MIT licence, unless a prompt "
-        "design names another wording set, translator and source, whose terms then hold.\n"
+        f"{questions}"
+        "- The World Values Survey's questions are asked in wordings of valuescope's own, MIT "
+        "licence, unless a prompt design names another wording set, translator and source, whose "
+        "terms then hold.\n"
         "- What a model's licence says of its output holds for the scores.\n"
         "- valuescope itself is under the MIT licence.\n"
     )

@@ -167,6 +167,7 @@ def _write(
         citations=citations,
         smallest=smallest_counts(connection) if has_survey else {},
         left_out_marts=[mart.name for mart in built_marts(connection) if mart not in marts],
+        instrument=sorted(path.name for path in Home(folder).instrument.glob("*")),
     )
     (folder / README).write_text(text, encoding="utf-8")
     return seal(folder, manifest)

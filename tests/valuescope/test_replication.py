@@ -48,10 +48,20 @@ def test_a_package_says_what_it_holds_and_what_not(study: Path, package: Path) -
         "@misc{wvs7,",
     ):
         assert told in page
+    assert "instrument/" not in page
     assert "@misc{wvs7," in (package / "citation.bib").read_text()
     assert str(study) not in "".join(
         path.read_text() for path in package.rglob("*") if path.suffix in (".md", ".json")
     )
+
+
+def test_the_users_instrument_is_packed_and_told_of(copy_of_study: Path, tmp_path: Path) -> None:
+    words = Home(copy_of_study).wordings / "deutsch" / "set.toml"
+    words.parent.mkdir(parents=True)
+    words.write_text("language = 'de'")
+    folder = export(copy_of_study, tmp_path / "package")
+    assert (folder / "instrument" / "wordings" / "deutsch" / "set.toml").exists()
+    assert "`instrument/`: wordings beside valuescope's own" in (folder / "README.md").read_text()
 
 
 def test_a_filled_home_can_be_scored_further_without_scoring_again(
