@@ -42,6 +42,8 @@ def write_package(home: Home, folder: Path, with_survey: bool = True) -> Manifes
     ValuescopeError when the tables are not those of what is loaded and scored now, when there is
     nothing to pack, or when `folder` holds something or cannot be written.
     """
+    # `.` has no name of its own.
+    folder = folder.resolve()
     _refuse_what_is_there(folder)
     connection = open_for_reading(home)
     staged = folder.with_name(f".{folder.name}.{os.getpid()}")
