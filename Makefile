@@ -8,11 +8,12 @@ STAMP := $(VENV)/stamps
 PIP := $(BIN)/pip --disable-pip-version-check
 REFERENCE := tests/scorer/reference
 REFERENCE_VENV := .venv-reference
+LAKE_VENV := .venv-lake
 # The templater compiles models; that needs a connection, but no warehouse.
 SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
 
-.PHONY: help setup dev demo test lint unit bench reference docs dictionary lock clean FORCE
+.PHONY: help setup dev demo lake test lint unit bench reference docs dictionary lock clean FORCE
 .DEFAULT_GOAL := help
 # pip installs into one .venv, one call at a time.
 .NOTPARALLEL:
@@ -26,6 +27,9 @@ setup: $(STAMP)/package ## Install valuescope into .venv; the first time this co
 demo: setup $(STAMP)/demo ## Install a small model and open survey data, and try valuescope on them
 	$(BIN)/valuescope demo
 
+lake: $(LAKE_VENV)/installed ## Install into .venv-lake what a warehouse needs that several people share
+	@echo "Ready: $(LAKE_VENV)/bin/valuescope lake --help (docs/shared-warehouse.md)"
+
 test: lint unit ## Run everything that CI checks
 
 lint: dev ## Check style and types of Python, and style of SQL
@@ -34,7 +38,7 @@ lint: dev ## Check style and types of Python, and style of SQL
 	$(BIN)/mypy
 	$(SQLFLUFF)
 
-unit: dev $(STAMP)/demo $(STAMP)/test-models
+unit: dev $(STAMP)/demo $(STAMP)/test-models $(LAKE_VENV)/installed
 	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
@@ -58,8 +62,8 @@ dev: setup $(STAMP)/dev ## Install what checking needs too
 lock: ## Write requirements/*.lock anew from pyproject.toml; needs uv
 	scripts/lock.sh
 
-clean: ## Remove both .venv, caches and dbt's output; databases, answers and compiled wheels stay
-	rm -rf $(VENV) $(REFERENCE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build \
+clean: ## Remove all .venv, caches and dbt's output; databases, answers and compiled wheels stay
+	rm -rf $(VENV) $(REFERENCE_VENV) $(LAKE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build \
 		./*.egg-info dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -91,6 +95,18 @@ $(STAMP)/%: requirements/%.lock | $(STAMP)/venv
 $(REFERENCE_VENV)/installed: $(REFERENCE)/requirements.txt
 	scripts/create_venv.sh $(REFERENCE_VENV) $(PYTHON)
 	$(REFERENCE_VENV)/bin/pip --disable-pip-version-check install --quiet --requirement $<
+	@touch $@
+
+# What users get, with the one DuckDB that DuckLake's extensions are made for.
+$(LAKE_VENV)/installed: requirements/run.lock requirements/lake.lock pyproject.toml
+	scripts/create_venv.sh $(LAKE_VENV) $(PYTHON)
+	for lock in run lake; do \
+		$(LAKE_VENV)/bin/pip --disable-pip-version-check install --quiet --require-hashes --no-deps \
+			--requirement requirements/$$lock.lock || exit; \
+	done
+	$(LAKE_VENV)/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation \
+		--editable .
+	$(LAKE_VENV)/bin/python scripts/link_extensions.py
 	@touch $@
 
 $(STAMP)/package: pyproject.toml $(STAMP)/engine $(STAMP)/run

@@ -13,10 +13,11 @@ from ingest.problems import Problems
 from ingest.report import FileReport, Findings, LoadReport
 from warehouse.database import (
     create_raw_tables,
+    has_warehouse,
+    open_for_loading,
     open_for_reading,
-    open_for_writing,
     population_id_expression,
-    replacement_copy,
+    stored_whole,
 )
 from warehouse.errors import unknown_name
 from warehouse.home import Home
@@ -129,7 +130,7 @@ def run_load(
     # Answers without their survey's questions are loaded once more, to bring these back.
     if earlier and load.survey_id in instrument.surveys:
         return _report_loaded(load, home, instrument, earlier)
-    with replacement_copy(home) as working, open_for_writing(working) as connection:
+    with open_for_loading(home) as connection:
         create_raw_tables(connection)
         findings = _read(connection, load, problems, read)
         problems.raise_refusals()
@@ -137,10 +138,12 @@ def run_load(
             instrument = instrument.with_survey(findings.own)
         report = describe_file(connection, load, instrument, findings, problems)
         loaded_at = datetime.now(UTC)
-        replaced = _store(connection, load, findings.rows_read, loaded_at)
-        if findings.own is not None:
-            # Before the answers are there: a survey without answers harms nobody.
-            store_instrument(home, findings.own)
+        _list_loads(connection, load)
+        with stored_whole(home, connection):
+            replaced = _store(connection, load, findings.rows_read, loaded_at)
+            if findings.own is not None:
+                # Before the answers are there: a survey without answers harms nobody.
+                store_instrument(home, findings.own)
         return LoadReport(
             file=report,
             file_sha256=load.file_sha256,
@@ -159,7 +162,7 @@ def check_load(
         findings = _read(connection, load, problems, read)
         if findings.own is not None:
             instrument = instrument.with_survey(findings.own)
-        if home.database.exists():
+        if has_warehouse(home):
             _copy_loaded(connection, load, home)
         return describe_file(connection, load, instrument, findings, problems)
 
@@ -191,9 +194,9 @@ def _read(
 
 def _same_load(load: Load, home: Home) -> tuple[str, ...]:
     """The ids of the loads that have this very content and these options already, if any."""
-    if not home.database.exists():
+    if not has_warehouse(home):
         return ()
-    with open_for_reading(home) as connection:
+    with open_for_reading(home, is_latest=True) as connection:
         columns = connection.execute(
             "select column_name from duckdb_columns() "
             "where schema_name = 'raw' and table_name = 'survey_loads'"
@@ -234,7 +237,7 @@ def _same_load(load: Load, home: Home) -> tuple[str, ...]:
 
 def _copy_loaded(connection: duckdb.DuckDBPyConnection, load: Load, home: Home) -> None:
     """Create `loaded`: what the database has of the survey's own populations of everybody."""
-    with open_for_reading(home) as database:
+    with open_for_reading(home, is_latest=True) as database:
         rows = database.sql(
             f"""
             with
@@ -270,10 +273,8 @@ def _copy_loaded(connection: duckdb.DuckDBPyConnection, load: Load, home: Home) 
         connection.execute("create temp table loaded as select * from copied")
 
 
-def _store(
-    connection: duckdb.DuckDBPyConnection, load: Load, rows_read: int, loaded_at: datetime
-) -> bool:
-    """Move the temporary tables into raw; true when an earlier version of the load gave way."""
+def _list_loads(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
+    """Create `loads`: the load that each wave and group of the file makes."""
     groups = connection.execute(
         "select distinct wave, breakdown, subgroup_id from marginals order by all"
     ).fetchall()
@@ -288,7 +289,12 @@ def _store(
             for wave, breakdown, group in groups
         ],
     )
-    connection.execute("begin")
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection, load: Load, rows_read: int, loaded_at: datetime
+) -> bool:
+    """Move the temporary tables into raw; true when an earlier version of the load gave way."""
     replaced = connection.execute(
         """
         select load_id
@@ -396,7 +402,6 @@ def _store(
             project_version(),
         ],
     )
-    connection.execute("commit")
     return bool(replaced)
 
 
@@ -409,7 +414,7 @@ def _report_loaded(
     load: Load, home: Home, instrument: Instrument, load_ids: tuple[str, ...]
 ) -> LoadReport:
     """Describe a load as it stands in raw."""
-    with open_for_reading(home) as loaded, duckdb.connect() as connection:
+    with open_for_reading(home, is_latest=True) as loaded, duckdb.connect() as connection:
         connection.execute(_WORKING_TABLES)
         rows = loaded.sql(
             """

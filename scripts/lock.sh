@@ -24,5 +24,6 @@ compile run.lock pyproject.toml --group install --constraints requirements/dev.l
     --no-emit-package llama-cpp-python "$@"
 compile engine.lock --group engine --no-deps "$@"
 compile engine-build.lock --group engine-build "$@"
+compile lake.lock --group lake --no-deps "$@"
 compile demo.lock --group demo --no-deps "$@"
 compile test-models.lock --group test-models --no-deps "$@"

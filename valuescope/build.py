@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warehouse.database import replacement_copy
+from warehouse.database import replacement_copy, writer_lock
 from warehouse.errors import ValuescopeError
 from warehouse.home import DBT_PROJECT, Home
+from warehouse.lake import build_lock, extension_folder
 from warehouse.landing import ensure_landing_zone
 
 
@@ -30,17 +33,17 @@ class BuildSummary:
 def build_warehouse(
     home: Home, arguments: tuple[str, ...] = (), verbose: bool = False
 ) -> BuildSummary:
-    """Run `dbt build` with extra `arguments` for `home`; readers keep the old file meanwhile.
+    """Run `dbt build` with extra `arguments` for `home`; readers keep the old tables meanwhile.
 
-    Raises ValuescopeError with the failing nodes when dbt fails; the database stays as it was.
+    Raises ValuescopeError with the failing nodes when dbt fails; readers see what they saw before.
     """
     ensure_landing_zone(home)
-    target = home.path / "dbt"
-    with replacement_copy(home) as working:
-        finished = _run_dbt(home, working, target, arguments, verbose)
-        results = target / "target" / "run_results.json"
+    output = home.path / "dbt"
+    with _place_to_build(home) as place:
+        finished = _run_dbt(home, place, output, arguments, verbose)
+        results = output / "target" / "run_results.json"
         if finished.returncode != 0:
-            raise ValuescopeError(_failure(finished, results, target))
+            raise ValuescopeError(_failure(finished, results, output))
     return _summary(results)
 
 
@@ -66,14 +69,33 @@ def home_variables(home: Home) -> dict[str, Any]:
     return variables
 
 
+@contextmanager
+def _place_to_build(home: Home) -> Iterator[Mapping[str, str]]:
+    """What tells dbt where to build: a copy of the file, or the lake, which only we then build."""
+    if home.lake is None:
+        with replacement_copy(home) as working:
+            yield {"VALUESCOPE_TARGET": "local", "VALUESCOPE_DATABASE": str(working)}
+    else:
+        with writer_lock(home), build_lock(home):
+            yield {
+                "VALUESCOPE_TARGET": "lake",
+                "VALUESCOPE_LAKE": home.lake,
+                "VALUESCOPE_EXTENSIONS": str(extension_folder()),
+            }
+
+
 def _run_dbt(
-    home: Home, database: Path, target: Path, arguments: tuple[str, ...], verbose: bool
+    home: Home,
+    place: Mapping[str, str],
+    target: Path,
+    arguments: tuple[str, ...],
+    verbose: bool,
 ) -> subprocess.CompletedProcess[str]:
     (target / "target" / "run_results.json").unlink(missing_ok=True)
     environment = os.environ | {
         "VALUESCOPE_HOME": str(home.path),
-        "VALUESCOPE_DATABASE": str(database),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        **place,
     }
     command = [
         *(sys.executable, "-m", "dbt.cli.main", "build"),
@@ -106,9 +128,7 @@ def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: 
         if failed:
             return "dbt build failed; the warehouse is unchanged.\n  " + "\n  ".join([*failed, log])
     lines = (finished.stdout or "").strip().splitlines()
-    return "dbt build could not start; the warehouse is unchanged.\n  " + "\n  ".join(
-        [*lines[-12:], log]
-    )
+    return "dbt build broke off; the warehouse is unchanged.\n  " + "\n  ".join([*lines[-12:], log])
 
 
 def _summary(results: Path) -> BuildSummary:

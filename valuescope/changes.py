@@ -79,8 +79,17 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
     return tuple(changes)
 
 
+def designs_missing_here(home: Home) -> tuple[str, ...]:
+    """Models and prompts whose answers the last build read and this landing zone lacks, in order.
+
+    In a shared warehouse another home may have built with them; a build from here drops them.
+    """
+    built = last_build(home)
+    return tuple(sorted(built.landed_rows.keys() - _landed_rows(home).keys())) if built else ()
+
+
 def _survey_loads(home: Home) -> dict[str, str]:
-    connection = open_for_reading(home)
+    connection = open_for_reading(home, is_latest=True)
     try:
         return dict(
             connection.execute(

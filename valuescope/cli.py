@@ -23,6 +23,7 @@ _COMMANDS = (
     "export",
     "replicate",
     "status",
+    "lake",
     "prompt",
     "models",
 )
@@ -37,7 +38,12 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"valuescope.commands.{cmd_name}").command
+        try:
+            command: click.Command = import_module(f"valuescope.commands.{cmd_name}").command
+        except ModuleNotFoundError as error:
+            if error.name != "llama_cpp":
+                raise
+            return _without_engine(cmd_name)
         return command
 
     def resolve_command(
@@ -50,6 +56,19 @@ class _Commands(click.Group):
             raise click.UsageError(known, ctx) from error
 
 
+def _without_engine(name: str) -> click.Command:
+    """Stands in for a command that scores, in the environment for shared warehouses."""
+
+    def refuse() -> None:
+        raise ValuescopeError(
+            f"`{name}` needs llama.cpp, which this environment ({sys.prefix}) lacks: it is for "
+            "shared warehouses. Call .venv/bin/valuescope, which `make setup` installs."
+        )
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    return click.Command(name, anything, refuse, short_help="Needs llama.cpp: use .venv.")
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(project_version(), prog_name="valuescope")
 def cli() -> None:
@@ -60,7 +79,8 @@ def cli() -> None:
     `sql` answers everything else.
 
     Database, landing zone, downloaded models and your own wordings lie in the folder that the
-    environment variable VALUESCOPE_HOME names (default: the `warehouse` folder of the clone).
+    environment variable VALUESCOPE_HOME names (default: the `warehouse` folder of the clone). Where
+    VALUESCOPE_LAKE names a PostgreSQL database, the tables are shared (docs/shared-warehouse.md).
     Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 a problem (it is named), 2
     wrong usage, 130 interrupted.
     """

@@ -57,7 +57,7 @@ def ask_interactively(home: Home, show: Callable[[pa.Table], None]) -> None:
         prompt_continuation="        ... ",
         key_bindings=_keys(),
     )
-    say(f"{home.database}, read-only. `.help` says what can be typed.")
+    say(f"{home.warehouse}, read-only. `.help` says what can be typed.")
     while True:
         try:
             line = session.prompt().strip()

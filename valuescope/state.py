@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from valuescope.changes import changes_since, last_build
-from warehouse.database import open_for_reading
+from warehouse.database import has_warehouse, open_for_reading
 from warehouse.home import Home
 from warehouse.landing import other_versions, query_landing
 
@@ -61,7 +61,7 @@ class HomeState:
 
 def loaded_survey_count(home: Home) -> int:
     """How many survey files are loaded."""
-    return len(_loads(home)) if home.database.exists() else 0
+    return len(_loads(home)) if has_warehouse(home) else 0
 
 
 def landed_cell_count(home: Home) -> int:
@@ -80,11 +80,11 @@ def landed_cell_count(home: Home) -> int:
 
 def describe_home(home: Home) -> HomeState:
     """Everything `valuescope status` tells."""
-    loads = _loads(home) if home.database.exists() else ()
+    loads = _loads(home) if has_warehouse(home) else ()
     runs = _runs(home) if (home.landing / "runs").exists() else ()
-    built = last_build(home) if home.database.exists() else None
+    built = last_build(home) if has_warehouse(home) else None
     stale = changes_since(built, home) if built else ()
-    has_other_tables = built is None and home.database.exists() and _has_tables(home)
+    has_other_tables = built is None and has_warehouse(home) and _has_tables(home)
     return HomeState(
         loads, runs, built is not None, has_other_tables, built.variables if built else {}, stale
     )
@@ -114,7 +114,7 @@ def _has_tables(home: Home) -> bool:
 
 
 def _loads(home: Home) -> tuple[SurveyLoad, ...]:
-    connection = open_for_reading(home)
+    connection = open_for_reading(home, is_latest=True)
     try:
         rows = connection.execute(
             """
@@ -156,25 +156,37 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
             select model_id, arg_max(model_name, described_at) as model_name
             from models
             group by model_id
+        ),
+
+        -- A run or a design may have landed twice, from a shared place.
+        latest_runs as (
+            select distinct on (run_id) *
+            from runs
+            order by run_id, finished_at desc nulls last
+        ),
+
+        designs as (
+            select distinct prompt_id, answer_style, choice_order, coding_id, chat_mode
+            from prompts
         )
 
         select
             runs.run_id,
             latest_models.model_name,
             runs.prompt_id,
-            prompts.answer_style,
-            prompts.choice_order,
-            prompts.coding_id,
-            prompts.chat_mode,
+            designs.answer_style,
+            designs.choice_order,
+            designs.coding_id,
+            designs.chat_mode,
             runs.status,
             coalesce(landed.cells, 0),
             runs.cells_planned,
             runs.started_at,
-        from runs
+        from latest_runs as runs
         inner join latest_models
             on runs.model_id = latest_models.model_id
-        inner join prompts
-            on runs.prompt_id = prompts.prompt_id
+        inner join designs
+            on runs.prompt_id = designs.prompt_id
         left join landed
             on runs.run_id = landed.run_id
         order by runs.started_at

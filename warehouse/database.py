@@ -1,4 +1,4 @@
-"""The DuckDB file: raw tables, one writer at a time, readers that are never blocked.
+"""The warehouse: a DuckDB file with one writer at a time and readers that are never blocked.
 
 A writer works on a copy and renames it over the database, so that a reader keeps the file it
 opened and a stop at any moment leaves the old data whole.
@@ -9,13 +9,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import duckdb
 
 from warehouse.errors import ValuescopeError
 from warehouse.home import DBT_PROJECT, Home
+from warehouse.lake import lake_for_writing, load_lock, open_lake_for_reading
 
 # DuckDB 2.0 files are unreadable to 1.5 tools unless this is set.
 STORAGE_VERSION = "v1.5.0"
@@ -66,11 +67,19 @@ def open_for_writing(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def open_for_reading(home: Home) -> duckdb.DuckDBPyConnection:
-    """Open the database read-only.
+def has_warehouse(home: Home) -> bool:
+    """Whether there is something to open: a file, or a shared warehouse."""
+    return home.lake is not None or home.database.exists()
 
-    Raises ValuescopeError when there is none yet, or when a plain `dbt build` holds it.
+
+def open_for_reading(home: Home, *, is_latest: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse read-only.
+
+    A shared one as its last build left it, with `is_latest` as it is now. Raises ValuescopeError
+    when there is none yet, when a plain `dbt build` holds it, or when PostgreSQL does not answer.
     """
+    if home.lake is not None:
+        return open_lake_for_reading(home, is_latest)
     if not home.database.exists():
         raise ValuescopeError(
             f"No warehouse at {home.database}. Load a survey with `valuescope ingest FILE`, score "
@@ -141,6 +150,36 @@ def writer_lock(home: Home) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def open_for_loading(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse to load surveys.
+
+    A file is copied and swapped in at the end. In a shared warehouse others go on meanwhile, so
+    that what is loaded must be stored as `stored_whole` does.
+    """
+    if home.lake is not None:
+        with lake_for_writing(home) as connection:
+            yield connection
+    else:
+        with replacement_copy(home) as working, open_for_writing(working) as connection:
+            yield connection
+
+
+@contextmanager
+def stored_whole(home: Home, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One transaction, after those of other loads: all that is done inside is kept, or nothing."""
+    with load_lock(home) if home.lake is not None else nullcontext():
+        connection.execute("begin")
+        try:
+            yield
+            connection.execute("commit")
+        except BaseException:
+            # Without a connection there is nothing to take back.
+            with suppress(duckdb.Error):
+                connection.execute("rollback")
+            raise
 
 
 @contextmanager

@@ -1,8 +1,11 @@
 """The places of one study: VALUESCOPE_HOME with its database, landing zone and models."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from warehouse.errors import ValuescopeError
 
 CLONE = Path(__file__).resolve().parent.parent
 DBT_PROJECT = CLONE / "dbt_project"
@@ -11,14 +14,24 @@ SEEDS = DBT_PROJECT / "seeds"
 
 @dataclass(frozen=True)
 class Home:
-    """One VALUESCOPE_HOME. Several stand side by side without touching each other."""
+    """One VALUESCOPE_HOME. Several stand side by side without touching each other.
+
+    `lake` is the PostgreSQL database, as libpq writes it, of a warehouse that is shared; None where
+    the warehouse is this home's own file.
+    """
 
     path: Path
+    lake: str | None = None
 
     @property
     def database(self) -> Path:
         """The DuckDB file."""
         return self.path / "valuescope.duckdb"
+
+    @property
+    def warehouse(self) -> str:
+        """What to call the warehouse in messages."""
+        return str(self.database) if self.lake is None else f"the lake {self.lake}"
 
     @property
     def lock(self) -> Path:
@@ -57,6 +70,16 @@ class Home:
 
 
 def current_home() -> Home:
-    """The home named by VALUESCOPE_HOME, else the clone's `warehouse/` folder."""
+    """The home named by VALUESCOPE_HOME, else the clone's `warehouse/` folder.
+
+    Its warehouse is shared where VALUESCOPE_LAKE names a PostgreSQL database. Raises
+    ValuescopeError, without repeating it, for an address with a password in it.
+    """
     named = os.environ.get("VALUESCOPE_HOME")
-    return Home(Path(named).expanduser().resolve() if named else CLONE / "warehouse")
+    lake = os.environ.get("VALUESCOPE_LAKE", "").strip() or None
+    if lake and re.search(r"password|://[^/@]*:[^/@]*@", lake, re.IGNORECASE):
+        raise ValuescopeError(
+            "VALUESCOPE_LAKE holds a password; it is not repeated here. Leave it out: PostgreSQL's "
+            "client takes it from PGPASSWORD or from the file ~/.pgpass."
+        )
+    return Home(Path(named).expanduser().resolve() if named else CLONE / "warehouse", lake)

@@ -3,7 +3,7 @@
 create schema if not exists raw;
 
 create table if not exists raw.survey_loads (
-    load_id varchar primary key,
+    load_id varchar not null,
     survey_id varchar not null,
     wave_selection varchar not null,
     weighting varchar not null,

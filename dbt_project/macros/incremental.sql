@@ -73,7 +73,7 @@
         {%- do run_query("create schema if not exists intermediate") -%}
         {%- do run_query(
             "create table if not exists intermediate.table_definitions"
-            ~ " (unique_id varchar primary key, definition varchar not null)"
+            ~ " (unique_id varchar not null, definition varchar not null)"
         ) -%}
         {%- set known = {} -%}
         {%- for row in run_query("select * from intermediate.table_definitions").rows -%}
@@ -87,7 +87,8 @@
                     {%- do adapter.drop_relation(outdated) -%}
                 {%- endif -%}
                 {%- do run_query(
-                    "insert or replace into intermediate.table_definitions values ('"
+                    "delete from intermediate.table_definitions where unique_id = '"
+                    ~ node.unique_id ~ "'; insert into intermediate.table_definitions values ('"
                     ~ node.unique_id ~ "', '" ~ definition ~ "')"
                 ) -%}
             {%- endif -%}

@@ -20,12 +20,9 @@
             ~ "'" ~ literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse'))
             ~ "/instrument/surveys/*/*.csv'])"
         ).columns[0].values() -%}
+        {%- set listed = [] -%}
         {%- for file in files -%}
-            {%- do run_query(
-                "insert into intermediate.build_record select false, 'instrument', "
-                ~ "'" ~ file.split('/')[-2:] | join('/') | replace("'", "''") ~ "', sha256(content) "
-                ~ "from read_blob('" ~ literal_pattern(file) ~ "')"
-            ) -%}
+            {%- do listed.append("'" ~ literal_pattern(file) ~ "'") -%}
         {%- endfor -%}
         {%- set folder = literal_pattern(invocation_args_dict.project_dir) -%}
         {%- do run_query(
@@ -33,6 +30,11 @@
             ~ "sha256(string_agg(sha256(content), '' order by filename)) from read_blob(["
             ~ "'" ~ folder ~ "/dbt_project.yml', '" ~ folder ~ "/macros/**/*.sql', '"
             ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/models/**/*.py'])"
+        ) -%}
+        {%- do run_query(
+            "insert into intermediate.build_record select false, 'instrument',"
+            ~ " array_to_string(split(filename, '/')[-2:], '/'), sha256(content)"
+            ~ " from read_blob([" ~ listed | join(', ') ~ "])"
         ) -%}
         {%- do run_query(
             "insert into intermediate.build_record values (false, 'variables', 'vars', '"

@@ -5,6 +5,7 @@ import json
 import click
 
 from valuescope.build import build_warehouse, home_variables
+from valuescope.changes import designs_missing_here
 from valuescope.console import say, step_progress
 from valuescope.state import (
     landed_cell_count,
@@ -12,7 +13,7 @@ from valuescope.state import (
     other_versions_notice,
 )
 from warehouse.errors import ValuescopeError
-from warehouse.home import current_home
+from warehouse.home import Home, current_home
 
 
 @click.command(name="build")
@@ -27,13 +28,20 @@ from warehouse.home import current_home
     help="Set a dbt variable, for example --var question_set=common or --var "
     "question_selection=paper. Repeatable; VALUE may be JSON.",
 )
+@click.option(
+    "--drop-missing",
+    is_flag=True,
+    help="In a shared warehouse: also build where this landing zone lacks answers that it holds.",
+)
 @click.option("--verbose", is_flag=True, help="Show dbt's own output.")
-def command(select: str | None, variables: tuple[str, ...], verbose: bool) -> None:
+def command(
+    select: str | None, variables: tuple[str, ...], drop_missing: bool, verbose: bool
+) -> None:
     """Turn what is loaded and scored into tables (`dbt build`).
 
     Works on a copy and swaps it in when every model and test has passed: readers are never
     blocked, and a failed build changes nothing. It picks up whatever a running `score` has
-    landed so far.
+    landed so far. So it is in a shared warehouse too (docs/shared-warehouse.md).
 
     A file variables.json in the home holds variables that every build starts from.
     """
@@ -52,6 +60,8 @@ def command(select: str | None, variables: tuple[str, ...], verbose: bool) -> No
         )
     if settled:
         say(f"Variables of {home.variables}: {json.dumps(settled)}")
+    if home.lake is not None and not drop_missing:
+        _refuse_to_drop(home)
     if verbose:
         summary = build_warehouse(home, tuple(arguments), verbose=True)
     else:
@@ -65,7 +75,7 @@ def command(select: str | None, variables: tuple[str, ...], verbose: bool) -> No
         say("No model is scored yet, so only the human tables have rows: `valuescope score`.")
     if not loaded_survey_count(home):
         say("No survey is loaded yet, so nothing is compared: `valuescope ingest FILE`.")
-    say(f"Built {summary.models} models, {summary.tests} checks passed: {home.database}")
+    say(f"Built {summary.models} models, {summary.tests} checks passed: {home.warehouse}")
 
 
 def _variable(setting: str) -> tuple[str, object]:
@@ -76,3 +86,14 @@ def _variable(setting: str) -> tuple[str, object]:
         return name, json.loads(value)
     except json.JSONDecodeError:
         return name, value
+
+
+def _refuse_to_drop(home: Home) -> None:
+    """Others may have built with answers that have not landed here."""
+    missing = designs_missing_here(home)
+    if missing:
+        raise ValuescopeError(
+            f"{home.warehouse[0].upper()}{home.warehouse[1:]} holds answers of {len(missing)} "
+            f"models and prompts that {home.landing} lacks, such as {missing[0]}. Bring them with "
+            "`valuescope land` first, or drop them with --drop-missing."
+        )

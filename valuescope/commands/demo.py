@@ -1,6 +1,7 @@
 """`valuescope demo`."""
 
 import shutil
+from dataclasses import replace
 
 import click
 import duckdb
@@ -39,7 +40,8 @@ def command() -> None:
     builds the warehouse and shows what the model gets right. `make demo` installs both; a
     second call loads and scores nothing again.
     """
-    home, instrument = current_home(), load_instrument()
+    # A demo stays on this machine.
+    home, instrument = replace(current_home(), lake=None), load_instrument()
     say("1. What people said: World Values Survey respondents of the open sample")
     with step_progress("Loading the open sample"):
         report = load_sample(home, instrument)

@@ -1,5 +1,6 @@
 """`valuescope replicate`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -36,7 +37,8 @@ def command(folder: Path, check: bool) -> None:
     package, and the survey's aggregates where it holds them; where it does not, the survey files
     that must be loaded are named with their SHA-256.
     """
-    home = current_home()
+    # A package fills a file of this machine, never a warehouse that is shared.
+    home = replace(current_home(), lake=None)
     manifest = read_manifest(folder, home.landing.name)
     if check:
         say(f"{len(manifest.files)} files are what the manifest of {folder} says.")

@@ -78,4 +78,4 @@ def _build_line(home: Home, state: HomeState) -> str:
     given = f" with {variables}" if variables else ""
     if state.stale:
         return f"Built{given}, but out of date: {'; '.join(state.stale)}. Run `valuescope build`."
-    return f"Built{given} and up to date: {home.database}"
+    return f"Built{given} and up to date: {home.warehouse}"
