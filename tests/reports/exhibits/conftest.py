@@ -9,8 +9,6 @@ import pytest
 from reports.summary import Design, designs
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
-from tests.dbt_project.map_study import MapStudy
-from warehouse.home import Home
 
 POPULATION = "wvs:7:within_country:all"
 
@@ -32,20 +30,6 @@ def knowing(built: duckdb.DuckDBPyConnection) -> Design:
 def found(built: duckdb.DuckDBPyConnection) -> dict[str, Design]:
     """All its designs by model and prompt, as in `knowing-native`."""
     return {f"{design.model_id}-{design.prompt_id}": design for design in designs(built)}
-
-
-@pytest.fixture(scope="session")
-def paired(pairs: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse of sizes, precisions, base and chat models."""
-    with duckdb.connect(str(pairs.database), read_only=True) as connection:
-        yield connection
-
-
-@pytest.fixture(scope="session")
-def mapped(cultural_map: MapStudy) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse of the cultural map."""
-    with duckdb.connect(str(cultural_map.home.database), read_only=True) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="session")

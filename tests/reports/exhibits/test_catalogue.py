@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -14,17 +13,7 @@ from reports.exhibits.catalogue import COMPARING, EXHIBITS
 from reports.exhibits.exhibit import Exhibit, Row
 from reports.summary import designs
 from tests.dbt_project.agreement_study import AgreementStudy
-from tests.dbt_project.study import (
-    WITHOUT_TESTS,
-    Instrument,
-    build_successfully,
-    land_cells,
-    land_design,
-    land_model,
-    land_run,
-)
 from tests.reports.exhibits.pictures import warnings
-from warehouse.home import Home
 
 ALL = (*EXHIBITS, *COMPARING)
 DRAWN = tuple(exhibit for exhibit in ALL if exhibit.chart is not None)
@@ -35,30 +24,6 @@ COLOURS = {
 
 def by_id(exhibit: Exhibit) -> str:
     return exhibit.exhibit_id
-
-
-@pytest.fixture(scope="module")
-def alone(
-    new_home: Callable[[], Home], instrument: Instrument
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """One model, one design, and no people."""
-    home = new_home()
-    land_design(home, "native")
-    land_model(home, "model")
-    land_run(home, "run", "model", "native")
-    cells = [
-        (
-            {"model_id": "model", "prompt_id": "native", "country_id": country_id}
-            | {"question_id": question_id},
-            [-1.0 - index for index in range(instrument.choice_count(question_id))],
-        )
-        for question_id in (f"Q{number}" for number in range(1, 7))
-        for country_id in ("DEU", "JPN")
-    ]
-    land_cells(home, cells)
-    build_successfully(home, *WITHOUT_TESTS)
-    with duckdb.connect(str(home.database), read_only=True) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")
