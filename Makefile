@@ -13,7 +13,7 @@ LAKE_VENV := .venv-lake
 SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
 
-.PHONY: help setup dev demo lake test lint unit bench reference docs dictionary lock clean FORCE
+.PHONY: help setup dev demo lake test lint unit bench reference docs dictionary scale lock clean FORCE
 .DEFAULT_GOAL := help
 # pip installs into one .venv, one call at a time.
 .NOTPARALLEL:
@@ -56,6 +56,9 @@ docs: setup ## Write the warehouse's documentation to dbt_project/target/static_
 
 dictionary: setup ## Write docs/data-dictionary.md anew from the seeds
 	$(BIN)/python -m reports.data_dictionary
+
+scale: setup ## Write docs/scale.md anew from the instrument and docs/scale.toml
+	$(BIN)/python -m valuescope.scale
 
 dev: setup $(STAMP)/dev ## Install what checking needs too
 

@@ -81,9 +81,11 @@ def print_parts(
 def duration(seconds: float) -> str:
     """A time as people say it.
 
-    >>> duration(45), duration(600), duration(7200), duration(864000)
-    ('45 s', '10 min', '2.0 h', '10 days')
+    >>> duration(0.4), duration(45), duration(600), duration(7200), duration(864000)
+    ('0.4 s', '45 s', '10 min', '2.0 h', '10 days')
     """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

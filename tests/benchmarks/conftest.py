@@ -69,6 +69,15 @@ def page_report() -> Iterator[Report]:
         _write_section("The report", "tests/benchmarks/report.py", _browser_version(), report)
 
 
+@pytest.fixture(scope="session")
+def sharing_report() -> Iterator[Report]:
+    report = Report()
+    yield report
+    if report.lines:
+        engine = f"{engine_version()}, Ray {version('ray')}"
+        _write_section("Sharing a study out", "tests/benchmarks/sharing_out.py", engine, report)
+
+
 def _write_section(title: str, source: str, engine: str, report: Report) -> None:
     """Put a section in the place of the page's own of that title; the others stay."""
     first, *texts = PAGE.read_text(encoding="utf-8").split("\n## ")
@@ -83,7 +92,7 @@ def _section(title: str, source: str, engine: str, report: Report) -> str:
         [
             title,
             "",
-            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {_processor()}, "
+            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {processor()}, "
             f"{default_threads()} threads, {engine}. Every ratio is of two figures taken",
             f"in one run. What each line does stands in `{source}`.",
             "",
@@ -116,7 +125,8 @@ def _browser_version() -> str:
     return finished.stdout.strip()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor and its kind."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             name = next(line.split(":")[1].strip() for line in file if "model name" in line)

@@ -84,12 +84,12 @@ def workload(model_name: str, answer_style: str, chat_mode: str = "template") ->
 
 def scored(work: Workload, compute_type: str) -> RunSummary:
     """A whole run into a landing zone of its own."""
-    computed = _computed(work, compute_type)
+    loaded_file = computed(work, compute_type)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         home.models.mkdir()
         if compute_type != "as-is":
-            (home.models / "computed").symlink_to(computed.parent)
+            (home.models / "computed").symlink_to(loaded_file.parent)
         with ScoringSession(
             home,
             work.model_file,
@@ -173,7 +173,7 @@ def prompt_speed(work: Workload, compute_type: str) -> float:
     ]
     seconds = []
     with (
-        Model(_computed(work, compute_type), "computed") as model,
+        Model(computed(work, compute_type), "computed") as model,
         model.new_context(_PROMPT_TOKENS, numerics, default_threads()) as context,
     ):
         for _ in range(4):
@@ -197,7 +197,8 @@ def peak_memory(model_name: str, answer_style: str) -> int:
     return measured["peak"] - measured["weights"] - measured["cache"]
 
 
-def _computed(work: Workload, compute_type: str) -> Path:
+def computed(work: Workload, compute_type: str) -> Path:
+    """The file that is loaded, written once."""
     with Model(work.model_file.path, "parameters") as model:
         count = model.description.parameter_count
     return computed_file(work.model_file, count, compute_type, current_home())
@@ -212,7 +213,7 @@ def _print_memory(model_name: str, answer_style: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         home.models.mkdir()
-        (home.models / "computed").symlink_to(_computed(work, "f32").parent)
+        (home.models / "computed").symlink_to(computed(work, "f32").parent)
         with ScoringSession(
             home, work.model_file, numerics=numerics, threads=default_threads()
         ) as session:
