@@ -15,6 +15,7 @@ import vl_convert
 from reports.charts.drawing import drawn
 from reports.exhibits.exhibit import Column
 from reports.exhibits.filled import FilledExhibit
+from reports.numbers import number
 from reports.summary import Design
 from reports.terminal import CAVEATS
 
@@ -104,17 +105,6 @@ def file_name(filled: FilledExhibit) -> str:
         parts.append(filled.design.key)
     parts += _chosen(filled)
     return "--".join(_NO_FILE_NAME.sub("-", part) for part in parts)
-
-
-def number(value: Any, digits: int) -> str:
-    """As a person reads it: two decimals without a leading zero, nothing for null."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float | Decimal):
-        return re.sub(r"^(-?)0(?=\.)", r"\1", f"{value:.{digits}f}")
-    return str(value)
 
 
 def _standing_alone(filled: FilledExhibit) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from reports.closest import CountryScore
+from reports.exhibits.exhibit import Exhibit, Row
 from reports.fitting import FittingTable
+from reports.numbers import number
 from reports.strips import HEADING, LEGEND, Strip
 from reports.summary import Agreement, Design
 
@@ -94,6 +96,24 @@ def agreement_table(
         if is_plotted:
             cells.append(str(Strip(row.r, row.low, row.high, row.blind_r)))
         table.add_row(*cells, end_section=position == gap_after)
+    return table
+
+
+def exhibit_table(exhibit: Exhibit, rows: Sequence[Row], shown: int) -> FittingTable:
+    """An exhibit's table: its first and last `shown` rows, and columns that hold anything."""
+    few = list(rows) if len(rows) <= 2 * shown else [*rows[:shown], *rows[-shown:]]
+    table = FittingTable(
+        title=exhibit.title, title_justify="left", title_style="bold", header_style="bold"
+    )
+    columns = [
+        column for column in exhibit.columns if any(row[column.name] is not None for row in few)
+    ]
+    for column in columns:
+        is_text = any(isinstance(row[column.name], str) for row in few)
+        table.add_column(column.heading, justify="left" if is_text else "right")
+    for position, row in enumerate(few, start=1):
+        cells = (number(row[column.name], column.digits) for column in columns)
+        table.add_row(*cells, end_section=position == shown < len(few))
     return table
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from reports.exhibits.catalogue import EXHIBITS
 from reports.exhibits.filled import FilledExhibit
-from reports.files import as_markdown, csv_files, file_name, number
+from reports.files import as_markdown, csv_files, file_name
 from reports.summary import Design
 
 EXHIBIT = next(exhibit for exhibit in EXHIBITS if exhibit.exhibit_id == "country_agreement")
@@ -46,9 +46,3 @@ def test_a_csv_keeps_every_digit_and_leaves_null_empty(design: Design) -> None:
     heading, line = content.decode().splitlines()
     assert dict(zip(heading.split(","), line.split(","), strict=True))["pearson_r"] == "-0.126"
     assert dict(zip(heading.split(","), line.split(","), strict=True))["ci_low"] == ""
-
-
-def test_numbers_are_written_as_papers_do() -> None:
-    assert [number(value, 2) for value in (0.5, -0.126, 12.0, 3, None, True)] == [
-        *(".50", "-.13", "12.00", "3", "", "yes"),
-    ]

@@ -5,11 +5,13 @@ import pytest
 from rich.console import Console, RenderableType
 
 from reports.closest import CountryScore
+from reports.exhibits.exhibit import Column, Exhibit, Row, Section
 from reports.summary import Agreement, Design
 from reports.terminal import (
     agreement_table,
     best_and_worst,
     design_heading,
+    exhibit_table,
     nearest_and_farthest,
 )
 
@@ -109,3 +111,13 @@ def test_where_there_is_room_a_row_is_plotted() -> None:
     assert "┊┈┈━━━●━━━" in plotted
     assert "━ 95% interval   ┃ blind" in plotted
     assert "●" not in shown(agreement_table("Countries", [row]))
+
+
+def test_the_table_of_an_exhibit_leaves_out_what_is_empty_and_what_lies_between() -> None:
+    columns = (Column("name", "country"), Column("r", "r"), Column("reason", "why null"))
+    exhibit = Exhibit("some", Section.COUNTRIES, "Some countries", "Read it so.", columns)
+    rows: list[Row] = [{"name": f"Country {n}", "r": n / 8, "reason": None} for n in range(1, 6)]
+    text = shown(exhibit_table(exhibit, rows, 2))
+    assert [f"Country {n}" in text for n in range(1, 6)] == [True, True, False, True, True]
+    assert ".12" in text
+    assert "why null" not in text

@@ -21,7 +21,13 @@ from reports.summary import (
     designs,
     question_agreement,
 )
-from reports.terminal import CAVEATS, agreement_table, best_and_worst, design_heading
+from reports.terminal import (
+    CAVEATS,
+    agreement_table,
+    best_and_worst,
+    design_heading,
+    exhibit_table,
+)
 from valuescope.changes import last_build
 from valuescope.console import out, say
 from valuescope.output import write_output, write_outputs
@@ -169,8 +175,13 @@ def _summary(
     # A pipe gets the numbers alone, and so does a terminal without room.
     is_plotted = out().is_terminal and out().width >= _ROOM_FOR_PLOTS
     for design in shown:
+        parts.append(design_heading(design))
+        if design.compared_with:
+            parts += [
+                exhibit_table(exhibit, exhibit.rows(connection, design.parameters), rows)
+                for exhibit in COMPARING
+            ]
         parts += [
-            design_heading(design),
             best_and_worst("Countries", country_agreement(connection, design), rows, is_plotted),
             agreement_table(
                 "Continents (mean of r)",
