@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.valuescope.conftest import fail, succeed
 
@@ -23,7 +25,7 @@ def test_both_models_stand_side_by_side_and_no_other(agreement: AgreementStudy) 
         for part in compared[:2]
     )
     assert len(first) > 5
-    assert first == {country_id: -difference for country_id, difference in second.items()}
+    assert first == pytest.approx({country_id: -delta for country_id, delta in second.items()})
     shown = succeed(home, *arguments)
     assert "In which countries is one model closer than the other?" in shown
 
