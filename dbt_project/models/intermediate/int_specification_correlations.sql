@@ -151,6 +151,7 @@ question_means as (
         survey_id,
         normalization,
         question_id,
+        count(*) as reference_country_count,
         avg(llm_mean_score) as reference_llm_score,
         avg(human_mean_score) as reference_human_score
     from cells
@@ -164,6 +165,7 @@ demeaned as (
 
     select
         cells.*,
+        question_means.reference_country_count,
         cells.llm_mean_score - question_means.reference_llm_score as demeaned_llm_score,
         cells.human_mean_score - question_means.reference_human_score as demeaned_human_score
     from cells
@@ -198,8 +200,16 @@ measured as (
                         'blind_mean_score', 'human_mean_score', var('minimum_questions')
                     ) }}
         end as blind_baseline_r,
-        {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var('minimum_questions')) }}
-            as demeaned_pearson_r
+        case
+            when
+                {{ has_country_variation(
+                    'demeaned_llm_score', 'demeaned_human_score', 'reference_country_count'
+                ) }}
+                then
+                    {{ pearson_r(
+                        'demeaned_llm_score', 'demeaned_human_score', var('minimum_questions')
+                    ) }}
+        end as demeaned_pearson_r
     from demeaned
     group by all
 
