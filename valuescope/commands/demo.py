@@ -121,6 +121,7 @@ def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: D
     console.print(
         'Query it now:   valuescope sql "select question_id, pearson_r from '
         'agg_question_correlations"\n'
+        "As a page:      valuescope report --format html\n"
         "A larger model: valuescope score --model llama-3.2-1b-instruct   (downloads it; a path to "
         "a GGUF works too)\n"
         "All questions:  valuescope ingest WVS_Cross-National_Wave_7_csv_v6_0.csv   (from the WVS "
