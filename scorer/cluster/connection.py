@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from scorer.engine import default_threads
@@ -54,10 +55,12 @@ def connected(address: str) -> Iterator[Any]:
             "machine that is part of the cluster (`ray start --address=...`), with the versions of "
             "Ray and Python that its other machines have."
         ) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    # Ray tells stdout, which is for data, what became of its workers; the driver tells it itself.
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def _require_answer(address: str) -> None:

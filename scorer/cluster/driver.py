@@ -6,6 +6,7 @@ cell lands once, however often a block is scored. Blocks whose replica is gone a
 another, whole, so that the numbers are those of an undisturbed run.
 """
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -135,6 +136,7 @@ class _ModelState:
     row: dict[str, Any] = field(default_factory=dict)
     replicas: int = 0
     is_waiting: bool = False
+    has_scored: bool = False
     failed_loads: list[str] = field(default_factory=list)
     refusals: dict[str, str] = field(default_factory=dict)
 
@@ -343,7 +345,7 @@ class _Driver:
         try:
             prepared = yield actor.load.remote(self._request(state))
         except self._ray.exceptions.RayError as error:
-            state.failed_loads.append(_last_line(error))
+            state.failed_loads.append(_in_short(error))
             return
         if isinstance(prepared, Refusal):
             self._refuse(state, prepared)
@@ -361,7 +363,7 @@ class _Driver:
                     if not self._begin(state, job.run, opening, prepared):
                         state.jobs.appendleft(job)
                         return
-                yield from self._score(actor, job)
+                yield from self._score(state, actor, job)
             except ValuescopeError as error:
                 self._fail_run(state, job.run, error)
                 opened = None
@@ -369,7 +371,7 @@ class _Driver:
                 self._put_back(state, job, error)
                 return
 
-    def _score(self, actor: Any, job: _Job) -> Steps:
+    def _score(self, state: _ModelState, actor: Any, job: _Job) -> Steps:
         design_run, run = job.run, job.run.run
         assert run is not None
         names = [question.question_id for question in job.block]
@@ -383,6 +385,7 @@ class _Driver:
             elif item.question_id not in design_run.landed:
                 run.land(item)
                 design_run.landed.add(item.question_id)
+        state.has_scored = True
         design_run.blocks_left -= 1
         if not design_run.blocks_left and not design_run.is_over:
             design_run.close("finished")
@@ -474,21 +477,25 @@ class _Driver:
         self._listener.on_notice(reason)
 
     def _put_back(self, state: _ModelState, job: _Job, error: Exception) -> None:
-        job.tries += 1
-        if job.tries == _MOST_TRIES:
-            first, last = job.block[0].question_id, job.block[-1].question_id
-            problem = (
-                f"The questions {first} to {last} ended {_MOST_TRIES} workers, at last by: "
-                f"{_last_line(error)} Is there memory enough?"
-            )
-            self._fail_run(state, job.run, ValuescopeError(problem))
-            return
-        state.jobs.appendleft(job)
+        """Leave the block to another replica, unless it has ended too many."""
         self._looked_at = -_SECONDS_BETWEEN_LOOKS
-        self._listener.on_notice(
-            f"A worker of {state.model.name} is gone; the questions that it had in hand are "
-            f"scored again by another. {_last_line(error)}"
+        job.tries += 1
+        if job.tries < _MOST_TRIES:
+            state.jobs.appendleft(job)
+            self._listener.on_notice(
+                f"A worker of {state.model.name} is gone; the questions that it had in hand are "
+                f"scored again by another. {_in_short(error)}"
+            )
+            return
+        first, last = job.block[0].question_id, job.block[-1].question_id
+        problem = ValuescopeError(
+            f"The questions {first} to {last} ended {_MOST_TRIES} workers, the last one thus: "
+            f"{_in_short(error)} Is there memory enough?"
         )
+        if state.has_scored:
+            self._fail_run(state, job.run, problem)
+        else:
+            self._fail_model(state, problem)
 
     def _fail_run(self, state: _ModelState, design_run: _DesignRun, error: ValuescopeError) -> None:
         if not design_run.is_told:
@@ -523,6 +530,8 @@ def _cause(error: Exception) -> Exception:
     return cause if isinstance(cause, ValuescopeError) else error
 
 
-def _last_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+def _in_short(error: Exception) -> str:
+    """What Ray says of a worker that is gone, without its advice."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    detail = re.search(r"Worker exit detail: [^.]*\.", str(error))
+    return f"{lines[0].strip()} {detail[0]}" if detail else lines[0].strip()

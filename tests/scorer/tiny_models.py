@@ -38,10 +38,17 @@ _TOKEN_TYPES = (
 _LOGIT_SPREAD = 4
 
 
-def write_tiny_model(path: Path, architecture: str) -> None:
-    """Write a GGUF of `architecture`, one of `LAYERS`; the same weights each time."""
+def write_tiny_model(path: Path, architecture: str, spells_bytes: bool = True) -> None:
+    """Write a GGUF of `architecture`, one of `LAYERS`; the same weights each time.
+
+    Without `spells_bytes` it has no token for any letter, and llama.cpp ends the process that
+    reads a text.
+    """
     writer = GGUFWriter(path, architecture)
     _describe(writer, LAYERS[architecture])
+    tokens = _TOKENS if spells_bytes else [token.replace("0x", "byte ") for token in _TOKENS]
+    writer.add_token_list(tokens)
+    writer.add_token_types(_TOKEN_TYPES if spells_bytes else [TokenType.NORMAL] * len(_TOKENS))
     for name, weights in _tensors(LAYERS[architecture], np.random.default_rng(_SEED)):
         writer.add_tensor(name, weights)
     writer.write_header_to_file()
@@ -64,8 +71,6 @@ def _describe(writer: GGUFWriter, layers: tuple[str, ...]) -> None:
     writer.add_ssm_state_size(_STATE)
     writer.add_ssm_time_step_rank(_RANK)
     writer.add_tokenizer_model("llama")
-    writer.add_token_list(_TOKENS)
-    writer.add_token_types(_TOKEN_TYPES)
     writer.add_token_scores([0.0] * len(_TOKENS))
     writer.add_add_space_prefix(False)
 

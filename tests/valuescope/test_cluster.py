@@ -200,6 +200,22 @@ def copy_of_clone(target: Path) -> Path:
     return target
 
 
+def test_a_model_that_ends_its_workers_fails_by_name_and_the_others_land(
+    cluster: Any, add_node: Callable[..., Any], tmp_path: Path
+) -> None:
+    study = write_study(tmp_path / "study", ["Q1", "Q2"])
+    write_tiny_model(study.parent / "models" / "attention.gguf", "llama", spells_bytes=False)
+    add_node(env_vars={"GGML_NO_BACKTRACE": "1"})  # a debugger would draw it, which takes long
+    home = tmp_path / "home"
+    message = fail(home, "score", "--study", str(study), *THREADS, "--ray", cluster.address)
+    assert "Failed: " in message
+    assert "The questions Q1 to Q2 ended 3 workers" in message
+    assert "Worker exit detail" in message
+    assert "OOM" not in message  # Ray's advice is long
+    assert {row["model_name"] for row in landed(home, "models")} == {"recurrent"}
+    assert {row["status"] for row in landed(home, "runs")} == {"finished"}
+
+
 def test_ctrl_c_on_this_machine_ends_ray_and_the_next_call_goes_on(
     study: Path, whole: Path, tmp_path: Path
 ) -> None:
@@ -262,9 +278,9 @@ def test_usage_statistics_are_off(tmp_path: Path) -> None:
     ask = (
         "from scorer.cluster.connection import connected, THIS_MACHINE\n"
         "with connected(THIS_MACHINE):\n"
-        "    from ray._common import usage\n"
         "    from ray._common.usage import usage_lib\n"
-        "    print(usage_lib.usage_stats_enabled())\n"
+        "    found = usage_lib.usage_stats_enabled()\n"
+        "print(found)\n"
     )
     finished = subprocess.run(
         [sys.executable, "-c", ask], cwd=CLONE, capture_output=True, text=True, check=True
