@@ -2,7 +2,8 @@
 
 - `connection`: start Ray here or join a cluster;
 - `replica`: what runs on a node: a loaded model, no landing zone;
+- `work` and `nodes`: what is left to score, and what machines there are;
 - `driver`: shares tasks out among replicas and lands their rows.
 
-Only `connection` and `driver` need the extra `ray`.
+Ray, the extra `ray`, is imported by `connection` when it is asked for, and on nodes.
 """

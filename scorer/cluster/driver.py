@@ -7,25 +7,22 @@ another, whole, so that the numbers are those of an undisturbed run.
 """
 
 import re
-import time
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from math import inf
 from typing import Any
 
+from scorer.cluster.nodes import SECONDS_BETWEEN_LOOKS, Nodes
 from scorer.cluster.replica import LoadRequest, Prepared, Refusal, Replica, own_versions
+from scorer.cluster.work import DesignRun, Job, ModelState, state_of
 from scorer.compute import AUTO, earlier_compute_type
 from scorer.design import PromptDesign
 from scorer.engine import Numerics
 from scorer.loaded import Effort, Opening
 from scorer.locks import part_of_run, whole_run
 from scorer.models import file_on_machine, resolve_model
-from scorer.run import Block, Run, RunSummary, StudyReference, stop_on_sigterm
+from scorer.run import Run, RunSummary, StudyReference, stop_on_sigterm
 from scorer.tasks import ModelWork
-from scorer.workload import PlannedModel
 from warehouse.errors import ValuescopeError
 from warehouse.home import Home
 from warehouse.instrument import Country, Instrument, Question
@@ -35,8 +32,6 @@ from warehouse.landing import ensure_landing_zone
 _MOST_TRIES = 3
 # Replicas that wait for a place or load at once, each of another model.
 _MOST_WAITING = 4
-# How often the cluster is asked what machines it has.
-_SECONDS_BETWEEN_LOOKS = 5.0
 
 Steps = Generator[Any, Any, None]
 
@@ -78,79 +73,10 @@ class Asked:
 
 
 @dataclass(eq=False)
-class _DesignRun:
-    """A design of a model: its run, once a replica has opened it, and what is left of it.
-
-    `is_told` once the listener knows how it ended.
-    """
-
-    design: PromptDesign
-    cells: int
-    blocks_left: int
-    run: Run | None = None
-    numerics_id: str = ""
-    landed: set[str] = field(default_factory=set)
-    is_over: bool = False
-    is_told: bool = False
-    stack: ExitStack = field(default_factory=ExitStack)
-
-    @property
-    def cells_over(self) -> int:
-        """Cells that nobody has to score any more."""
-        if self.is_over:
-            return self.cells
-        return self.run.cells_settled if self.run else 0
-
-    def close(self, status: str) -> None:
-        """End the record and give the lock back, once."""
-        was_over, self.is_over = self.is_over, True
-        if self.run is not None and not was_over:
-            with self.stack:
-                self.run.end(status)
-
-
-@dataclass(eq=False)
-class _Job:
-    """A block of a design that is to be scored; `tries` counts the workers that it ended."""
-
-    run: _DesignRun
-    block: Block
-    tries: int = 0
-
-
-@dataclass(eq=False)
-class _ModelState:
-    """A model: what is left of it, how many score it and which nodes cannot.
-
-    `numerics`, `memory_bytes` and `model_id` are settled by the driver's own file or the first
-    replica.
-    """
-
-    model: PlannedModel
-    numerics: Numerics
-    memory_bytes: int
-    runs: list[_DesignRun]
-    jobs: deque[_Job]
-    model_id: str | None = None
-    is_looked_up: bool = False
-    row: dict[str, Any] = field(default_factory=dict)
-    replicas: int = 0
-    is_waiting: bool = False
-    has_scored: bool = False
-    failed_loads: list[str] = field(default_factory=list)
-    refusals: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def cost_for_each(self) -> float:
-        """What is left for each replica; without any, more than any other model has."""
-        return self.model.parameters * len(self.jobs) / self.replicas if self.replicas else inf
-
-
-@dataclass(eq=False)
 class _Serving:
     """An actor, the steps that it takes, and what the next one waits for."""
 
-    state: _ModelState
+    state: ModelState
     actor: Any
     steps: Steps
     awaited: Any
@@ -196,11 +122,10 @@ class _Driver:
         self._replica = ray.remote(Replica)
         self._questions = ray.put(tuple(asked.questions))
         self._countries = ray.put(tuple(asked.countries))
-        self._seen_nodes: list[dict[str, Any]] = []
-        self._looked_at = -_SECONDS_BETWEEN_LOOKS
-        self._threads = settings.threads or self._smallest_processor_count()
+        self._nodes = Nodes(ray)
+        self._threads = settings.threads or self._nodes.smallest_processor_count()
         self._gpus = settings.gpus if settings.numerics.gpu_layers else 0
-        self._states = [self._state(work) for work in works]
+        self._states = [state_of(work, settings.numerics) for work in works]
         self._serving: list[_Serving] = []
 
     def run(self) -> None:
@@ -211,7 +136,7 @@ class _Driver:
             if not self._serving:
                 return
             awaited = [serving.awaited for serving in self._serving]
-            ready, _ = self._ray.wait(awaited, timeout=_SECONDS_BETWEEN_LOOKS)
+            ready, _ = self._ray.wait(awaited, timeout=SECONDS_BETWEEN_LOOKS)
             for serving in [s for s in self._serving if any(s.awaited is r for r in ready)]:
                 self._go_on(serving)
             self._tell_progress()
@@ -223,17 +148,6 @@ class _Driver:
         for state in self._states:
             for design_run in state.runs:
                 design_run.close("interrupted")
-
-    def _state(self, work: ModelWork) -> _ModelState:
-        runs = [_DesignRun(asked.design, asked.cells, len(asked.blocks)) for asked in work.designs]
-        jobs = deque(
-            _Job(run, block)
-            for run, asked in zip(runs, work.designs, strict=True)
-            for block in asked.blocks
-        )
-        numerics = self._settings.numerics
-        memory_bytes = work.model.memory_bytes(numerics)
-        return _ModelState(work.model, numerics, memory_bytes, runs, jobs)
 
     # --- Where replicas start ---
 
@@ -255,13 +169,13 @@ class _Driver:
             else:
                 self._start(state)
 
-    def _start(self, state: _ModelState) -> None:
+    def _start(self, state: ModelState) -> None:
         actor = self._replica.options(**self._needs(state)).remote()
         steps = self._steps(state, actor)
         state.is_waiting = True
         self._serving.append(_Serving(state, actor, steps, awaited=next(steps)))
 
-    def _needs(self, state: _ModelState) -> dict[str, Any]:
+    def _needs(self, state: ModelState) -> dict[str, Any]:
         needs: dict[str, Any] = {
             "num_cpus": self._threads,
             "num_gpus": self._gpus,
@@ -271,7 +185,7 @@ class _Driver:
             needs["label_selector"] = {"ray.io/node-id": f"!in({','.join(state.refusals)})"}
         return needs
 
-    def _look_up(self, state: _ModelState) -> None:
+    def _look_up(self, state: ModelState) -> None:
         """Where this machine has the model's file, it settles which file is meant."""
         if state.is_looked_up:
             return
@@ -287,34 +201,15 @@ class _Driver:
         of_its_size = state.model.of_size(model_file.file_bytes)
         state.memory_bytes = of_its_size.memory_bytes(state.numerics)
 
-    def _require_place(self, state: _ModelState) -> None:
-        """Raise ValuescopeError where no node can ever take a replica."""
+    def _require_place(self, state: ModelState) -> None:
+        """Raise ValuescopeError where no other replica of the model can be started."""
         if len(state.failed_loads) >= _MOST_TRIES:
             raise ValuescopeError(
                 f"{_MOST_TRIES} workers of {state.model.name} ended before the model was loaded, "
                 f"the last one thus: {state.failed_loads[-1]} Is there memory for it, and this "
                 "clone of valuescope, on every machine?"
             )
-        needs = self._needs(state)
-        nodes = [node for node in self._nodes() if node["NodeID"] not in state.refusals]
-        wanted = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"], "memory": needs["memory"]}
-        if any(
-            all(node["Resources"].get(name, 0) >= least for name, least in wanted.items())
-            for node in nodes
-        ):
-            return
-        most = {
-            name: max((node["Resources"].get(name, 0) for node in nodes), default=0)
-            for name in wanted
-        }
-        reasons = "".join(f"\n  {reason}" for reason in dict.fromkeys(state.refusals.values()))
-        raise ValuescopeError(
-            f"No machine of the cluster can score {state.model.name}: a replica needs "
-            f"{wanted['CPU']} processors, {wanted['GPU']:g} GPUs and "
-            f"{wanted['memory'] / 1e9:.1f} GB of memory; of {len(nodes)} machines that are left "
-            f"the largest have {most['CPU']:g}, {most['GPU']:g} and {most['memory'] / 1e9:.1f} GB. "
-            f"Name fewer --threads or --gpus, or score on larger machines.{reasons}"
-        )
+        self._nodes.require_place(state.model.name, self._needs(state), state.refusals)
 
     def _end_waiting_in_vain(self) -> None:
         """Replicas for which nothing is left, or no place any more."""
@@ -327,21 +222,9 @@ class _Driver:
             if is_in_vain:
                 self._end(serving)
 
-    def _nodes(self) -> list[dict[str, Any]]:
-        """The machines that are there and have processors to lend, as Ray tells them."""
-        if time.monotonic() - self._looked_at > _SECONDS_BETWEEN_LOOKS:
-            self._looked_at = time.monotonic()
-            self._seen_nodes = [
-                node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
-            ]
-        return self._seen_nodes
-
-    def _smallest_processor_count(self) -> int:
-        return min((max(1, int(node["Resources"]["CPU"])) for node in self._nodes()), default=1)
-
     # --- What a replica does, step by step; what is yielded is waited for ---
 
-    def _steps(self, state: _ModelState, actor: Any) -> Steps:
+    def _steps(self, state: ModelState, actor: Any) -> Steps:
         try:
             prepared = yield actor.load.remote(self._request(state))
         except self._ray.exceptions.RayError as error:
@@ -352,8 +235,8 @@ class _Driver:
             return
         state.model_id, state.row = prepared.row["model_id"], prepared.row
         state.numerics, state.memory_bytes = prepared.numerics, prepared.memory_bytes
-        opened: _DesignRun | None = None
-        while (job := _next_job(state)) is not None:
+        opened: DesignRun | None = None
+        while (job := state.next_job()) is not None:
             try:
                 if opened is not job.run:
                     opening = yield actor.open.remote(
@@ -371,7 +254,7 @@ class _Driver:
                 self._put_back(state, job, error)
                 return
 
-    def _score(self, state: _ModelState, actor: Any, job: _Job) -> Steps:
+    def _score(self, state: ModelState, actor: Any, job: Job) -> Steps:
         design_run, run = job.run, job.run.run
         assert run is not None
         names = [question.question_id for question in job.block]
@@ -425,7 +308,7 @@ class _Driver:
         else:
             serving.state.replicas -= 1
 
-    def _request(self, state: _ModelState) -> LoadRequest:
+    def _request(self, state: ModelState) -> LoadRequest:
         return LoadRequest(
             name=state.model.name,
             model_id=state.model_id,
@@ -436,7 +319,7 @@ class _Driver:
         )
 
     def _begin(
-        self, state: _ModelState, design_run: _DesignRun, opening: Opening, prepared: Prepared
+        self, state: ModelState, design_run: DesignRun, opening: Opening, prepared: Prepared
     ) -> bool:
         """Begin the run of a design when it is opened first; later the numbers must be alike."""
         if design_run.run is None:
@@ -463,7 +346,7 @@ class _Driver:
             return False
         return True
 
-    def _lock(self, state: _ModelState, design: PromptDesign) -> Any:
+    def _lock(self, state: ModelState, design: PromptDesign) -> Any:
         ids = (state.model.name, str(state.model_id), design.prompt_id)
         if self._asked.part is None:
             return whole_run(self._home, *ids, self._listener.on_notice)
@@ -471,14 +354,14 @@ class _Driver:
 
     # --- What goes wrong ---
 
-    def _refuse(self, state: _ModelState, refusal: Refusal) -> None:
+    def _refuse(self, state: ModelState, refusal: Refusal) -> None:
         reason = f"{refusal.node.address} cannot score {state.model.name}: {refusal.reason}"
         state.refusals[refusal.node.node_id] = reason
         self._listener.on_notice(reason)
 
-    def _put_back(self, state: _ModelState, job: _Job, error: Exception) -> None:
+    def _put_back(self, state: ModelState, job: Job, error: Exception) -> None:
         """Leave the block to another replica, unless it has ended too many."""
-        self._looked_at = -_SECONDS_BETWEEN_LOOKS
+        self._nodes.look_again()
         job.tries += 1
         if job.tries < _MOST_TRIES:
             state.jobs.appendleft(job)
@@ -497,14 +380,14 @@ class _Driver:
         else:
             self._fail_model(state, problem)
 
-    def _fail_run(self, state: _ModelState, design_run: _DesignRun, error: ValuescopeError) -> None:
+    def _fail_run(self, state: ModelState, design_run: DesignRun, error: ValuescopeError) -> None:
         if not design_run.is_told:
             design_run.is_told = True
             design_run.close("failed")
             what = f"{state.model.name}, prompt {design_run.design.prompt_id}"
             self._listener.on_failed(what, error)
 
-    def _fail_model(self, state: _ModelState, error: ValuescopeError) -> None:
+    def _fail_model(self, state: ModelState, error: ValuescopeError) -> None:
         state.jobs.clear()
         for design_run in state.runs:
             design_run.is_told = True
@@ -514,14 +397,6 @@ class _Driver:
     def _tell_progress(self) -> None:
         cells = sum(run.cells_over for state in self._states for run in state.runs)
         self._listener.on_progress(cells, sum(state.replicas for state in self._states))
-
-
-def _next_job(state: _ModelState) -> _Job | None:
-    while state.jobs:
-        job = state.jobs.popleft()
-        if not job.run.is_over:
-            return job
-    return None
 
 
 def _cause(error: Exception) -> Exception:
