@@ -118,7 +118,7 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_row(
 ) -> None:
     first = add_node()
     scoring = started(tmp_path, study, cluster.address)
-    wait_for_shards(tmp_path, 2, scoring)
+    wait_for_shards(tmp_path, 1, scoring)
     # Held, so that it is in the middle of a block when its node goes.
     workers = workers_of(first)
     for worker in workers:

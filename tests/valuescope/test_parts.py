@@ -85,6 +85,14 @@ def test_a_dry_run_tells_of_every_part_and_of_all_and_scores_nothing(
     assert not (tmp_path / "landing").exists()
 
 
+def test_a_dry_run_of_the_whole_counts_its_tasks(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", ["Q1", "Q2"])
+    finished = run(tmp_path / "home", "score", "--study", str(study), "--dry-run", *THREADS)
+    assert finished.returncode == 0, finished.stderr.decode()
+    # Two models in two orders, of one block each.
+    assert "4 tasks; what each of 4 parts of them takes" in finished.stderr.decode()
+
+
 def test_a_dry_run_without_any_model_tells_no_time(tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
     study.write_text('models = ["nowhere-7b.gguf"]\nquestions = ["Q1"]\n', encoding="utf-8")

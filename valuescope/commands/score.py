@@ -277,6 +277,11 @@ def command(
         return
     if dry_run:
         print_planned_runs(list(plan_runs(home, instrument, plan, settings)))
+        if study is not None:
+            say(
+                f"{len(expand(plan, instrument))} tasks; what each of 4 parts of them takes: "
+                f"valuescope score --study {study_file} --shard 1/4 --dry-run"
+            )
         return
     if study is not None:
         say(f"Study {study.name}, frozen as {study.sha256[:16]}: {freeze_study(study, home)}")
