@@ -181,8 +181,12 @@ def test_a_node_that_cannot_score_is_refused_with_the_reason(
     assert landed(Path(mine["VALUESCOPE_HOME"])) == []
 
     add_node(env_vars=home_of("right", "llama"))
-    succeed(Path(mine["VALUESCOPE_HOME"]), *score, "--ray", cluster.address)
+    place = tmp_path / "place"
+    place.mkdir()
+    sent = ("--landing", str(place))
+    succeed(Path(mine["VALUESCOPE_HOME"]), *score, "--ray", cluster.address, *sent)
     assert len(answers(Path(mine["VALUESCOPE_HOME"]))) == 16
+    assert len(list(place.rglob("choice_log_likelihoods/*.parquet"))) == 1
 
 
 def copy_of_clone(target: Path) -> Path:
