@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from scorer.cluster.connection import THIS_MACHINE, connected
 from scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
-from scorer.engine import Numerics, default_threads
+from scorer.engine import Numerics
 from scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession
 from scorer.study import Plan, choose_countries, choose_questions, design_grid
 from scorer.tasks import by_model, divide, expand
@@ -22,8 +23,6 @@ from warehouse.home import CLONE, Home
 from warehouse.instrument import load_instrument
 
 MODEL = "smollm2-135m-instruct"
-# Two blocks, so that two workers have one each.
-QUESTIONS = 2 * QUESTIONS_A_BLOCK
 F32 = Numerics(compute_type="f32")
 
 
@@ -65,48 +64,49 @@ def planning(models: int, orders: int) -> Planning:
     return Planning(seconds, len(tasks), rows)
 
 
-def work() -> Workload:
-    """The first questions, 66 countries and none, labels only."""
+def work(blocks: int) -> Workload:
+    """The first blocks of questions, 66 countries and none, labels only."""
     found = workload(MODEL, "label")
-    questions = tuple(load_instrument().questions.values())[:QUESTIONS]
+    questions = tuple(load_instrument().questions.values())[: blocks * QUESTIONS_A_BLOCK]
     return Workload(found.model_file, found.is_chat, found.design, questions, found.countries)
 
 
 def plain_seconds(asked: Workload) -> float:
-    """From the first cell to the last row landed, in this process."""
+    """From the first cell to the last row landed, in this process, with one thread."""
     with (
         home_of(asked) as home,
-        ScoringSession(home, asked.model_file, numerics=F32, threads=default_threads()) as session,
+        ScoringSession(home, asked.model_file, numerics=F32, threads=1) as session,
     ):
         return _seconds(session.score(asked.design, asked.questions, asked.countries))
 
 
-def cluster_seconds(asked: Workload, times: int) -> list[float]:
-    """The same by one replica on Ray, which is started once; what starting takes is not counted."""
+def cluster_seconds(asked: Workload) -> float:
+    """The same by one replica on Ray, of one thread too; what starting takes is not counted."""
     instrument = load_instrument()
     plan = Plan((MODEL,), (asked.design,), asked.questions, asked.countries)
     found: list[float] = []
-    with home_of(asked) as first:
-        os.environ["VALUESCOPE_HOME"] = str(first.path)
-        with connected(THIS_MACHINE) as ray:
-            for _ in range(times):
-                with home_of(asked) as home:
-                    score_on_cluster(
-                        ray,
-                        home,
-                        instrument,
-                        by_model(expand(plan, instrument)),
-                        Asked(asked.questions, asked.countries, None, None),
-                        ClusterSettings(F32, default_threads(), 0, "auto"),
-                        Listener(
-                            on_notice=lambda notice: None,
-                            on_finished=lambda summary: found.append(_seconds(summary)),
-                            on_failed=_fail,
-                            on_progress=lambda cells, replicas: None,
-                        ),
-                    )
-    del os.environ["VALUESCOPE_HOME"]
-    return found
+    listener = Listener(
+        on_notice=lambda notice: None,
+        on_finished=lambda summary: found.append(_seconds(summary)),
+        on_failed=_fail,
+        on_progress=lambda cells, replicas: None,
+    )
+    with (
+        home_of(asked) as home,
+        patch.dict(os.environ, VALUESCOPE_HOME=str(home.path)),
+        connected(THIS_MACHINE) as ray,
+    ):
+        score_on_cluster(
+            ray,
+            home,
+            instrument,
+            by_model(expand(plan, instrument)),
+            Asked(asked.questions, asked.countries, None, None),
+            ClusterSettings(F32, threads=1, gpus=0, path="auto"),
+            listener,
+        )
+    (seconds,) = found
+    return seconds
 
 
 def processes_seconds(asked: Workload, parts: Sequence[str], threads: int) -> float:
