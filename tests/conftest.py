@@ -87,9 +87,12 @@ def cultural_map(instrument: Instrument, new_home: Callable[[], Home]) -> MapStu
     return build_map_study(new_home(), instrument)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
+    """Debian's Chromium without a window.
+
+    Not for the session: Playwright's event loop runs until it ends, and a thread has but one.
+    """
     if CHROMIUM is None:
         assert "CI" not in os.environ, "no chromium, which scripts/system_packages.sh installs"
         pytest.skip("no chromium on this machine; scripts/system_packages.sh installs it")
