@@ -65,7 +65,10 @@ valued as (
         distributions.log_likelihood / distributions.token_count as per_token_value,
         distributions.log_likelihood / distributions.byte_count as per_byte_value,
         distributions.label_log_likelihood as label_value,
-        distributions.log_likelihood - country_free.log_likelihood as pmi_value,
+        case
+            when distributions.country_id != 'ZZZ'
+                then distributions.log_likelihood - country_free.log_likelihood
+        end as pmi_value,
         distributions.log_likelihood / temperatures.temperature as temperature_value
     from distributions
     left outer join country_free
@@ -74,7 +77,6 @@ valued as (
             and distributions.prompt_id = country_free.prompt_id
             and distributions.question_id = country_free.question_id
             and distributions.choice_index = country_free.choice_index
-            and distributions.country_id != 'ZZZ'
     left outer join temperatures
         on
             distributions.model_id = temperatures.model_id
