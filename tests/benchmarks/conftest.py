@@ -62,6 +62,17 @@ def warehouse_report() -> Iterator[Report]:
 
 
 @pytest.fixture(scope="session")
+def lake_report() -> Iterator[Report]:
+    report = Report()
+    yield report
+    if report.lines:
+        engine = (
+            f"DuckDB {version('duckdb')} on the file, 1.5.5 on the lake, PostgreSQL on loopback"
+        )
+        _write_section("A shared warehouse", "tests/benchmarks/lake.py", engine, report)
+
+
+@pytest.fixture(scope="session")
 def page_report() -> Iterator[Report]:
     report = Report()
     yield report
