@@ -260,16 +260,6 @@ def test_an_old_postgresql_is_refused(server: Server, tmp_path: Path) -> None:
     assert server.ask("old", "select count(*) from pg_tables where schemaname = 'public'") == "0"
 
 
-def test_a_password_in_the_address_is_refused_and_not_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for address in ("host=db password=hush", "postgresql://ann:hush@db/values"):
-        monkeypatch.setenv("VALUESCOPE_LAKE", address)
-        message = fail(tmp_path, "status")
-        assert "VALUESCOPE_LAKE holds a password" in message
-        assert "hush" not in message
-
-
 def test_an_environment_without_ducklake_says_how_to_get_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from warehouse.errors import ValuescopeError
 from warehouse.home import CLONE, current_home
 
 
@@ -46,3 +47,32 @@ def test_a_tilde_is_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VALUESCOPE_HOME", "~/study")
 
     assert current_home().path == tmp_path.resolve() / "study"
+
+
+def test_a_shared_warehouse_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VALUESCOPE_LAKE", " host=db dbname=values user=ann ")
+
+    assert current_home().warehouse == "the lake host=db dbname=values user=ann"
+
+    monkeypatch.setenv("VALUESCOPE_LAKE", "")
+    assert current_home().warehouse == str(CLONE / "warehouse" / "valuescope.duckdb")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["host=db password=hush", "host=db PassWord = 'hush'", "postgresql://ann:hush@db/values"],
+)
+def test_an_address_with_a_password_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("VALUESCOPE_LAKE", address)
+
+    with pytest.raises(ValuescopeError, match="VALUESCOPE_LAKE holds a password") as refusal:
+        current_home()
+    assert "hush" not in str(refusal.value)
+
+
+def test_an_address_without_a_password_may_be_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VALUESCOPE_LAKE", "postgresql://ann@db:5432/values")
+
+    assert current_home().lake == "postgresql://ann@db:5432/values"
