@@ -39,7 +39,7 @@ lint: dev ## Check style and types of Python, and style of SQL
 	$(SQLFLUFF)
 
 unit: dev $(STAMP)/demo $(STAMP)/test-models $(LAKE_VENV)/installed
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
 	CMAKE_ARGS="$$(cat $(STAMP)/cmake-args)" $(BIN)/pytest tests/benchmarks -m benchmark

@@ -15,7 +15,7 @@ from tests.dbt_project.study import Instrument, read_instrument
 from tests.reports.page.browsing import ARGUMENTS, CHROMIUM
 from warehouse.home import Home
 
-# Fixtures that take long to make, once a session: a worker runs all files that use one of them.
+# Fixtures that take long to make, once a session in each worker.
 SHARED_BUILDS = ("agreement", "study", "pairs", "cultural_map")
 # A worker holds up to three models in memory.
 MOST_WORKERS = 4
@@ -42,19 +42,23 @@ def pytest_configure(config: pytest.Config) -> None:
         os.sched_setaffinity(0, own)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep files whole, and those with a shared build together and first: they take longest."""
+    """Put files that use the same shared build together, and all of them first: they take longest.
+
+    A worker runs whole files (`--dist loadfile`), so that it makes each shared build once at most.
+    xdist's own groups need node ids that pytest 9.2 no longer lets it write.
+    """
     needed: dict[str, set[str]] = defaultdict(set)
     for item in items:
         needed[str(item.path)].update(getattr(item, "fixturenames", ()))
-    groups = {
-        path: next((name for name in SHARED_BUILDS if name in fixtures), path)
+    places = {
+        path: next(
+            (place for place, name in enumerate(SHARED_BUILDS) if name in fixtures),
+            len(SHARED_BUILDS),
+        )
         for path, fixtures in needed.items()
     }
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[str(item.path)]))
-    items.sort(key=lambda item: groups[str(item.path)] not in SHARED_BUILDS)
+    items.sort(key=lambda item: places[str(item.path)])
 
 
 @pytest.fixture(scope="session")
