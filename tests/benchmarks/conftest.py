@@ -2,7 +2,7 @@
 
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -45,48 +45,53 @@ def report() -> Iterator[Report]:
 
 @pytest.fixture(scope="session")
 def ingest_report() -> Iterator[Report]:
-    report = Report()
-    yield report
-    if report.lines:
-        engine = f"DuckDB {version('duckdb')}, pandas {version('pandas')}"
-        _write_section("Reading survey files", "tests/benchmarks/reading.py", engine, report)
+    yield from _section_report(
+        "Reading survey files",
+        "tests/benchmarks/reading.py",
+        lambda: f"DuckDB {version('duckdb')}, pandas {version('pandas')}",
+    )
 
 
 @pytest.fixture(scope="session")
 def warehouse_report() -> Iterator[Report]:
-    report = Report()
-    yield report
-    if report.lines:
-        engine = f"DuckDB {version('duckdb')}, dbt {version('dbt-core')}"
-        _write_section("Building the warehouse", "tests/benchmarks/warehouse.py", engine, report)
+    yield from _section_report(
+        "Building the warehouse",
+        "tests/benchmarks/warehouse.py",
+        lambda: f"DuckDB {version('duckdb')}, dbt {version('dbt-core')}",
+    )
 
 
 @pytest.fixture(scope="session")
 def lake_report() -> Iterator[Report]:
-    report = Report()
-    yield report
-    if report.lines:
-        engine = (
+    yield from _section_report(
+        "A shared warehouse",
+        "tests/benchmarks/lake.py",
+        lambda: (
             f"DuckDB {version('duckdb')} on the file, 1.5.5 on the lake, PostgreSQL on loopback"
-        )
-        _write_section("A shared warehouse", "tests/benchmarks/lake.py", engine, report)
+        ),
+    )
 
 
 @pytest.fixture(scope="session")
 def page_report() -> Iterator[Report]:
-    report = Report()
-    yield report
-    if report.lines:
-        _write_section("The report", "tests/benchmarks/report.py", _browser_version(), report)
+    yield from _section_report("The report", "tests/benchmarks/report.py", _browser_version)
 
 
 @pytest.fixture(scope="session")
 def sharing_report() -> Iterator[Report]:
+    yield from _section_report(
+        "Sharing a study out",
+        "tests/benchmarks/sharing_out.py",
+        lambda: f"{engine_version()}, Ray {version('ray')}",
+    )
+
+
+def _section_report(title: str, source: str, engine: Callable[[], str]) -> Iterator[Report]:
+    """A report that becomes a section of the page, once there are lines in it."""
     report = Report()
     yield report
     if report.lines:
-        engine = f"{engine_version()}, Ray {version('ray')}"
-        _write_section("Sharing a study out", "tests/benchmarks/sharing_out.py", engine, report)
+        _write_section(title, source, engine(), report)
 
 
 def _write_section(title: str, source: str, engine: str, report: Report) -> None:
