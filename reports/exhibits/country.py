@@ -35,6 +35,7 @@ EXHIBITS = (
             "the middle of the scale: an undecided model stands there too."
         ),
         chart=country.country_gaps,
+        query_of="country_scatter",
         columns=_QUESTIONS,
     ),
     Exhibit(

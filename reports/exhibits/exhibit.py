@@ -76,8 +76,9 @@ class Exhibit:
     """One figure or table.
 
     `reading` says in a sentence or two how to read it. `chart` gives the picture's specification;
-    an exhibit without one is a table. The query is `queries/EXHIBIT_ID.sql`, or the saved query
-    that is named; its parameters tell what the exhibit follows. `has_one_row` marks a table that
+    an exhibit without one is a table. The query is `queries/EXHIBIT_ID.sql`, that of the exhibit
+    that is named in `query_of`, or the saved query that is named; its parameters tell what the
+    exhibit follows. `has_one_row` marks a table that
     reads better as a list of figures.
     """
 
@@ -87,6 +88,7 @@ class Exhibit:
     reading: str
     columns: tuple[Column, ...]
     chart: Callable[[], Specification] | None = None
+    query_of: str | None = None
     saved_query: str | None = None
     has_one_row: bool = False
 
@@ -96,7 +98,8 @@ class Exhibit:
         if self.saved_query is not None:
             # Models of one name and quantization would tie, and a report be another each time.
             return f"{statement(self.saved_query).rstrip()},\n    columns(*)\n"
-        return (_QUERIES / f"{self.exhibit_id}.sql").read_text(encoding="utf-8").strip() + "\n"
+        file = _QUERIES / f"{self.query_of or self.exhibit_id}.sql"
+        return file.read_text(encoding="utf-8").strip() + "\n"
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -115,9 +118,7 @@ class Exhibit:
 
         Raises ValuescopeError when the marts are not built, KeyError for a parameter that lacks.
         """
-        parameters = {name: chosen[name] for name in self.parameters}
-        names, values = query_with_names(connection, self.sql, parameters)
-        return [dict(zip(names, row, strict=True)) for row in values]
+        return _rows(connection, self.sql, chosen)
 
     def rows_by_country(
         self, connection: duckdb.DuckDBPyConnection, chosen: dict[str, str | None]
@@ -127,12 +128,9 @@ class Exhibit:
         The query compares its column `country_id` with the parameter.
         """
         everywhere = self.sql.replace("= $country_id", "is not null")
-        parameters = {name: chosen[name] for name in _PARAMETER.findall(everywhere)}
-        names, values = query_with_names(connection, everywhere, parameters)
         countries: dict[str, list[Row]] = defaultdict(list)
-        for row in values:
-            named = dict(zip(names, row, strict=True))
-            countries[named["country_id"]].append(named)
+        for row in _rows(connection, everywhere, chosen):
+            countries[row["country_id"]].append(row)
         return countries
 
     def statement_for(self, chosen: dict[str, str | None]) -> str:
@@ -145,10 +143,11 @@ class Exhibit:
         return _PARAMETER.sub(literal, self.sql)
 
 
-def query_with_names(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, str | None]
-) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The column names and the rows of a statement."""
-    values = query(connection, sql, parameters)
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, chosen: dict[str, str | None]
+) -> list[Row]:
+    """The rows of a statement, given those of `chosen` that it has parameters for."""
+    values = query(connection, sql, {name: chosen[name] for name in _PARAMETER.findall(sql)})
     assert connection.description is not None
-    return [column[0] for column in connection.description], values
+    names = [column[0] for column in connection.description]
+    return [dict(zip(names, row, strict=True)) for row in values]

@@ -16,6 +16,7 @@ EXHIBITS = (
             "without knowing any country."
         ),
         chart=world.world_agreement,
+        query_of="country_agreement",
         columns=(
             Column("country_name", "country"),
             Column("continent", "continent"),
@@ -38,6 +39,7 @@ EXHIBITS = (
             "is an error about the question, not about countries."
         ),
         chart=world.world_signed_error,
+        query_of="question_countries",
         columns=(
             Column("country_name", "country"),
             Column("human_mean_score", "people", digits=3),

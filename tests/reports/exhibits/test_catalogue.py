@@ -117,7 +117,7 @@ def test_ids_and_queries_belong_together() -> None:
     ids = [exhibit.exhibit_id for exhibit in ALL]
     assert len(set(ids)) == len(ids)
     folder = Path(reports.exhibits.__file__).parent / "queries"
-    own = {exhibit.exhibit_id for exhibit in ALL if exhibit.saved_query is None}
+    own = {exhibit.query_of or exhibit.exhibit_id for exhibit in ALL if exhibit.saved_query is None}
     assert {path.stem for path in folder.glob("*.sql")} == own
 
 
