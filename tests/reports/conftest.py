@@ -35,14 +35,14 @@ def design(connection: duckdb.DuckDBPyConnection) -> Design:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def paired(pairs: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse of sizes, precisions, base and chat models."""
     with duckdb.connect(str(pairs.database), read_only=True) as connection:
         yield connection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mapped(cultural_map: MapStudy) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse of the cultural map."""
     with duckdb.connect(str(cultural_map.home.database), read_only=True) as connection:

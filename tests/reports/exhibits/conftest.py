@@ -1,4 +1,7 @@
-"""The built study that exhibits are checked on, and its cells computed a second way."""
+"""The built study that exhibits are checked on, and its cells computed a second way.
+
+Connections are a module's: one that stays open keeps dbt out of the file.
+"""
 
 from collections.abc import Iterator
 
@@ -13,20 +16,20 @@ from tests.dbt_project.agreement_study import AgreementStudy
 POPULATION = "wvs:7:within_country:all"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(agreement: AgreementStudy) -> Iterator[duckdb.DuckDBPyConnection]:
     """The agreement study's warehouse."""
     with duckdb.connect(str(agreement.home.database), read_only=True) as connection:
         yield connection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def knowing(built: duckdb.DuckDBPyConnection) -> Design:
     """The model that knows something, asked in the survey's own coding."""
     return next(design for design in designs(built) if design.model_id == "knowing")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def found(built: duckdb.DuckDBPyConnection) -> dict[str, Design]:
     """All its designs by model and prompt, as in `knowing-native`."""
     return {f"{design.model_id}-{design.prompt_id}": design for design in designs(built)}
@@ -43,11 +46,10 @@ def people(agreement: AgreementStudy) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def cells(agreement: AgreementStudy, people: pd.DataFrame, knowing: Design) -> pd.DataFrame:
+def cells(agreement: AgreementStudy, people: pd.DataFrame) -> pd.DataFrame:
     """The same of `knowing`: `p`, and `m`, its mean score, beside people's `h`."""
     scores = agreement.scores[
-        (agreement.scores["model_id"] == knowing.model_id)
-        & (agreement.scores["prompt_id"] == knowing.prompt_id)
+        (agreement.scores["model_id"] == "knowing") & (agreement.scores["prompt_id"] == "native")
     ]
     return oracle.model_cells(scores, people, agreement.instrument, "native")
 

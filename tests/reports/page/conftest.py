@@ -13,20 +13,19 @@ from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.page.browsing import Opened, opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def warehouse(agreement: AgreementStudy) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Five models, six designs and all marts."""
+    """Five models, six designs and all marts; closed before dbt may want the file."""
     with duckdb.connect(str(agreement.home.database), read_only=True) as connection:
         yield connection
 
 
 @pytest.fixture(scope="session")
-def page_file(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def page_file(agreement: AgreementStudy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of that warehouse, as a reader has it on a disk."""
     file = tmp_path_factory.mktemp("page") / "report.html"
-    page = html(warehouse, designs(warehouse), Origin("1.2.3", {"deff": 1.5}))
+    with duckdb.connect(str(agreement.home.database), read_only=True) as connection:
+        page = html(connection, designs(connection), Origin("1.2.3", {"deff": 1.5}))
     file.write_text(page, encoding="utf-8")
     return file
 
