@@ -2,10 +2,8 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -15,6 +13,7 @@ import vl_convert
 from reports.charts.drawing import drawn
 from reports.exhibits.exhibit import Column
 from reports.exhibits.filled import FilledExhibit
+from reports.json_text import json_text, plain
 from reports.numbers import number
 from reports.summary import Design
 from reports.terminal import CAVEATS
@@ -71,7 +70,7 @@ def as_json(exhibits: Iterable[FilledExhibit], version: str) -> str:
             for filled in exhibits
         ],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n"
+    return json_text(content)
 
 
 def as_markdown(exhibits: Iterable[FilledExhibit], version: str) -> str:
@@ -109,8 +108,7 @@ def file_name(filled: FilledExhibit) -> str:
 
 def _standing_alone(filled: FilledExhibit) -> dict[str, Any]:
     assert filled.exhibit.chart is not None
-    rows = json.loads(json.dumps(filled.rows, default=_plain))
-    return drawn(filled.exhibit.chart(), rows, _INK)
+    return drawn(filled.exhibit.chart(), plain(filled.rows), _INK)
 
 
 def _subject(filled: FilledExhibit) -> list[str]:
@@ -165,11 +163,3 @@ def _line(cells: Iterable[str]) -> str:
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is, in one line of a table."""
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return str(value)

@@ -2,17 +2,14 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reports.json_text import json_text
 from valuescope.changes import last_build
 from warehouse.database import open_for_reading
 from warehouse.errors import ValuescopeError
@@ -114,7 +111,7 @@ def as_csv(table: pa.Table) -> str:
 
 def as_json(table: pa.Table) -> str:
     """The table as a JSON array of objects; numbers keep full precision."""
-    return json.dumps(table.to_pylist(), indent=2, ensure_ascii=False, default=_plain) + "\n"
+    return json_text(table.to_pylist())
 
 
 def as_parquet(table: pa.Table) -> bytes:
@@ -123,11 +120,3 @@ def as_parquet(table: pa.Table) -> bytes:
     pq.write_table(table, sink)
     content: bytes = sink.getvalue().to_pybytes()
     return content
-
-
-def _plain(value: Any) -> object:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return str(value)

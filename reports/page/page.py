@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ import vl_convert
 from reports.charts.palette import look
 from reports.exhibits.catalogue import EXHIBITS
 from reports.exhibits.exhibit import Exhibit, Row, Section, Selector
+from reports.json_text import plain
 from reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS, Grid, Side, answers, grid, people
 from reports.summary import Design, query
 
@@ -185,18 +185,14 @@ def _questions(connection: duckdb.DuckDBPyConnection, cells: Grid) -> list[list[
 def _table(rows: list[Row]) -> dict[str, Any]:
     """Rows column by column."""
     names = list(rows[0]) if rows else []
-    return {name: [_plain(row[name]) for row in rows] for name in names}
+    return {name: [_shortened(row[name]) for row in rows] for name in names}
 
 
-def _plain(value: Any) -> Any:
-    """What JSON can hold: numbers of six digits, moments as text."""
-    if isinstance(value, Decimal):
-        value = float(value)
-    if isinstance(value, float):
+def _shortened(value: Any) -> Any:
+    """What JSON can hold, numbers to `_DIGITS`; null where one is not finite."""
+    if isinstance(value, float | Decimal):
         return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return value
+    return plain(value)
 
 
 def _packed(content: dict[str, Any]) -> str:

@@ -1,11 +1,11 @@
 """`valuescope doctor`."""
 
 import dataclasses
-import json
 
 import click
 
 from reports.fitting import FittingTable
+from reports.json_text import json_text
 from scorer.doctor import QUESTIONS, Difference, Examination, examine
 from scorer.engine import Numerics, default_batch_size, default_gpu_layers, default_threads
 from scorer.models import resolve_model
@@ -89,7 +89,7 @@ def command(
             question_count=question_count,
         )
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(examination), ensure_ascii=False, indent=2))
+        click.echo(json_text(dataclasses.asdict(examination)), nl=False)
     else:
         _print(examination)
     problems = examination.problems

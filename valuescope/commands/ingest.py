@@ -1,7 +1,6 @@
 """`valuescope ingest`."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from ingest import (
 from ingest.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
 from ingest.problems import listed
 from reports.fitting import FittingTable
+from reports.json_text import json_text
 from valuescope.console import out, say, step_progress
 from warehouse.home import current_home
 from warehouse.instrument import load_instrument
@@ -148,7 +148,7 @@ def command(
         with step_progress(f"Looking at {file}"):
             found = check_file(file, home, instrument, options)
         if as_json:
-            click.echo(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
+            click.echo(json_text(dataclasses.asdict(found)), nl=False)
         else:
             _print_check(found)
         if found.refusals:

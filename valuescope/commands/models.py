@@ -1,11 +1,11 @@
 """`valuescope models`."""
 
 import dataclasses
-import json
 
 import click
 
 from reports.fitting import FittingTable
+from reports.json_text import json_text
 from scorer.models import is_installed, local_file
 from valuescope.console import out, say
 from warehouse.errors import unknown_name
@@ -27,7 +27,7 @@ def command(name: str | None, as_json: bool) -> None:
     chosen = [registry[name]] if name else list(registry.values())
     if as_json:
         described = [_described(model) for model in chosen]
-        click.echo(json.dumps(described[0] if name else described, indent=2))
+        click.echo(json_text(described[0] if name else described), nl=False)
     elif name:
         for key, value in _described(chosen[0]).items():
             out().print(f"{key:18} {'unknown' if value is None else value}", soft_wrap=True)

@@ -1,10 +1,10 @@
 """`valuescope prompt`."""
 
 import dataclasses
-import json
 
 import click
 
+from reports.json_text import json_text
 from scorer.describe import PromptDescription, describe_prompt
 from scorer.models import resolve_model
 from valuescope.console import out
@@ -78,7 +78,7 @@ def command(
         design,
     )
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(description), ensure_ascii=False, indent=2))
+        click.echo(json_text(dataclasses.asdict(description)), nl=False)
     else:
         _print(description)
 
