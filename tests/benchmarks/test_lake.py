@@ -1,4 +1,9 @@
-"""How long a shared warehouse takes to build, beside a file."""
+"""How long a shared warehouse takes to build, beside a file.
+
+`BENCHMARK_MODELS=1000` makes it ten times larger, which takes about an hour.
+"""
+
+import os
 
 import duckdb
 import pytest
@@ -9,7 +14,7 @@ from tests.benchmarks.warehouse import FEW_DRAWS, MEMORY_LIMIT, build, generated
 
 pytestmark = pytest.mark.benchmark
 
-MODELS = 100
+MODELS = int(os.environ.get("BENCHMARK_MODELS", "100"))
 
 
 def test_a_lake_builds_the_same_rows(lake_report: Report) -> None:
