@@ -1,8 +1,8 @@
 """How the suite shares a machine between the workers of pytest-xdist, and what it builds once."""
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,9 @@ from tests.dbt_project.map_study import MapStudy, build_map_study
 from tests.dbt_project.pairs_study import build_pairs_study
 from tests.dbt_project.study import Instrument, read_instrument
 from tests.reports.page.browsing import ARGUMENTS, CHROMIUM
+from tests.shared_builds import built_once, put_builders_first
 from warehouse.home import Home
 
-# Fixtures that take long to make, once a session in each worker.
-SHARED_BUILDS = ("agreement", "study", "pairs", "cultural_map")
 # A worker holds up to three models in memory.
 MOST_WORKERS = 4
 
@@ -43,22 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files that use the same shared build together, and all of them first: they take longest.
+    """Begin with what takes longest.
 
-    A worker runs whole files (`--dist loadfile`), so that it makes each shared build once at most.
-    xdist's own groups need node ids that pytest 9.2 no longer lets it write.
+    A worker runs whole files (`--dist loadfile`). xdist's own groups need node ids that pytest 9.2
+    no longer lets it write.
     """
-    needed: dict[str, set[str]] = defaultdict(set)
-    for item in items:
-        needed[str(item.path)].update(getattr(item, "fixturenames", ()))
-    places = {
-        path: next(
-            (place for place, name in enumerate(SHARED_BUILDS) if name in fixtures),
-            len(SHARED_BUILDS),
-        )
-        for path, fixtures in needed.items()
-    }
-    items.sort(key=lambda item: places[str(item.path)])
+    put_builders_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -74,21 +63,30 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
 
 
 @pytest.fixture(scope="session")
-def agreement(instrument: Instrument, new_home: Callable[[], Home]) -> AgreementStudy:
-    """Five models, six designs and all marts, built once a session."""
-    return build_agreement_study(new_home(), instrument)
+def agreement(instrument: Instrument, tmp_path_factory: pytest.TempPathFactory) -> AgreementStudy:
+    """Five models, six designs and all marts."""
+    study, home = built_once(
+        tmp_path_factory, "agreement", lambda home: build_agreement_study(home, instrument)
+    )
+    return replace(study, home=home)
 
 
 @pytest.fixture(scope="session")
-def pairs(instrument: Instrument, new_home: Callable[[], Home]) -> Home:
+def pairs(instrument: Instrument, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Sizes, precisions, base and chat models in both orders, and all marts."""
-    return build_pairs_study(new_home(), instrument)
+    _, home = built_once(
+        tmp_path_factory, "pairs", lambda home: build_pairs_study(home, instrument)
+    )
+    return home
 
 
 @pytest.fixture(scope="session")
-def cultural_map(instrument: Instrument, new_home: Callable[[], Home]) -> MapStudy:
+def cultural_map(instrument: Instrument, tmp_path_factory: pytest.TempPathFactory) -> MapStudy:
     """Respondents with two values each, models of them, and the map."""
-    return build_map_study(new_home(), instrument)
+    study, home = built_once(
+        tmp_path_factory, "cultural_map", lambda home: build_map_study(home, instrument)
+    )
+    return replace(study, home=home)
 
 
 @pytest.fixture(scope="module")

@@ -173,9 +173,9 @@ def _cell(
     }
 
 
-@pytest.mark.parametrize("study", ["unusual", "smallest"])
-def test_no_number_is_infinite_or_nan(study: str, request: pytest.FixtureRequest) -> None:
-    home = request.getfixturevalue(study)
+@pytest.mark.parametrize("which", ["unusual", "smallest"])
+def test_no_number_is_infinite_or_nan(which: str, request: pytest.FixtureRequest) -> None:
+    home = request.getfixturevalue(which)
     columns = read(
         home,
         "select table_name, column_name from information_schema.columns "

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.home import CLONE
+from tests.shared_builds import built_once
+from warehouse.home import CLONE, Home
 
 COUNTRIES = ("USA", "JPN", "DEU", "BRA", "NGA", "EGY")
 QUESTIONS = ("Q1", "Q2", "Q3", "Q4", "Q5", "Q6")
@@ -72,16 +73,20 @@ def write_survey(path: Path, seed: int = 7) -> Path:
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a survey loaded, a model scored on it and the tables built. Read only."""
-    folder = tmp_path_factory.mktemp("study")
-    home = folder / "home"
-    succeed(home, "ingest", str(write_survey(folder / "answers.csv")))
-    succeed(
-        home,
-        *("score", "--model", "smollm2-135m-instruct", "--answer", "label", "--compute", "as-is"),
-        *("--countries", ",".join(COUNTRIES), "--questions", ",".join(QUESTIONS)),
-    )
-    succeed(home, "build")
-    return home
+
+    def build(home: Home) -> None:
+        survey = write_survey(home.path.parent / "answers.csv")
+        succeed(home.path, "ingest", str(survey))
+        succeed(
+            home.path,
+            *("score", "--model", "smollm2-135m-instruct", "--answer", "label"),
+            *("--compute", "as-is"),
+            *("--countries", ",".join(COUNTRIES), "--questions", ",".join(QUESTIONS)),
+        )
+        succeed(home.path, "build")
+
+    _, home = built_once(tmp_path_factory, "study", build)
+    return home.path
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from tests.reports.page.browsing import opened
 ORIGIN = Origin("1.2.3", {})
 
 
-@pytest.mark.parametrize("study", ["alone", "paired"])
+@pytest.mark.parametrize("which", ["alone", "paired"])
 def test_a_page_is_drawn_of_any_study(
-    study: str, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+    which: str, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """One model without people; sizes, precisions, base and chat."""
-    connection: duckdb.DuckDBPyConnection = request.getfixturevalue(study)
+    connection: duckdb.DuckDBPyConnection = request.getfixturevalue(which)
     file = tmp_path / "report.html"
     file.write_text(html(connection, designs(connection), ORIGIN), encoding="utf-8")
     shown = opened(browser, file)
