@@ -22,7 +22,7 @@ from tests.benchmarks.landing_sizes import Size, write_answers, write_people
 from tests.dbt_project.study import WITHOUT_TESTS, build_as_named
 from warehouse.home import Home
 
-MEMORY_LIMIT = "4GB"
+MEMORY_LIMIT = os.environ.get("BENCHMARK_MEMORY_LIMIT", "4GB")
 BOOTSTRAP = "int_bootstrap_estimates"
 # Enough for every model to run; the bootstrap is measured apart.
 FEW_DRAWS = {"bootstrap_replicates": 20}

@@ -1,8 +1,9 @@
 {{ by_design('stg_landed_designs') }}
 
+-- Read again where it is needed: kept in memory, the texts of all choices fill it many times over.
 with
 
-shards as (
+shards as not materialized (
 
     select * from {{ source('landing', 'choice_log_likelihoods') }}
 
@@ -20,7 +21,7 @@ runs as (
 
 ),
 
-landed as (
+landed as not materialized (
 
     select
         shards.*,
@@ -112,6 +113,7 @@ chosen as (
             and landed.numerics_id = preferred_cells.numerics_id
             and landed.text_sha256 = preferred_cells.text_sha256
             and landed.run_id = preferred_cells.run_id
+    where landed.has_repeated_choices
     qualify
         row_number() over (
             partition by
