@@ -1,6 +1,7 @@
 """Studies in a temporary home: raw survey rows and landed shards, then a real `dbt build`."""
 
 import atexit
+import importlib.util
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import duckdb
@@ -80,6 +82,17 @@ def build_successfully(home: Home, *arguments: str, **variables: Any) -> None:
     options = ("--vars", json.dumps(variables)) if variables else ()
     result = build(home, *arguments, *options)
     assert result.returncode == 0, result.stdout.split("Finished running")[-1] + result.stderr
+
+
+def python_model(name: str) -> ModuleType:
+    """A model of dbt that is written in Python, as a module."""
+    path = DBT_PROJECT / "models" / "intermediate" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def read(home: Home, query: str) -> pd.DataFrame:

@@ -1,14 +1,16 @@
 """The marts against a second calculation from the raw rows."""
 
 from functools import cache
+from types import SimpleNamespace
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import NOT_SURVEYED, SPARSE, AgreementStudy
-from tests.dbt_project.study import read
+from tests.dbt_project.study import python_model, read
 
 REFERENCE = "wvs:7:within_country:all"
 DESIGNS = [
@@ -456,3 +458,32 @@ def test_older_cells_are_counted_not_mixed_in(agreement: AgreementStudy) -> None
     ).set_index("superseded_cells")["cells"]
     assert cells[1] == 50
     assert cells[0] > 500
+
+
+class Configuration(dict[str, int]):
+    """What dbt gives a model in Python: its settings, and a call that sets some."""
+
+    def __call__(self, **settings: str) -> None:
+        """Settings of how dbt stores the table change no row."""
+
+
+@pytest.mark.parametrize("models_at_once", [1, 2, 5])
+def test_the_null_of_shuffled_countries_is_the_same_however_many_models_are_taken_at_once(
+    agreement: AgreementStudy, models_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shuffled_countries = python_model("int_shuffled_countries")
+    monkeypatch.setattr(shuffled_countries, "MODELS_AT_ONCE", models_at_once)
+    with duckdb.connect(str(agreement.home.database), read_only=True) as connection:
+        schemas = {"int_comparable_cells": "intermediate", "fct_mean_scores": "marts"}
+        dbt = SimpleNamespace(
+            ref=lambda name: connection.table(f"{schemas[name]}.{name}"),
+            config=Configuration(minimum_questions=5),
+        )
+        found = shuffled_countries.model(dbt, connection).to_pandas()
+    built = read(
+        agreement.home,
+        """select * from intermediate.int_shuffled_countries
+        order by model_id, prompt_id, survey_id, country_id""",
+    )
+    assert built["model_id"].nunique() > 2
+    pd.testing.assert_frame_equal(found, built[found.columns], rtol=1e-12, check_dtype=False)

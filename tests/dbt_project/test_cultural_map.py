@@ -3,7 +3,6 @@
 Every number is calculated a second time, from the respondents themselves.
 """
 
-import importlib.util
 from collections.abc import Callable
 from types import ModuleType
 
@@ -24,8 +23,7 @@ from tests.dbt_project.map_study import (
     Floats,
     MapStudy,
 )
-from tests.dbt_project.study import read
-from warehouse.home import DBT_PROJECT
+from tests.dbt_project.study import python_model, read
 
 
 def weighted_mean(values: pd.Series, weights: pd.Series) -> float:
@@ -263,13 +261,7 @@ def test_shares_alone_make_no_axes_and_say_so(agreement: AgreementStudy) -> None
 
 @pytest.fixture(scope="module")
 def axes_model() -> ModuleType:
-    path = DBT_PROJECT / "models" / "intermediate" / "int_cultural_axes.py"
-    spec = importlib.util.spec_from_file_location("int_cultural_axes", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return python_model("int_cultural_axes")
 
 
 IS_MARKER = np.repeat(np.eye(2), 5, axis=0)

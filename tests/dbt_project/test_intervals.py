@@ -1,6 +1,5 @@
 """The bootstrap of agreement: against one draw at a time, and against its promises."""
 
-import importlib.util
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -20,8 +19,7 @@ from tests.dbt_project.bootstrap_oracle import (
     run,
     summary_of,
 )
-from tests.dbt_project.study import build_successfully, read
-from warehouse.home import DBT_PROJECT
+from tests.dbt_project.study import build_successfully, python_model, read
 
 KEYS = ["model_id", "other_model_id", "area_kind", "area_id", "measure"]
 NUMBERS = ["estimate", "ci_low", "ci_high", "standard_error", "p_value"]
@@ -29,13 +27,7 @@ NUMBERS = ["estimate", "ci_low", "ci_high", "standard_error", "p_value"]
 
 @pytest.fixture(scope="module")
 def bootstrap() -> ModuleType:
-    path = DBT_PROJECT / "models" / "intermediate" / "int_bootstrap_estimates.py"
-    spec = importlib.util.spec_from_file_location("int_bootstrap_estimates", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return python_model("int_bootstrap_estimates")
 
 
 @pytest.fixture(scope="module")

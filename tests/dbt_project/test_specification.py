@@ -1,7 +1,6 @@
 """What other choices of design and normalisation would have given, against a second calculation."""
 
 import hashlib
-import importlib.util
 from functools import cache
 from itertools import product
 from types import ModuleType
@@ -15,22 +14,11 @@ from scipy.special import log_softmax, softmax
 
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
-from tests.dbt_project.study import read
-from warehouse.home import DBT_PROJECT
+from tests.dbt_project.study import python_model, read
 
 FOLDS = 5
 NORMALIZATIONS = ["sum", "per_token", "per_byte", "label", "pmi", "temperature"]
 FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording"]
-
-
-def python_model(name: str) -> ModuleType:
-    path = DBT_PROJECT / "models" / "intermediate" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

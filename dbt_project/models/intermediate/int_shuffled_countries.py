@@ -23,6 +23,8 @@ RESULT = pa.schema(
 )
 DESIGN = ["model_id", "prompt_id", "survey_id"]
 CELL = ["country_id", "question_id"]
+# Lists of all cells of a thousand models would take more than 16 GB.
+MODELS_AT_ONCE = 20
 # Correlations closer than this are equal but for rounding.
 ROUNDING = 1e-12
 
@@ -81,6 +83,12 @@ def matrix(rows: Integers, columns: Integers, values: Floats, shape: tuple[int, 
     return filled
 
 
+def of(model_ids: list[str], relation: Any) -> Any:
+    """The rows of these models."""
+    quoted = ", ".join("'" + model_id.replace("'", "''") + "'" for model_id in model_ids)
+    return relation.filter(f"model_id in ({quoted})")
+
+
 def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     minimum = int(dbt.config.get("minimum_questions"))
@@ -91,9 +99,21 @@ def model(dbt: Any, session: Any) -> pa.Table:
         .filter("country_id != 'ZZZ' and llm_mean_score is not null")
         .select(*DESIGN, *CELL, "llm_mean_score")
     )
+    found = answers.select("model_id").distinct().order("model_id").fetchall()
+    model_ids = [model_id for (model_id,) in found]
+    nulls = [
+        of_models(answers, cells, model_ids[first : first + MODELS_AT_ONCE], minimum)
+        for first in range(0, len(model_ids), MODELS_AT_ONCE)
+    ]
+    return pa.concat_tables([RESULT.empty_table(), *nulls])
+
+
+def of_models(answers: Any, cells: Any, model_ids: list[str], minimum: int) -> pa.Table:
+    """The null of every design and country of these models."""
     # One row a model, prompt, survey and country: long tables of text would not fit into memory.
     table = (
-        answers.join(cells, ", ".join([*DESIGN, *CELL]), how="left")
+        of(model_ids, answers)
+        .join(of(model_ids, cells), ", ".join([*DESIGN, *CELL]), how="left")
         .aggregate(
             f"{', '.join(DESIGN)}, country_id, "
             "list(question_id order by question_id) as questions, "
