@@ -325,15 +325,23 @@ class Run:
     def _compact(self) -> None:
         """Merge the shards of this run and, where nobody else scores, of stopped ones.
 
-        While others score the model and design, their shards are left to them.
+        While others score the model and design, their shards are left to them. A part merges its
+        own before it asks whether it is alone: the answer no gives its lock away, and the next to
+        ask may then merge whatever lies there.
         """
         ids = (str(self._model["model_id"]), self._design.prompt_id)
-        shards = self._shards
+        merged = [] if self._lock.is_exclusive else self._merge(self._shards)
         if self._lock.is_alone():
             remove_leftovers(self._home, *ids)
-            shards = loose_shards(self._home, *ids)
-        if shards:
-            compact_shards(self._home, "choice_log_likelihoods", shards, f"{self._run_id}.parquet")
+            if loose := loose_shards(self._home, *ids):
+                self._merge([*merged, *loose])
+
+    def _merge(self, shards: Sequence[Path]) -> list[Path]:
+        """`shards` as the one file of this run, if there are any."""
+        if not shards:
+            return []
+        name = f"{self._run_id}.parquet"
+        return [compact_shards(self._home, "choice_log_likelihoods", shards, name)]
 
     def _record(self) -> None:
         """Write the run's own row, replacing the earlier one."""

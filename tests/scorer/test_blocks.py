@@ -8,6 +8,7 @@ import pytest
 
 from scorer.design import PromptDesign
 from scorer.engine import Numerics
+from scorer.locks import DesignLock
 from scorer.models import ModelFile
 from scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession, blocks_of
 from warehouse.home import Home
@@ -100,3 +101,27 @@ def test_a_part_that_is_repeated_scores_nothing(
         for scored in (6, 0):
             summary = session.score(label_design, questions, countries, blocks=[last], part="2-2")
             assert (summary.cells_scored, summary.cells_planned) == (scored, 6)
+
+
+def test_a_part_has_merged_its_shards_before_it_gives_its_lock_away(
+    home: Home,
+    smollm2_file: ModelFile,
+    label_design: PromptDesign,
+    questions: list[Question],
+    countries: list[Country],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise another part that ends at the same moment merges and deletes the same files."""
+    seen: list[list[str]] = []
+
+    def ask_in_vain(_lock: DesignLock) -> bool:
+        shards = (home.landing / "choice_log_likelihoods").glob("*.parquet")
+        seen.append([path.name for path in shards if "-" in path.stem])
+        return False
+
+    monkeypatch.setattr(DesignLock, "is_alone", ask_in_vain)
+    _, second = blocks_of(questions)
+    with ScoringSession(home, smollm2_file, numerics=ROUNDED, threads=1) as session:
+        session.score(label_design, questions, countries, blocks=[second], part="2-2")
+    assert seen == [[]]
+    assert len({row["question_id"] for row in rows(home)}) == len(second)
