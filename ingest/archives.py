@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 DATA_SUFFIXES = frozenset(
     {".csv", ".tsv", ".txt", ".sav", ".zsav", ".dta", ".xlsx", ".xls", ".parquet"}

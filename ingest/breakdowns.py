@@ -5,7 +5,7 @@ Every cell of a breakdown is a population of its own, beside that of all respond
 
 from dataclasses import dataclass
 
-from warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
 
 ALL = "all"
 DEFAULT_MINIMUM_CELL = 50

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ingest.problems import Problems
-from ingest.report import (
+from valuescope.ingest.problems import Problems
+from valuescope.ingest.report import (
     CodeOutsideInstrument,
     CountryFindings,
     Difference,
@@ -18,11 +18,11 @@ from ingest.report import (
     Findings,
     MissingRate,
 )
-from warehouse.database import population_id_expression
-from warehouse.instrument import Instrument, Question
+from valuescope.warehouse.database import population_id_expression
+from valuescope.warehouse.instrument import Instrument, Question
 
 if TYPE_CHECKING:
-    from ingest.loading import Load
+    from valuescope.ingest.loading import Load
 
 # Don't know, no answer, not applicable, not asked, missing.
 MISSING_CODES = frozenset({-1, -2, -3, -4, -5})

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import python_calamine
 
-from ingest.sources import Source, parquet_relation, refuse_repeated_columns
-from warehouse.errors import ValuescopeError
+from valuescope.ingest.sources import Source, parquet_relation, refuse_repeated_columns
+from valuescope.warehouse.errors import ValuescopeError
 
 _DATA_SHEET = "Data"
 

@@ -8,24 +8,24 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
-from ingest import archives, globalopinionqa
-from ingest.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
-from ingest.excel import is_workbook, open_workbook
-from ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
-from ingest.layouts import TIME_SERIES, WAVE7, RespondentFile, missing_columns, recognise
-from ingest.layouts import other_edition as other_edition_of
-from ingest.loading import Load, Read, check_load, checked_weighting, run_load
-from ingest.own_survey import CHOICES, QUESTIONS, is_own_survey, read_own_survey
-from ingest.problems import Problems, listed
-from ingest.report import FileReport, Findings, LoadReport
-from ingest.respondents import Division, read_respondents
-from ingest.sources import Source, file_sha256, open_table, read_head
-from ingest.spss_stata import open_statistics_file, statistics_format
-from ingest.tidy import find_columns, read_tidy
-from ingest.tidy import missing_columns as missing_tidy_columns
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import DEFAULT_SURVEY, Instrument, load_instrument
+from valuescope.ingest import archives, globalopinionqa
+from valuescope.ingest.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
+from valuescope.ingest.excel import is_workbook, open_workbook
+from valuescope.ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
+from valuescope.ingest.layouts import TIME_SERIES, WAVE7, RespondentFile, missing_columns, recognise
+from valuescope.ingest.layouts import other_edition as other_edition_of
+from valuescope.ingest.loading import Load, Read, check_load, checked_weighting, run_load
+from valuescope.ingest.own_survey import CHOICES, QUESTIONS, is_own_survey, read_own_survey
+from valuescope.ingest.problems import Problems, listed
+from valuescope.ingest.report import FileReport, Findings, LoadReport
+from valuescope.ingest.respondents import Division, read_respondents
+from valuescope.ingest.sources import Source, file_sha256, open_table, read_head
+from valuescope.ingest.spss_stata import open_statistics_file, statistics_format
+from valuescope.ingest.tidy import find_columns, read_tidy
+from valuescope.ingest.tidy import missing_columns as missing_tidy_columns
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import DEFAULT_SURVEY, Instrument, load_instrument
 
 # First bytes of files that people have of the survey but that are read in another way.
 _OTHER_KINDS = {

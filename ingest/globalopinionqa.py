@@ -23,12 +23,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingest.own_survey import category_id
-from ingest.problems import Problems, listed
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
-from warehouse.placed_rows import PlacedRow
-from warehouse.surveys import MOST_CHOICES, OwnInstrument
+from valuescope.ingest.own_survey import category_id
+from valuescope.ingest.problems import Problems, listed
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.placed_rows import PlacedRow
+from valuescope.warehouse.surveys import MOST_CHOICES, OwnInstrument
 
 SURVEY_ID = "globalopinionqa"
 FORMAT_ID = "globalopinionqa"

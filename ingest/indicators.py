@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.breakdowns import ALL, Breakdown
-from ingest.layouts import Item, RespondentFile
-from warehouse.home import SEEDS
+from valuescope.ingest.breakdowns import ALL, Breakdown
+from valuescope.ingest.layouts import Item, RespondentFile
+from valuescope.warehouse.home import SEEDS
 
 INDICATOR_CODES = SEEDS / "indicator_codes.csv"
 

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
-from warehouse.home import SEEDS
-from warehouse.instrument import Question
+from valuescope.warehouse.home import SEEDS
+from valuescope.warehouse.instrument import Question
 
 # The seed of labels in the survey's files that say the same as a choice in other words.
 LABELS = SEEDS / "choice_labels.csv"

@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ingest.breakdowns import AGE, EDUCATION, SEX, URBAN, Trait
-from ingest.problems import Problems, listed
-from ingest.sources import Source
-from warehouse.home import SEEDS
-from warehouse.instrument import Instrument
+from valuescope.ingest.breakdowns import AGE, EDUCATION, SEX, URBAN, Trait
+from valuescope.ingest.problems import Problems, listed
+from valuescope.ingest.sources import Source
+from valuescope.warehouse.home import SEEDS
+from valuescope.warehouse.instrument import Instrument
 
 TREND_ITEMS = SEEDS / "trend_items.csv"
 # Q260 and later are about the respondent, not about values.

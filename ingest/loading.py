@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from ingest.checking import describe_file
-from ingest.problems import Problems
-from ingest.report import FileReport, Findings, LoadReport
-from warehouse.database import (
+from valuescope.ingest.checking import describe_file
+from valuescope.ingest.problems import Problems
+from valuescope.ingest.report import FileReport, Findings, LoadReport
+from valuescope.warehouse.database import (
     create_raw_tables,
     has_warehouse,
     open_for_loading,
@@ -19,11 +19,11 @@ from warehouse.database import (
     population_id_expression,
     stored_whole,
 )
-from warehouse.errors import unknown_name
-from warehouse.home import Home
-from warehouse.instrument import Instrument
-from warehouse.surveys import store_instrument
-from warehouse.version import project_version
+from valuescope.warehouse.errors import unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.surveys import store_instrument
+from valuescope.warehouse.version import project_version
 
 WEIGHTINGS = ("within_country", "unweighted", "unstated")
 # DuckDB spills to disk beyond this, whatever the size of the survey file.

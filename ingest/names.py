@@ -2,9 +2,9 @@
 
 import duckdb
 
-from ingest.problems import Problems, listed
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Country, Instrument
+from valuescope.ingest.problems import Problems, listed
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Country, Instrument
 
 
 def create_country_names(

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.problems import Problems, listed
-from warehouse.errors import ValuescopeError
-from warehouse.placed_rows import PlacedRow, placed_rows
-from warehouse.surveys import OwnInstrument, faults
+from valuescope.ingest.problems import Problems, listed
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.placed_rows import PlacedRow, placed_rows
+from valuescope.warehouse.surveys import OwnInstrument, faults
 
 QUESTIONS, CHOICES, MARGINALS, FACTS = (
     "questions.csv",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 _SHOWN = 8
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingest.problems import Problem
-from warehouse.surveys import OwnInstrument
+from valuescope.ingest.problems import Problem
+from valuescope.warehouse.surveys import OwnInstrument
 
 
 @dataclass(frozen=True)

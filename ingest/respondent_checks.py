@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
-from ingest.answers import BAD, BLANK, MISSING
-from ingest.labels import code_of_label, codes_of_labels, nearest_label
-from ingest.layouts import Item, RespondentFile
-from ingest.problems import Problems, listed
-from warehouse.instrument import Instrument
+from valuescope.ingest.answers import BAD, BLANK, MISSING
+from valuescope.ingest.labels import code_of_label, codes_of_labels, nearest_label
+from valuescope.ingest.layouts import Item, RespondentFile
+from valuescope.ingest.problems import Problems, listed
+from valuescope.warehouse.instrument import Instrument
 
 _ROWS = "count(*) || if(count(*) = 1, ' row', ' rows')"
 

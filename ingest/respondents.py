@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest.answers import BAD, LARGEST_CODE, MISSING, code, quick_code
-from ingest.breakdowns import EVERYBODY, Breakdown, Trait
-from ingest.indicators import store_moments
-from ingest.layouts import RespondentFile, TraitColumn
-from ingest.names import create_country_codes
-from ingest.problems import Problems, listed
-from ingest.report import Findings
-from ingest.respondent_checks import (
+from valuescope.ingest.answers import BAD, LARGEST_CODE, MISSING, code, quick_code
+from valuescope.ingest.breakdowns import EVERYBODY, Breakdown, Trait
+from valuescope.ingest.indicators import store_moments
+from valuescope.ingest.layouts import RespondentFile, TraitColumn
+from valuescope.ingest.names import create_country_codes
+from valuescope.ingest.problems import Problems, listed
+from valuescope.ingest.report import Findings
+from valuescope.ingest.respondent_checks import (
     check_answers,
     check_duplicates,
     check_rows,
@@ -20,9 +20,9 @@ from ingest.respondent_checks import (
     check_waves,
     warn_of_size,
 )
-from ingest.sources import Source, reading
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
+from valuescope.ingest.sources import Source, reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
 
 _UNWEIGHTED_LABEL = "no weighting"
 _WAVE_LABELS = {

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyreadstat
 
-from ingest.sources import Source, parquet_relation
-from warehouse.errors import ValuescopeError
+from valuescope.ingest.sources import Source, parquet_relation
+from valuescope.warehouse.errors import ValuescopeError
 
 # How much of a file is in memory at once.
 _CHUNK_BYTES = 128 << 20

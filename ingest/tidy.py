@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest.names import create_country_names
-from ingest.problems import Problems, listed
-from ingest.report import Findings
-from ingest.sources import Source, decimal, reading
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
+from valuescope.ingest.names import create_country_names
+from valuescope.ingest.problems import Problems, listed
+from valuescope.ingest.report import Findings
+from valuescope.ingest.sources import Source, decimal, reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
 
 COUNTRY = ("iso3", "country_id", "country_code", "country", "b_country_alpha")
 QUESTION = ("variable", "question_id", "question", "item")

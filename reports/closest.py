@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from reports.summary import Design, query
+from valuescope.reports.summary import Design, query
 
 
 @dataclass(frozen=True)

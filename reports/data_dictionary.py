@@ -1,6 +1,7 @@
 """The data dictionary: every question, choice, country and survey of the seeds as a Markdown page.
 
-`python -m reports.data_dictionary [FILE]` writes it, by default to docs/data-dictionary.md.
+`python -m valuescope.reports.data_dictionary [FILE]` writes it, by default to
+docs/data-dictionary.md.
 """
 
 import csv
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.home import CLONE, SEEDS
+from valuescope.warehouse.home import CLONE, SEEDS
 
 PAGE = CLONE / "docs" / "data-dictionary.md"
 

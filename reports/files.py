@@ -10,13 +10,13 @@ from typing import Any
 
 import vl_convert
 
-from reports.charts.drawing import drawn
-from reports.exhibits.exhibit import Column
-from reports.exhibits.filled import FilledExhibit
-from reports.json_text import json_text, plain
-from reports.numbers import number
-from reports.summary import Design
-from reports.terminal import CAVEATS
+from valuescope.reports.charts.drawing import drawn
+from valuescope.reports.exhibits.exhibit import Column
+from valuescope.reports.exhibits.filled import FilledExhibit
+from valuescope.reports.json_text import json_text, plain
+from valuescope.reports.numbers import number
+from valuescope.reports.summary import Design
+from valuescope.reports.terminal import CAVEATS
 
 _INK = "black"
 _PIXELS_A_POINT = 2.0

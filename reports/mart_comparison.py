@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.marts import Mart, MartColumn
+from valuescope.warehouse.marts import Mart, MartColumn
 
 TOLERANCE = 1e-9
 """Relative above 1, absolute below: several processors add in changing order."""

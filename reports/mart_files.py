@@ -14,11 +14,11 @@ from typing import Any
 
 import duckdb
 
-from reports.citations import Citation, loaded_citations
-from reports.terminal import CAVEATS
-from warehouse.errors import ValuescopeError
-from warehouse.marts import Mart, MartColumn
-from warehouse.version import project_version
+from valuescope.reports.citations import Citation, loaded_citations
+from valuescope.reports.terminal import CAVEATS
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.marts import Mart, MartColumn
+from valuescope.warehouse.version import project_version
 
 FORMATS = ("parquet", "csv")
 INDEX = "datapackage.json"

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from reports.citations import Citation
-from reports.terminal import CAVEATS
-from warehouse.replication.manifest import Manifest, SurveyFile
+from valuescope.reports.citations import Citation
+from valuescope.reports.terminal import CAVEATS
+from valuescope.warehouse.replication.manifest import Manifest, SurveyFile
 
 README = "README.md"
 

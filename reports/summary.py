@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from reports.closest import CountryScore
-from reports.exhibits.exhibit import Exhibit, Row
-from reports.fitting import FittingTable
-from reports.numbers import number
-from reports.strips import HEADING, LEGEND, Strip
-from reports.summary import Agreement, Design
+from valuescope.reports.closest import CountryScore
+from valuescope.reports.exhibits.exhibit import Exhibit, Row
+from valuescope.reports.fitting import FittingTable
+from valuescope.reports.numbers import number
+from valuescope.reports.strips import HEADING, LEGEND, Strip
+from valuescope.reports.summary import Agreement, Design
 
 CAVEATS = (
     "Measured is a model's match to survey marginals (wave 7: 2017-2022), not its values; asked in "

@@ -7,7 +7,7 @@ from typing import NoReturn
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 # Templates may print today's date; a fixed one keeps prompts from changing overnight.
 FIXED_DATE = datetime(2024, 7, 26)

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
-from scorer.engine import BatchToken, Model, Numerics, quiet_log
-from scorer.models import ModelFile
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.landing import run_records
+from valuescope.scorer.engine import BatchToken, Model, Numerics, quiet_log
+from valuescope.scorer.models import ModelFile
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import run_records
 
 AUTO, AS_IS = "auto", "as-is"
 # float32 is free of rounding, so it may be a little slower and still be chosen.

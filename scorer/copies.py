@@ -7,15 +7,15 @@ sequences are copied and dropped, which every memory can do.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from scorer.engine import BatchToken, Context
-from scorer.scores import (
+from valuescope.scorer.engine import BatchToken, Context
+from valuescope.scorer.scores import (
     CellScore,
     assemble_cell,
     chunks,
     require_room,
     scored_sequences,
 )
-from scorer.tokens import TokenisedCell
+from valuescope.scorer.tokens import TokenisedCell
 
 Tokens = tuple[int, ...]
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from scorer.design import PromptDesign
-from scorer.engine import Model
-from scorer.models import ModelFile
-from scorer.prompts import render_prompt
-from scorer.tokens import tokenise_cell
-from warehouse.instrument import Country, Question
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.tokens import tokenise_cell
+from valuescope.warehouse.instrument import Country, Question
 
 
 @dataclass(frozen=True)

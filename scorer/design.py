@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorer.templates import Template
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.instrument import COUNTRY_FREE, Country, Question
-from warehouse.wordings import OUR_WORDINGS, WordingSet
+from valuescope.scorer.templates import Template
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.instrument import COUNTRY_FREE, Country, Question
+from valuescope.warehouse.wordings import OUR_WORDINGS, WordingSet
 
 ANSWER_STYLES = ("label", "label_text", "text")
 CHAT_MODES = ("template", "raw")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from scorer.compute import (
+from valuescope.scorer.compute import (
     AS_IS,
     BYTES_A_WEIGHT,
     Computation,
@@ -24,17 +24,17 @@ from scorer.compute import (
     fits_memory,
     tokens_a_second,
 )
-from scorer.design import PromptDesign
-from scorer.engine import BatchToken, Model, ModelDescription, Numerics
-from scorer.models import ModelFile
-from scorer.paths import Probe, context_size, open_scorer, tolerance
-from scorer.prompts import render_prompt
-from scorer.scores import CellScore
-from scorer.tokens import TokenisedCell, tokenise_cell
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import DEFAULT_SURVEY, Choice, Country, Instrument, Question
-from warehouse.wordings import OUR_WORDINGS
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import BatchToken, Model, ModelDescription, Numerics
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.paths import Probe, context_size, open_scorer, tolerance
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.scores import CellScore
+from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import DEFAULT_SURVEY, Choice, Country, Instrument, Question
+from valuescope.warehouse.wordings import OUR_WORDINGS
 
 Item = TypeVar("Item")
 Status = Literal["ok", "warning", "problem"]

@@ -23,8 +23,8 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
-from scorer.chat import render_chat
-from warehouse.errors import ValuescopeError
+from valuescope.scorer.chat import render_chat
+from valuescope.warehouse.errors import ValuescopeError
 
 _LOG_ERROR = 4
 # More than any model has.

@@ -4,16 +4,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scorer.compute import tokens_a_second
-from scorer.design import PromptDesign
-from scorer.engine import Model, Numerics
-from scorer.models import file_on_machine
-from scorer.paths import SCORERS, SEQUENCES, context_size, fastest_path
-from scorer.prompts import render_prompt
-from scorer.tokens import TokenisedCell, tokenise_cell
-from scorer.tree import count_nodes
-from warehouse.home import Home
-from warehouse.instrument import Country, Instrument, Question
+from valuescope.scorer.compute import tokens_a_second
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.models import file_on_machine
+from valuescope.scorer.paths import SCORERS, SEQUENCES, context_size, fastest_path
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.tree import count_nodes
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Country, Instrument, Question
 
 # Questions whose trees are counted, spread evenly over those asked.
 _COUNTED_QUESTIONS = 8

@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from scorer.compute import Computation
-from scorer.design import PromptDesign
-from scorer.engine import Model, Numerics, engine_version
-from scorer.models import ModelFile, require_unchanged
-from scorer.paths import OpenedScorer, Probe, open_scorer
-from scorer.prompts import render_prompt
-from scorer.scores import CellScore
-from scorer.tokens import TokenisedCell, tokenise_cell
-from warehouse.instrument import Country, Question
+from valuescope.scorer.compute import Computation
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model, Numerics, engine_version
+from valuescope.scorer.models import ModelFile, require_unchanged
+from valuescope.scorer.paths import OpenedScorer, Probe, open_scorer
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.scores import CellScore
+from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.warehouse.instrument import Country, Question
 
 # Question, country and SHA-256 of the text.
 CellKey = tuple[str, str, str]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
 
 
 class DesignLock:

@@ -8,9 +8,9 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import Home
-from warehouse.instrument import Instrument, RegisteredModel
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument, RegisteredModel
 
 _BLOCK = 1 << 22
 _SPLIT_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf$")

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from scorer.copies import CopyScorer
-from scorer.engine import Context, Model, Numerics
-from scorer.scores import CellScore, Scorer
-from scorer.sequence import SequenceScorer
-from scorer.tokens import TokenisedCell
-from scorer.tree import TreeScorer
-from warehouse.errors import ValuescopeError
+from valuescope.scorer.copies import CopyScorer
+from valuescope.scorer.engine import Context, Model, Numerics
+from valuescope.scorer.scores import CellScore, Scorer
+from valuescope.scorer.sequence import SequenceScorer
+from valuescope.scorer.tokens import TokenisedCell
+from valuescope.scorer.tree import TreeScorer
+from valuescope.warehouse.errors import ValuescopeError
 
 PATHS = ("auto", "tree", "copies", "sequence")
 # The number of sequences of each path. Few paths of a tree share a batch, and llama.cpp keeps an

@@ -3,9 +3,9 @@
 import string
 from dataclasses import dataclass
 
-from scorer.design import PromptDesign
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import COUNTRY_FREE, Choice, Country, Question
+from valuescope.scorer.design import PromptDesign
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import COUNTRY_FREE, Choice, Country, Question
 
 
 @dataclass(frozen=True)

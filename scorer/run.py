@@ -11,15 +11,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from scorer.compute import choose_computation
-from scorer.design import PromptDesign
-from scorer.engine import Model, Numerics, engine_version
-from scorer.loaded import CellKey, Effort, LoadedModel, Opening, Row, ScoredQuestion
-from scorer.locks import DesignLock, part_of_run, whole_run
-from scorer.models import ModelFile
-from warehouse.home import Home
-from warehouse.instrument import Country, Question
-from warehouse.landing import (
+from valuescope.scorer.compute import choose_computation
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model, Numerics, engine_version
+from valuescope.scorer.loaded import CellKey, Effort, LoadedModel, Opening, Row, ScoredQuestion
+from valuescope.scorer.locks import DesignLock, part_of_run, whole_run
+from valuescope.scorer.models import ModelFile
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Country, Question
+from valuescope.warehouse.landing import (
     compact_shards,
     done_cells,
     ensure_landing_zone,
@@ -27,7 +27,7 @@ from warehouse.landing import (
     remove_leftovers,
     write_shard,
 )
-from warehouse.version import project_version
+from valuescope.warehouse.version import project_version
 
 # Questions that are decoded together: few enough to share out among machines and to be done again
 # when one fails, enough that a batch that is not full at their end costs nothing.

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from scorer.tokens import TokenisedCell
-from warehouse.errors import ValuescopeError
+from valuescope.scorer.tokens import TokenisedCell
+from valuescope.warehouse.errors import ValuescopeError
 
 Item = TypeVar("Item")
 

@@ -8,9 +8,9 @@ answer's last token is only ever predicted, so answers that differ in their last
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from scorer.engine import BatchToken, Context
-from scorer.scores import CellScore, assemble_cell, require_room, scored_sequences
-from scorer.tokens import TokenisedCell
+from valuescope.scorer.engine import BatchToken, Context
+from valuescope.scorer.scores import CellScore, assemble_cell, require_room, scored_sequences
+from valuescope.scorer.tokens import TokenisedCell
 
 
 class SequenceScorer:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorer.design import PromptDesign, canonical_hash, expand_orders
-from scorer.run import StudyReference
-from scorer.templates import DEFAULT_TEMPLATE, named_template
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import Home
-from warehouse.instrument import DEFAULT_SURVEY, Country, Instrument, Question
-from warehouse.landing import write_text
-from warehouse.wordings import OUR_WORDINGS, load_wording_set
+from valuescope.scorer.design import PromptDesign, canonical_hash, expand_orders
+from valuescope.scorer.run import StudyReference
+from valuescope.scorer.templates import DEFAULT_TEMPLATE, named_template
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import DEFAULT_SURVEY, Country, Instrument, Question
+from valuescope.warehouse.landing import write_text
+from valuescope.warehouse.wordings import OUR_WORDINGS, load_wording_set
 
 OUTCOMES = (
     "pearson_r",

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from scorer.design import PromptDesign
-from scorer.run import Block, blocks_of
-from scorer.study import Plan
-from scorer.workload import PlannedModel, chat_tokens, estimated_tokens, planned_model
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Country, Instrument, Question
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.run import Block, blocks_of
+from valuescope.scorer.study import Plan
+from valuescope.scorer.workload import PlannedModel, chat_tokens, estimated_tokens, planned_model
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Country, Instrument, Question
 
 _PART = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.instrument import Country, load_instrument
-from warehouse.wordings import OUR_WORDINGS, WordingSet
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.instrument import Country, load_instrument
+from valuescope.warehouse.wordings import OUR_WORDINGS, WordingSet
 
 TEMPLATES = Path(__file__).with_name("templates.toml")
 DEFAULT_TEMPLATE = "paper"

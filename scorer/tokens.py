@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scorer.engine import Model
-from scorer.prompts import Answer, Prompt
-from warehouse.errors import ValuescopeError
+from valuescope.scorer.engine import Model
+from valuescope.scorer.prompts import Answer, Prompt
+from valuescope.warehouse.errors import ValuescopeError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from scorer.engine import BatchToken, Context
-from scorer.scores import CellScore, assemble_cell, require_room, scored_sequences
-from scorer.tokens import TokenisedCell
+from valuescope.scorer.engine import BatchToken, Context
+from valuescope.scorer.scores import CellScore, assemble_cell, require_room, scored_sequences
+from valuescope.scorer.tokens import TokenisedCell
 
 Tokens = tuple[int, ...]
 

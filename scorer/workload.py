@@ -1,7 +1,7 @@
 """What a study will take, told from its texts alone: no model is opened, nothing is measured.
 
 Every machine that holds the study file and the instrument gets the same numbers, whichever models
-it has. They decide how a study is divided; `scorer.estimate` measures a model that is there.
+it has. They decide how a study is divided; `estimate` measures a model that is there.
 """
 
 import re
@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from scorer.compute import AS_IS, AUTO, BYTES_A_WEIGHT, common_compute_type
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.prompts import render_prompt
-from warehouse.instrument import Country, Instrument, Question
+from valuescope.scorer.compute import AS_IS, AUTO, BYTES_A_WEIGHT, common_compute_type
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.prompts import render_prompt
+from valuescope.warehouse.instrument import Country, Instrument, Question
 
 Pieces = tuple[str, ...]
 

@@ -14,7 +14,7 @@ from tests.dbt_project.pairs_study import build_pairs_study
 from tests.dbt_project.study import Instrument, read_instrument
 from tests.reports.page.browsing import ARGUMENTS, CHROMIUM
 from tests.shared_builds import built_once, put_builders_first
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 # A worker holds up to three models in memory.
 MOST_WORKERS = 4

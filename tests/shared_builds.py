@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 # The fixtures that are built so, the longest first.
 NAMES = ("agreement", "study", "pairs", "cultural_map")

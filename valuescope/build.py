@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warehouse.database import replacement_copy, writer_lock
-from warehouse.errors import ValuescopeError
-from warehouse.home import DBT_PROJECT, Home
-from warehouse.lake import build_lock, extension_folder
-from warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.database import replacement_copy, writer_lock
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import DBT_PROJECT, Home
+from valuescope.warehouse.lake import build_lock, extension_folder
+from valuescope.warehouse.landing import ensure_landing_zone
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import duckdb
 
-from warehouse.database import open_for_reading
-from warehouse.home import SEEDS, Home
-from warehouse.landing import query_landing
-from warehouse.version import code_sha256
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.home import SEEDS, Home
+from valuescope.warehouse.landing import query_landing
+from valuescope.warehouse.version import code_sha256
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from importlib import import_module
 import click
 
 from valuescope.console import say
-from warehouse.errors import ValuescopeError
-from warehouse.version import project_version
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.version import project_version
 
 _COMMANDS = (
     "demo",

@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 
 from rich.progress import Progress
 
-from scorer.cluster.connection import connected
-from scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
-from scorer.engine import ALL_LAYERS, Numerics, default_batch_size
-from scorer.run import RunSummary
-from scorer.study import Plan
-from scorer.tasks import Part, by_model, expand, tasks_of
 from valuescope.console import cell_progress, say
+from valuescope.scorer.cluster.connection import connected
+from valuescope.scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
+from valuescope.scorer.engine import ALL_LAYERS, Numerics, default_batch_size
+from valuescope.scorer.run import RunSummary
+from valuescope.scorer.study import Plan
+from valuescope.scorer.tasks import Part, by_model, expand, tasks_of
 from valuescope.scoring import Failures, lock_name, print_summary, sent, tell_unworded
-from warehouse.home import Home
-from warehouse.instrument import Instrument
-from warehouse.sending import Sender
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.sending import Sender
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import pyarrow.parquet as pq
 
-from scorer.design import PromptDesign
-from scorer.templates import named_template
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import Home
-from warehouse.instrument import Instrument
-from warehouse.wordings import load_wording_set
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.wordings import load_wording_set
 
 
 def chosen_design(

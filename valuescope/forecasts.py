@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from reports.fitting import FittingTable
-from scorer.engine import Numerics
-from scorer.estimate import Pace
-from scorer.tasks import Load, Part
 from valuescope.console import out, say
+from valuescope.reports.fitting import FittingTable
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.estimate import Pace
+from valuescope.scorer.tasks import Load, Part
 from valuescope.scoring import PlannedRun
 
 

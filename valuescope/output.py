@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 
 def write_output(path: Path, content: bytes, overwrite: bool) -> None:

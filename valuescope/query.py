@@ -9,12 +9,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reports.json_text import json_text
 from valuescope.changes import last_build
-from warehouse.database import open_for_reading
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.saved_queries import saved_queries, statement
+from valuescope.reports.json_text import json_text
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.saved_queries import saved_queries, statement
 
 _READING = (
     duckdb.StatementType.SELECT,

@@ -11,24 +11,24 @@ from typing import Any
 
 import duckdb
 
-from reports.citations import bibliography, loaded_citations
-from reports.mart_comparison import MartComparison, compare_marts
-from reports.mart_files import write_marts
-from reports.replication_readme import README, readme
 from valuescope.changes import Build, changes_since, last_build
-from warehouse.database import open_for_reading
-from warehouse.errors import ValuescopeError
-from warehouse.home import SEEDS, Home
-from warehouse.marts import built_marts
-from warehouse.replication.manifest import Manifest, seal
-from warehouse.replication.packing import (
+from valuescope.reports.citations import bibliography, loaded_citations
+from valuescope.reports.mart_comparison import MartComparison, compare_marts
+from valuescope.reports.mart_files import write_marts
+from valuescope.reports.replication_readme import README, readme
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import SEEDS, Home
+from valuescope.warehouse.marts import built_marts
+from valuescope.warehouse.replication.manifest import Manifest, seal
+from valuescope.warehouse.replication.packing import (
     loaded_files,
     pack_instrument,
     pack_landing,
     pack_survey,
     smallest_counts,
 )
-from warehouse.version import code_sha256, project_commit, project_version
+from valuescope.warehouse.version import code_sha256, project_commit, project_version
 
 MARTS = "marts"
 # What the numbers depend on beside valuescope itself.

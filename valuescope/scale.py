@@ -11,13 +11,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.templates import named_template
-from scorer.workload import PlannedModel, chat_tokens, estimated_tokens
 from valuescope.forecasts import duration
-from warehouse.home import CLONE
-from warehouse.instrument import DEFAULT_SURVEY, load_instrument
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.workload import PlannedModel, chat_tokens, estimated_tokens
+from valuescope.warehouse.home import CLONE
+from valuescope.warehouse.instrument import DEFAULT_SURVEY, load_instrument
 
 PAGE, CONSTANTS = CLONE / "docs" / "scale.md", CLONE / "docs" / "scale.toml"
 STYLES = ("label", "label_text", "text")

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from rich.progress import Progress, TaskID
 
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.estimate import Estimate, estimate
-from scorer.models import resolve_model
-from scorer.run import RunSummary, ScoringSession
-from scorer.study import Plan
-from scorer.tasks import DesignWork, ModelWork, Part, by_model, expand, tasks_of
 from valuescope.console import cell_progress, say
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument
-from warehouse.sending import Sender
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.estimate import Estimate, estimate
+from valuescope.scorer.models import resolve_model
+from valuescope.scorer.run import RunSummary, ScoringSession
+from valuescope.scorer.study import Plan
+from valuescope.scorer.tasks import DesignWork, ModelWork, Part, by_model, expand, tasks_of
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.sending import Sender
 
 
 @dataclass(frozen=True)

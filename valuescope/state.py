@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 
 from valuescope.changes import changes_since, last_build
-from warehouse.database import has_warehouse, open_for_reading
-from warehouse.home import Home
-from warehouse.landing import other_versions, query_landing
+from valuescope.warehouse.database import has_warehouse, open_for_reading
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import other_versions, query_landing
 
 
 @dataclass(frozen=True)

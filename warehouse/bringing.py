@@ -13,17 +13,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import Home
-from warehouse.landing import (
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import (
     EMPTY_SHARD,
     SCHEMAS,
     ensure_landing_zone,
     query_landing,
     write_bytes,
 )
-from warehouse.places import Place
-from warehouse.sending import AT_ONCE, FOLDERS, STUDIES, SharedFile, shared_file
+from valuescope.warehouse.places import Place
+from valuescope.warehouse.sending import AT_ONCE, FOLDERS, STUDIES, SharedFile, shared_file
 
 _KEYS = {"prompts": "prompt_id", "models": "model_id", "runs": "run_id"}
 _RUN_COLUMNS = ("run_id", "model_id", "prompt_id", "study_name", "study_sha256")

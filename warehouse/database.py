@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import DBT_PROJECT, Home
-from warehouse.lake import lake_for_writing, load_lock, open_lake_for_reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import DBT_PROJECT, Home
+from valuescope.warehouse.lake import lake_for_writing, load_lock, open_lake_for_reading
 
 # DuckDB 2.0 files are unreadable to 1.5 tools unless this is set.
 STORAGE_VERSION = "v1.5.0"

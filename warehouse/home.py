@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 CLONE = Path(__file__).resolve().parent.parent
 DBT_PROJECT = CLONE / "dbt_project"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import SEEDS, Home
-from warehouse.surveys import OwnInstrument, read_own_instruments
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import SEEDS, Home
+from valuescope.warehouse.surveys import OwnInstrument, read_own_instruments
 
 # The survey whose questions are meant where no survey is named.
 DEFAULT_SURVEY = "wvs"

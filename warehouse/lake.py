@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
 
 # As the target `lake` of dbt's profile names it.
 CATALOG = "lake"

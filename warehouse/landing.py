@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
 
 CHOICE_LOG_LIKELIHOODS = pa.schema(
     [

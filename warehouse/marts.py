@@ -11,8 +11,8 @@ import duckdb
 import jinja2
 import yaml
 
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import DBT_PROJECT
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import DBT_PROJECT
 
 _MODELS = DBT_PROJECT / "models"
 _DOCS = re.compile(r"{% docs (\w+) %}(.*?){% enddocs %}", re.DOTALL)

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.database import (
+from valuescope.warehouse.database import (
     STORAGE_VERSION,
     create_raw_tables,
     replacement_copy,
     stored_whole,
 )
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.lake import CATALOG, create_lake, lake_for_writing, open_lake_for_reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.lake import CATALOG, create_lake, lake_for_writing, open_lake_for_reading
 
 _RAW_TABLES = ("human_marginals", "indicator_moments", "survey_fieldwork", "survey_loads")
 _SCHEMAS = ("raw", "staging", "intermediate", "marts")

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 # "Correct line 3 of ../questions.csv." and the row.
 PlacedRow = tuple[str, dict[str, str]]

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 from pyarrow import ArrowException
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.landing import write_bytes
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.landing import write_bytes
 
 _SCHEMES = ("file", "s3", "gs")
 # What an address may set; everything else is for the environment.

@@ -14,8 +14,8 @@ from typing import Any
 import jinja2
 import yaml
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import DBT_PROJECT
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import DBT_PROJECT
 
 _ANALYSES = DBT_PROJECT / "analyses"
 _DESCRIBING_END = re.compile(r"(?<=\?)\s")

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from warehouse.home import Home
-from warehouse.landing import EMPTY_SHARD
-from warehouse.places import Place
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import EMPTY_SHARD
+from valuescope.warehouse.places import Place
 
 STUDIES = "studies"
 # What rows point to comes before the rows: a stop in between leaves nothing dangling.

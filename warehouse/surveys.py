@@ -15,9 +15,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.placed_rows import PlacedRow, placed_rows
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.placed_rows import PlacedRow, placed_rows
 
 COLUMNS = {
     "survey": ("survey_id", "survey_name", "default_wave", "citation", "doi"),

@@ -5,7 +5,7 @@ import subprocess
 import tomllib
 from functools import cache
 
-from warehouse.home import CLONE, DBT_PROJECT, SEEDS
+from valuescope.warehouse.home import CLONE, DBT_PROJECT, SEEDS
 
 _SCORING_CODE = ("scorer", "scorer/cluster", "warehouse")
 

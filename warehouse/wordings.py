@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from warehouse.errors import ValuescopeError, unknown_name
-from warehouse.home import Home
-from warehouse.instrument import COUNTRY_FREE, Choice, Country, Instrument, Question
-from warehouse.placed_rows import placed_rows
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import COUNTRY_FREE, Choice, Country, Instrument, Question
+from valuescope.warehouse.placed_rows import placed_rows
 
 _FILES = ("set.toml", "questions.csv", "choices.csv", "countries.csv", "templates.toml")
 _FACTS = ("language", "translator", "source")
@@ -132,7 +132,7 @@ def load_wording_set(home: Home, name: str, instrument: Instrument) -> WordingSe
     """The wording set of that name.
 
     Raises ValuescopeError with the known sets when there is none, and with file and line when
-    the set's files are wrong. Its templates are read by `scorer.templates`.
+    the set's files are wrong. Its templates are read by `valuescope.scorer.templates`.
     """
     names = wording_set_names(home)
     if OUR_WORDINGS.name in names[1:]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import altair as alt
 
-from reports.charts.palette import GREY
+from valuescope.reports.charts.palette import GREY
 
 
 def both_ends(

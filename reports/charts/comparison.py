@@ -4,9 +4,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import specification
-from reports.charts.labelled import TICK, across, numbers, rows_with, zero
-from reports.charts.palette import GREEN, GREY, MODEL, ORANGE, PURPLE, VERMILION
+from valuescope.reports.charts.drawing import specification
+from valuescope.reports.charts.labelled import TICK, across, numbers, rows_with, zero
+from valuescope.reports.charts.palette import GREEN, GREY, MODEL, ORANGE, PURPLE, VERMILION
 
 _ROW_HEIGHT = 19
 _APART = "told apart"

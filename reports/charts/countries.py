@@ -4,8 +4,8 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import rows_named, specification
-from reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PEOPLE, PURPLE
+from valuescope.reports.charts.drawing import rows_named, specification
+from valuescope.reports.charts.palette import BLUE, GREEN, GREY, MODEL, ORANGE, PEOPLE, PURPLE
 
 _ROW_HEIGHT = 17
 _BY_R = alt.EncodingSortField(field="pearson_r", op="max", order="descending")

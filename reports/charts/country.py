@@ -4,9 +4,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.both_ends import both_ends, line_between
-from reports.charts.drawing import rows_named, specification, wrapping_axis
-from reports.charts.dumbbell import (
+from valuescope.reports.charts.both_ends import both_ends, line_between
+from valuescope.reports.charts.drawing import rows_named, specification, wrapping_axis
+from valuescope.reports.charts.dumbbell import (
     FIVE_TICKS,
     FROM_MINUS_ONE_TO_ONE,
     MODEL_MEAN,
@@ -14,8 +14,8 @@ from reports.charts.dumbbell import (
     Side,
     dumbbells,
 )
-from reports.charts.labelled import why_nothing, zero
-from reports.charts.palette import GREY, MODEL, PEOPLE
+from valuescope.reports.charts.labelled import why_nothing, zero
+from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
 
 _ROW_HEIGHT = 30
 _MOST_OF_A_KIND = 8

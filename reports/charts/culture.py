@@ -4,9 +4,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import specification
-from reports.charts.labelled import kinds, numbers, rows_with
-from reports.charts.palette import GREY, INK, MODEL, PEOPLE
+from valuescope.reports.charts.drawing import specification
+from valuescope.reports.charts.labelled import kinds, numbers, rows_with
+from valuescope.reports.charts.palette import GREY, INK, MODEL, PEOPLE
 
 _HEIGHT = 480
 _AROUND = alt.Scale(zero=False, nice=True, padding=16)

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.palette import look
+from valuescope.reports.charts.palette import look
 
 ROWS = "rows"
 WIDTH = "container"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from reports.charts.palette import GREY, MODEL, PEOPLE
+from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
 
 FROM_MINUS_ONE_TO_ONE = alt.Scale(domain=[-1, 1])
 """Where r and rho0 lie, and mean scores: from all on the first choice to all on the last."""

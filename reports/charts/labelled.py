@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from reports.charts.drawing import rows_named
-from reports.charts.palette import GREY, INK
+from valuescope.reports.charts.drawing import rows_named
+from valuescope.reports.charts.palette import GREY, INK
 
 _TICKS = 8
 

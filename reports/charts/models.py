@@ -4,8 +4,8 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import specification
-from reports.charts.labelled import (
+from valuescope.reports.charts.drawing import specification
+from valuescope.reports.charts.labelled import (
     TICK,
     across,
     kinds,
@@ -16,7 +16,7 @@ from reports.charts.labelled import (
     why_nothing,
     zero,
 )
-from reports.charts.palette import BLUE, MODEL, VERMILION
+from valuescope.reports.charts.palette import BLUE, MODEL, VERMILION
 
 _HEIGHT = 32
 _BY_R = alt.EncodingSortField(field="mean_pearson_r", op="max", order="descending")

@@ -4,8 +4,8 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import rows_named, specification
-from reports.charts.labelled import (
+from valuescope.reports.charts.drawing import rows_named, specification
+from valuescope.reports.charts.labelled import (
     TICK,
     across,
     by_place,
@@ -16,7 +16,17 @@ from reports.charts.labelled import (
     why_nothing,
     zero,
 )
-from reports.charts.palette import BLUE, GREEN, GREY, INK, MODEL, ORANGE, PEOPLE, PURPLE, VERMILION
+from valuescope.reports.charts.palette import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    MODEL,
+    ORANGE,
+    PEOPLE,
+    PURPLE,
+    VERMILION,
+)
 
 _CATEGORY_HEIGHT = 56
 _CONTINENT_HEIGHT = 92

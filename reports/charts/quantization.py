@@ -4,8 +4,8 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import specification
-from reports.charts.labelled import (
+from valuescope.reports.charts.drawing import specification
+from valuescope.reports.charts.labelled import (
     TICK,
     across,
     by_place,
@@ -15,7 +15,7 @@ from reports.charts.labelled import (
     numbers,
     rows_with,
 )
-from reports.charts.palette import INK, MODEL, VERMILION
+from valuescope.reports.charts.palette import INK, MODEL, VERMILION
 
 _HEIGHT = 56
 _DRIFT = {"rms_noise_floor": "numerical noise alone", "rms_score_drift": "drift of mean scores"}

@@ -4,9 +4,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.both_ends import both_ends, line_between
-from reports.charts.drawing import rows_named, specification, wrapping_axis
-from reports.charts.dumbbell import (
+from valuescope.reports.charts.both_ends import both_ends, line_between
+from valuescope.reports.charts.drawing import rows_named, specification, wrapping_axis
+from valuescope.reports.charts.dumbbell import (
     FIVE_TICKS,
     FROM_MINUS_ONE_TO_ONE,
     MODEL_MEAN,
@@ -16,8 +16,8 @@ from reports.charts.dumbbell import (
     dumbbells,
     folded,
 )
-from reports.charts.labelled import why_nothing
-from reports.charts.palette import GREY, MODEL, PEOPLE
+from valuescope.reports.charts.labelled import why_nothing
+from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
 
 _COUNTRY_HEIGHT = 17
 _QUESTION_HEIGHT = 30

@@ -4,9 +4,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import specification
-from reports.charts.labelled import kinds, lookup, numbers, rows_with, why_nothing
-from reports.charts.palette import MODEL, ORANGE, PEOPLE
+from valuescope.reports.charts.drawing import specification
+from valuescope.reports.charts.labelled import kinds, lookup, numbers, rows_with, why_nothing
+from valuescope.reports.charts.palette import MODEL, ORANGE, PEOPLE
 
 _CURVE_HEIGHT = 170
 _GAP = 24

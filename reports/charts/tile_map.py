@@ -8,9 +8,9 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.drawing import rows_named, specification
-from reports.charts.palette import DIVERGING, GREY, ON_DARK, ON_LIGHT
-from warehouse.home import SEEDS
+from valuescope.reports.charts.drawing import rows_named, specification
+from valuescope.reports.charts.palette import DIVERGING, GREY, ON_DARK, ON_LIGHT
+from valuescope.warehouse.home import SEEDS
 
 TILES = Path(__file__).with_name("tiles.csv")
 """Where each country lies: `country_id, column, row`, both from 1, left to right and top down."""

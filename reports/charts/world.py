@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts.tile_map import tile_map
+from valuescope.reports.charts.tile_map import tile_map
 
 
 def world_agreement() -> dict[str, Any]:

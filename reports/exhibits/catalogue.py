@@ -1,6 +1,6 @@
 """All exhibits, in the order of a report."""
 
-from reports.exhibits import (
+from valuescope.reports.exhibits import (
     comparison,
     countries,
     country,
@@ -14,7 +14,7 @@ from reports.exhibits import (
     tables,
     world,
 )
-from reports.exhibits.exhibit import Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Exhibit, Section
 
 _IN_ORDER = list(Section)
 _MODULES = (

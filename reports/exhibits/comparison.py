@@ -1,7 +1,7 @@
 """Two designs beside one another."""
 
-from reports.charts import comparison
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import comparison
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 COMPARING = (
     Exhibit(

@@ -1,7 +1,7 @@
 """The headline: how close a model is to each country."""
 
-from reports.charts import countries
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import countries
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

@@ -1,7 +1,7 @@
 """One country, over questions."""
 
-from reports.charts import country
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import country
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 _QUESTIONS = (
     Column("question_id", "question"),

@@ -1,7 +1,7 @@
 """The Inglehart-Welzel map."""
 
-from reports.charts import culture
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import culture
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from reports.exhibits.exhibit import Exhibit, Row, Selector
-from reports.summary import Design
+from valuescope.reports.exhibits.exhibit import Exhibit, Row, Selector
+from valuescope.reports.summary import Design
 
 
 @dataclass(frozen=True)

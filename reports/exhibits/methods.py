@@ -1,6 +1,6 @@
 """What the numbers rest on, so that somebody else can get them again."""
 
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

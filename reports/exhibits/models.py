@@ -1,7 +1,7 @@
 """Models beside one another."""
 
-from reports.charts import models
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import models
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

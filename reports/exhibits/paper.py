@@ -1,7 +1,7 @@
 """The figures of the paper whose method valuescope follows."""
 
-from reports.charts import paper
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import paper
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

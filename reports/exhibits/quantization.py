@@ -1,7 +1,7 @@
 """What smaller files of a model change."""
 
-from reports.charts import quantization
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import quantization
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

@@ -1,7 +1,7 @@
 """One question, over countries."""
 
-from reports.charts import question
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import question
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

@@ -1,7 +1,7 @@
 """What a researcher's own choices do to the numbers."""
 
-from reports.charts import specification
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import specification
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

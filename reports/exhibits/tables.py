@@ -1,6 +1,6 @@
 """The tables of the paper whose method valuescope follows."""
 
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

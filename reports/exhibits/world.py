@@ -1,7 +1,7 @@
 """The world at a glance."""
 
-from reports.charts import world
-from reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts import world
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 EXHIBITS = (
     Exhibit(

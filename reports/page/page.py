@@ -15,12 +15,20 @@ import duckdb
 import jinja2
 import vl_convert
 
-from reports.charts.palette import look
-from reports.exhibits.catalogue import EXHIBITS
-from reports.exhibits.exhibit import Exhibit, Row, Section, Selector
-from reports.json_text import plain
-from reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS, Grid, Side, answers, grid, people
-from reports.summary import Design, query
+from valuescope.reports.charts.palette import look
+from valuescope.reports.exhibits.catalogue import EXHIBITS
+from valuescope.reports.exhibits.exhibit import Exhibit, Row, Section, Selector
+from valuescope.reports.json_text import plain
+from valuescope.reports.page.cells import (
+    MEAN_SCORE_UNITS,
+    SHARE_UNITS,
+    Grid,
+    Side,
+    answers,
+    grid,
+    people,
+)
+from valuescope.reports.summary import Design, query
 
 _FOLDER = Path(__file__).parent
 _DIGITS = 5

@@ -9,8 +9,8 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from scorer.engine import default_threads
-from warehouse.errors import ValuescopeError
+from valuescope.scorer.engine import default_threads
+from valuescope.warehouse.errors import ValuescopeError
 
 # Where no address is given.
 THIS_MACHINE = "this machine"

@@ -12,21 +12,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from scorer.cluster.nodes import SECONDS_BETWEEN_LOOKS, Nodes
-from scorer.cluster.replica import LoadRequest, Prepared, Refusal, Replica, own_versions
-from scorer.cluster.work import DesignRun, Job, ModelState, state_of
-from scorer.compute import AUTO, earlier_compute_type
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.loaded import Effort, Opening
-from scorer.locks import part_of_run, whole_run
-from scorer.models import file_on_machine, resolve_model
-from scorer.run import Run, RunSummary, StudyReference, stop_on_sigterm
-from scorer.tasks import ModelWork
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Country, Instrument, Question
-from warehouse.landing import ensure_landing_zone
+from valuescope.scorer.cluster.nodes import SECONDS_BETWEEN_LOOKS, Nodes
+from valuescope.scorer.cluster.replica import LoadRequest, Prepared, Refusal, Replica, own_versions
+from valuescope.scorer.cluster.work import DesignRun, Job, ModelState, state_of
+from valuescope.scorer.compute import AUTO, earlier_compute_type
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.loaded import Effort, Opening
+from valuescope.scorer.locks import part_of_run, whole_run
+from valuescope.scorer.models import file_on_machine, resolve_model
+from valuescope.scorer.run import Run, RunSummary, StudyReference, stop_on_sigterm
+from valuescope.scorer.tasks import ModelWork
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Country, Instrument, Question
+from valuescope.warehouse.landing import ensure_landing_zone
 
 # A block that ends its worker so often is not tried again; nor is a model that no worker can load.
 _MOST_TRIES = 3

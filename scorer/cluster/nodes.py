@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 # How often the cluster is asked.
 SECONDS_BETWEEN_LOOKS = 5.0

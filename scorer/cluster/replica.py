@@ -10,15 +10,23 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from scorer.compute import common_computation
-from scorer.design import PromptDesign
-from scorer.engine import Numerics, engine_version, has_gpu_support
-from scorer.loaded import CellKey, Effort, LoadedModel, OpenedDesign, Opening, Row, ScoredQuestion
-from scorer.models import resolve_model
-from warehouse.errors import ValuescopeError
-from warehouse.home import current_home
-from warehouse.instrument import Country, Question, load_instrument
-from warehouse.version import project_version, scoring_code_fingerprint
+from valuescope.scorer.compute import common_computation
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics, engine_version, has_gpu_support
+from valuescope.scorer.loaded import (
+    CellKey,
+    Effort,
+    LoadedModel,
+    OpenedDesign,
+    Opening,
+    Row,
+    ScoredQuestion,
+)
+from valuescope.scorer.models import resolve_model
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.instrument import Country, Question, load_instrument
+from valuescope.warehouse.version import project_version, scoring_code_fingerprint
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.run import Block, Run
-from scorer.tasks import ModelWork
-from scorer.workload import PlannedModel
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.run import Block, Run
+from valuescope.scorer.tasks import ModelWork
+from valuescope.scorer.workload import PlannedModel
 
 
 @dataclass(eq=False)

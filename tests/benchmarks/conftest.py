@@ -14,9 +14,9 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
-from scorer.engine import default_threads, engine_version
 from tests.reports.page.browsing import CHROMIUM
-from warehouse.home import CLONE
+from valuescope.scorer.engine import default_threads, engine_version
+from valuescope.warehouse.home import CLONE
 
 PAGE, PLOT = CLONE / "docs" / "benchmark.md", CLONE / "docs" / "benchmark.svg"
 _WIDTH = 100

@@ -11,7 +11,7 @@ from tests.benchmarks.warehouse import FEW_DRAWS, MEMORY_LIMIT
 from tests.dbt_project.study import WITHOUT_TESTS
 from tests.lake.conftest import PYTHON, Lake
 from tests.lake.postgresql import Server
-from warehouse.home import DBT_PROJECT, Home
+from valuescope.warehouse.home import DBT_PROJECT, Home
 
 
 @contextmanager

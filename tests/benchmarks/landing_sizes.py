@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 
 from tests.dbt_project.study import SCORED_AT, add_load, land_design, land_model, land_run
-from warehouse.home import SEEDS, Home
+from valuescope.warehouse.home import SEEDS, Home
 
 PROMPT_ID = "0123456789abcdef"
 # A logit of a hash is a cheap draw that stays the same: models and people share a question's part.

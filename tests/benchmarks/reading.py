@@ -12,9 +12,9 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import load_file
-from warehouse.home import CLONE, Home
-from warehouse.instrument import load_instrument
+from valuescope.ingest import load_file
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import load_instrument
 
 _READ_BYTES = 1 << 24
 

@@ -12,7 +12,7 @@ from statistics import median
 from playwright.sync_api import Browser
 
 from tests.reports.page.browsing import Opened, opened
-from warehouse.home import CLONE, Home
+from valuescope.warehouse.home import CLONE, Home
 
 _CHOOSING = """
 async (what) => {

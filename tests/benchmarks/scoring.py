@@ -13,18 +13,18 @@ import llama_cpp
 import numpy as np
 from scipy.special import log_softmax
 
-from scorer.compute import computed_file
-from scorer.design import PromptDesign
-from scorer.engine import BatchToken, Model, Numerics, default_threads
-from scorer.models import ModelFile, resolve_model
-from scorer.prompts import render_prompt
-from scorer.run import RunSummary, ScoringSession
-from scorer.templates import named_template
-from scorer.tokens import TokenisedCell, tokenise_cell
-from scorer.tree import count_nodes
 from tests.benchmarks.multiple_choice import SETTINGS, Task, compiled_tool, run_tool
-from warehouse.home import CLONE, Home, current_home
-from warehouse.instrument import Country, Instrument, Question, load_instrument
+from valuescope.scorer.compute import computed_file
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import BatchToken, Model, Numerics, default_threads
+from valuescope.scorer.models import ModelFile, resolve_model
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.run import RunSummary, ScoringSession
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.tree import count_nodes
+from valuescope.warehouse.home import CLONE, Home, current_home
+from valuescope.warehouse.instrument import Country, Instrument, Question, load_instrument
 
 _QUESTION_STEP = 65
 _YARDSTICK_COUNTRIES = ("JPN", "USA")

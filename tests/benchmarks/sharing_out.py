@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from scorer.cluster.connection import THIS_MACHINE, connected
-from scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
-from scorer.engine import Numerics
-from scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession
-from scorer.study import Plan, choose_countries, choose_questions, design_grid
-from scorer.tasks import by_model, divide, expand
 from tests.benchmarks.scoring import Workload, computed, workload
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.instrument import load_instrument
+from valuescope.scorer.cluster.connection import THIS_MACHINE, connected
+from valuescope.scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession
+from valuescope.scorer.study import Plan, choose_countries, choose_questions, design_grid
+from valuescope.scorer.tasks import by_model, divide, expand
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import load_instrument
 
 MODEL = "smollm2-135m-instruct"
 F32 = Numerics(compute_type="f32")

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyreadstat
 
-from warehouse.home import CLONE, SEEDS
-from warehouse.instrument import load_instrument
+from valuescope.warehouse.home import CLONE, SEEDS
+from valuescope.warehouse.instrument import load_instrument
 
 FOLDER = CLONE / ".benchmarks"
 WAVE7_RESPONDENTS, WAVE7_COLUMNS = 97_220, 600

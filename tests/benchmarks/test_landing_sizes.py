@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from tests.benchmarks.landing_sizes import Size, write_answers, write_people
-from warehouse.home import Home
-from warehouse.landing import query_landing
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import query_landing
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 import pytest
 
-from scorer.engine import Numerics
-from scorer.run import ScoringSession
 from tests.benchmarks.conftest import processor
 from tests.benchmarks.scoring import Workload, workload
 from tests.benchmarks.sharing_out import MODEL, home_of
 from valuescope.scale import CONSTANTS
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.run import ScoringSession
 
 pytestmark = pytest.mark.benchmark
 

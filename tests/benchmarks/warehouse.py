@@ -20,7 +20,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from tests.benchmarks.landing_sizes import Size, write_answers, write_people
 from tests.dbt_project.study import WITHOUT_TESTS, build_as_named
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 MEMORY_LIMIT = os.environ.get("BENCHMARK_MEMORY_LIMIT", "4GB")
 BOOTSTRAP = "int_bootstrap_estimates"

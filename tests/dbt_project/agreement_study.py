@@ -18,7 +18,7 @@ from tests.dbt_project.study import (
     land_run,
     random_counts,
 )
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 EUROPE = ["AND", "CYP", "CZE", "DEU", "GBR", "GRC"]
 COUNTED = [*EUROPE, "ARG", "BOL", "CHN", "IDN", "JPN", "EGY"]

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ingest import LoadOptions, load_file, parse_breakdown
 from tests.dbt_project.study import (
     WITHOUT_TESTS,
     Instrument,
@@ -18,8 +17,9 @@ from tests.dbt_project.study import (
 )
 from tests.ingest.survey_files import Respondent, Survey, write_wave7_csv
 from tests.ingest.survey_oracle import indicators
-from warehouse.home import Home
-from warehouse.instrument import load_instrument
+from valuescope.ingest import LoadOptions, load_file, parse_breakdown
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import load_instrument
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from tests.dbt_project.study import (
     land_run,
     random_counts,
 )
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 WEST = ["AND", "AUS", "CAN", "DEU", "GBR", "USA"]
 ELSEWHERE = ["ARG", "BOL", "CHN", "IDN", "KOR", "SGP"]

@@ -18,9 +18,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from warehouse.database import create_raw_tables, open_for_writing
-from warehouse.home import DBT_PROJECT, SEEDS, Home
-from warehouse.landing import ensure_landing_zone, write_shard
+from valuescope.warehouse.database import create_raw_tables, open_for_writing
+from valuescope.warehouse.home import DBT_PROJECT, SEEDS, Home
+from valuescope.warehouse.landing import ensure_landing_zone, write_shard
 
 SCORED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 DBT = Path(sys.executable).parent / "dbt"

@@ -28,8 +28,8 @@ from tests.dbt_project.study import (
     random_counts,
     read,
 )
-from warehouse.home import CLONE, DBT_PROJECT, Home
-from warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home
+from valuescope.warehouse.landing import ensure_landing_zone
 
 MARTS = {
     "agg_category_correlations",

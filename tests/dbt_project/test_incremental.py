@@ -20,7 +20,7 @@ from tests.dbt_project.study import (
     random_counts,
     read,
 )
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 QUESTIONS = ["Q1", "Q2", "Q57", "Q177"]
 COUNTRIES = ["DEU", "JPN", "ZZZ"]

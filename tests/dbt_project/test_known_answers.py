@@ -20,7 +20,7 @@ from tests.dbt_project.study import (
     random_counts,
     read,
 )
-from warehouse.home import CLONE, Home
+from valuescope.warehouse.home import CLONE, Home
 
 SHARES = CLONE.parent / "shared" / "data" / "wvs7_marginals_valid_unweighted.csv"
 # Two categories that are ranked.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.dbt_project.study import build, dbt_output
-from warehouse.home import CLONE, DBT_PROJECT, Home
+from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home
 
 TAGS = {"human", "model", "intervals", "comparisons", "map"}
 

@@ -25,7 +25,7 @@ from tests.dbt_project.study import (
     random_counts,
     read,
 )
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 Floats = NDArray[np.float64]
 Cell = tuple[str, str, str, str]

@@ -10,8 +10,8 @@ import pytest
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import WITHOUT_TESTS, build_successfully, read
 from tests.valuescope.conftest import run, succeed
-from warehouse.home import Home
-from warehouse.marts import Mart, described_marts
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.marts import Mart, described_marts
 
 
 @pytest.fixture(scope="module")

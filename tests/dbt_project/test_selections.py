@@ -10,7 +10,7 @@ import pytest
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import WITHOUT_TESTS, build_successfully, read
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from tests.dbt_project.study import (
     random_counts,
     read,
 )
-from warehouse.home import Home
-from warehouse.surveys import COLUMNS
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.surveys import COLUMNS
 
 COUNTRIES = ["AND", "CYP", "CZE", "DEU", "GBR", "GRC", "ARG", "BOL", "CHN", "IDN", "JPN", "EGY"]
 SEEDS_QUESTIONS = [f"Q{number}" for number in (*range(1, 7), *range(46, 51), *range(177, 189))]

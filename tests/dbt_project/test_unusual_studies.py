@@ -24,8 +24,8 @@ from tests.dbt_project.study import (
     random_counts,
     read,
 )
-from warehouse.home import Home
-from warehouse.landing import CHOICE_LOG_LIKELIHOODS
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import CHOICE_LOG_LIKELIHOODS
 
 UNANIMOUS = "EGY"
 OF_ONE_QUESTION = "BOL"

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from scorer.run import QUESTIONS_A_BLOCK
 from valuescope.commands.score import command
-from warehouse.home import CLONE
+from valuescope.scorer.run import QUESTIONS_A_BLOCK
+from valuescope.warehouse.home import CLONE
 
 TEXT = (CLONE / "docs" / "cluster.md").read_text(encoding="utf-8")
 CALLS = re.findall(r"valuescope score ((?:[^\n#]|\\\n)+)", TEXT)

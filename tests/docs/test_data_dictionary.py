@@ -11,8 +11,8 @@ import pytest
 from markdown_it import MarkdownIt  # comes with rich
 from markdown_it.token import Token
 
-from reports.data_dictionary import PAGE, data_dictionary, main
-from warehouse.home import CLONE, SEEDS
+from valuescope.reports.data_dictionary import PAGE, data_dictionary, main
+from valuescope.warehouse.home import CLONE, SEEDS
 
 Rows = list[list[str]]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import spearmanr, wasserstein_distance
 
-from warehouse.home import CLONE, DBT_PROJECT
+from valuescope.warehouse.home import CLONE, DBT_PROJECT
 
 PAGE = CLONE / "docs" / "numbers.md"
 TEXT = PAGE.read_text(encoding="utf-8")

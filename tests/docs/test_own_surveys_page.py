@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from tests.valuescope.conftest import succeed
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 PAGE = (CLONE / "docs" / "own-surveys.md").read_text(encoding="utf-8")
 EXAMPLE = CLONE / "docs" / "examples" / "neighbours"

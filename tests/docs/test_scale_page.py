@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from valuescope.scale import CONSTANTS, PAGE, asked_in, main, scale_page
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 
 def tables(text: str) -> list[list[dict[str, str]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.valuescope.conftest import succeed
-from warehouse.home import CLONE, Home
+from valuescope.warehouse.home import CLONE, Home
 
 PAGE = (CLONE / "docs" / "wordings.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^`([a-z.]+)`\n```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))

@@ -20,7 +20,7 @@ import openpyxl
 import pandas as pd
 import pyreadstat
 
-from warehouse.home import SEEDS
+from valuescope.warehouse.home import SEEDS
 
 MISSING_LABELS = {
     -1: "Don't know",

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import LoadOptions, archives, load_file
 from tests.ingest.survey_files import Respondent, Survey, write_excel, zipped
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.instrument import Instrument
+from valuescope.ingest import LoadOptions, archives, load_file
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import Instrument
 
 GOOD = "iso3,variable,code,share\nJPN,Q57,1,0.25\nJPN,Q57,2,0.75\n"
 

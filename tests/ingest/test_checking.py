@@ -8,12 +8,12 @@ from pathlib import Path
 import pyreadstat
 import pytest
 
-from ingest import LoadOptions, check_file, load_file
 from tests.ingest import survey_files as files
 from tests.ingest.conftest import Query
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument
+from valuescope.ingest import LoadOptions, check_file, load_file
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
 
 
 def respondent(number: int, country: str = "JPN", **changes: object) -> files.Respondent:

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import LoadOptions, load_file, parse_breakdown, split_halves
-from ingest.files import DEFAULT_OPTIONS
 from tests.ingest import survey_files as files
 from tests.ingest.survey_oracle import Cell, Marginal, marginals
 from tests.ingest.survey_strategies import csv_styles, surveys
-from warehouse.database import open_for_reading
-from warehouse.home import SEEDS, Home
-from warehouse.instrument import load_instrument
+from valuescope.ingest import LoadOptions, load_file, parse_breakdown, split_halves
+from valuescope.ingest.files import DEFAULT_OPTIONS
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.home import SEEDS, Home
+from valuescope.warehouse.instrument import load_instrument
 
 EXAMPLES = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Write = Callable[[files.Survey, Path], Path]

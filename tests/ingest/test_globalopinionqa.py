@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
-from ingest.problems import Problems
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument, load_instrument
-from warehouse.surveys import OwnInstrument, faults, store_instrument
+from valuescope.ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
+from valuescope.ingest.problems import Problems
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument, load_instrument
+from valuescope.warehouse.surveys import OwnInstrument, faults, store_instrument
 
 INSTRUMENT = load_instrument()
 MARGINALS = """

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import LoadOptions, check_file, load_file, parse_breakdown
-from ingest.files import DEFAULT_OPTIONS
-from ingest.indicators import moments as sums
 from tests.ingest import survey_files as files
 from tests.ingest.survey_oracle import Moments, Pair, indicators, moments
 from tests.ingest.survey_strategies import csv_styles, surveys
 from tests.ingest.test_formats import trends
-from warehouse.database import open_for_reading
-from warehouse.home import Home
-from warehouse.instrument import load_instrument
+from valuescope.ingest import LoadOptions, check_file, load_file, parse_breakdown
+from valuescope.ingest.files import DEFAULT_OPTIONS
+from valuescope.ingest.indicators import moments as sums
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import load_instrument
 
 QUESTIONS = (
     *("Q8", "Q14", "Q15", "Q17", "Q45", "Q46", "Q57", "Q154", "Q155"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.labels import code_of_label, codes_of_labels, nearest_label
-from warehouse.instrument import Instrument
+from valuescope.ingest.labels import code_of_label, codes_of_labels, nearest_label
+from valuescope.warehouse.instrument import Instrument
 
 
 @pytest.mark.parametrize(

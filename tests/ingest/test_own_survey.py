@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest.own_survey import OwnSurvey, is_own_survey, read_own_survey
-from ingest.problems import Problems
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.instrument import Instrument, load_instrument
-from warehouse.surveys import store_instrument
+from valuescope.ingest.own_survey import OwnSurvey, is_own_survey, read_own_survey
+from valuescope.ingest.problems import Problems
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import Instrument, load_instrument
+from valuescope.warehouse.surveys import store_instrument
 
 EXAMPLE = CLONE / "docs" / "examples" / "neighbours"
 QUESTIONS = """\

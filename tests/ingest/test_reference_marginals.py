@@ -5,10 +5,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest import LoadOptions, load_file
 from tests.ingest.conftest import Query
-from warehouse.home import Home
-from warehouse.instrument import Instrument
+from valuescope.ingest import LoadOptions, load_file
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
 
 VALID = "wvs7_marginals_valid_unweighted.csv"
 ALL_RESPONDENTS = "wvs7_marginals_all_respondents_unweighted.csv"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest import LoadOptions, load_file
 from tests.ingest.conftest import Query
-from warehouse.database import open_for_reading
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.instrument import Instrument
+from valuescope.ingest import LoadOptions, load_file
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import Instrument
 
 SHARES = "iso3,variable,code,share\nJPN,Q57,1,{trusting}\nJPN,Q57,2,{careful}\n"
 TRUSTING = "select sum_of_weights from raw.human_marginals where code = 1 order by all"
@@ -49,12 +49,12 @@ def other_process(script: str, *arguments: object) -> Iterator[subprocess.Popen[
 PAUSED_LOAD = """
     import sys
     from pathlib import Path
-    import ingest.files
-    from ingest import load_file
-    from warehouse.home import Home
-    from warehouse.instrument import load_instrument
+    import valuescope.ingest.files
+    from valuescope.ingest import load_file
+    from valuescope.warehouse.home import Home
+    from valuescope.warehouse.instrument import load_instrument
 
-    read_tidy = ingest.files.read_tidy
+    read_tidy = valuescope.ingest.files.read_tidy
 
     def read_and_pause(*arguments):
         findings = read_tidy(*arguments)
@@ -62,7 +62,7 @@ PAUSED_LOAD = """
         sys.stdin.readline()
         return findings
 
-    ingest.files.read_tidy = read_and_pause
+    valuescope.ingest.files.read_tidy = read_and_pause
     load_file(Path(sys.argv[1]), Home(Path(sys.argv[2])), load_instrument())
 """
 
@@ -232,10 +232,10 @@ def test_a_disk_that_is_full_leaves_the_database_as_it_was(
     limited = """
         import resource, sys
         from pathlib import Path
-        from ingest import load_file
-        from warehouse.errors import ValuescopeError
-        from warehouse.home import Home
-        from warehouse.instrument import load_instrument
+        from valuescope.ingest import load_file
+        from valuescope.warehouse.errors import ValuescopeError
+        from valuescope.warehouse.home import Home
+        from valuescope.warehouse.instrument import load_instrument
 
         # No file may grow beyond this: writing fails as on a full disk.
         size = int(sys.argv[3])

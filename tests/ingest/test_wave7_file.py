@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import CodeOutsideInstrument, LoadOptions, load_file
 from tests.ingest.conftest import Query
-from warehouse.database import open_for_reading
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument, load_instrument
+from valuescope.ingest import CodeOutsideInstrument, LoadOptions, load_file
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument, load_instrument
 
 FOLDER = Path(__file__).parent
 RESPONDENTS = FOLDER / "respondents.csv"

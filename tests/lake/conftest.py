@@ -11,13 +11,13 @@ import pytest
 
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.lake.postgresql import PASSWORD, Server, programs
-from warehouse.home import CLONE, Home
+from valuescope.warehouse.home import CLONE, Home
 
 PYTHON = CLONE / ".venv-lake" / "bin" / "python"
 # dbt's own tests cost as much as all the rest of a build, and are run by one build below.
 BUILD_WITHOUT_TESTS = """
 from valuescope.build import build_warehouse
-from warehouse.home import current_home
+from valuescope.warehouse.home import current_home
 build_warehouse(current_home(), ("--exclude-resource-type", "test"))
 """
 

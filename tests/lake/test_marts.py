@@ -10,7 +10,7 @@ import pytest
 from tests.lake.conftest import PYTHON, Lake
 from tests.lake.postgresql import PASSWORD
 from tests.valuescope.conftest import succeed, write_survey
-from warehouse.home import CLONE, Home
+from valuescope.warehouse.home import CLONE, Home
 
 
 def test_all_tables_are_those_of_the_file(lake: Lake, file_home: Home) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reports.summary import Design, designs
 from tests.dbt_project.map_study import MapStudy
 from tests.dbt_project.study import (
     WITHOUT_TESTS,
@@ -15,7 +14,8 @@ from tests.dbt_project.study import (
     land_model,
     land_run,
 )
-from warehouse.home import Home
+from valuescope.reports.summary import Design, designs
+from valuescope.warehouse.home import Home
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import duckdb
 import pytest
 
-from reports.closest import CountryScore, countries_by_error
-from reports.summary import Design
+from valuescope.reports.closest import CountryScore, countries_by_error
+from valuescope.reports.summary import Design
 
 
 def test_the_nearest_country_comes_first_and_only_compared_ones_come_at_all(

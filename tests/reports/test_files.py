@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from reports.exhibits.catalogue import EXHIBITS
-from reports.exhibits.filled import FilledExhibit
-from reports.files import as_markdown, csv_files, file_name
-from reports.summary import Design
+from valuescope.reports.exhibits.catalogue import EXHIBITS
+from valuescope.reports.exhibits.filled import FilledExhibit
+from valuescope.reports.files import as_markdown, csv_files, file_name
+from valuescope.reports.summary import Design
 
 EXHIBIT = next(exhibit for exhibit in EXHIBITS if exhibit.exhibit_id == "country_agreement")
 

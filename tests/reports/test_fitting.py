@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from reports.fitting import FittingTable
+from valuescope.reports.fitting import FittingTable
 
 SHA = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 

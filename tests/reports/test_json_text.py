@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import duckdb
 
-from reports.json_text import json_text, plain
+from valuescope.reports.json_text import json_text, plain
 
 
 def test_every_value_of_a_query_is_valid_json() -> None:

@@ -1,4 +1,4 @@
-from reports.numbers import number
+from valuescope.reports.numbers import number
 
 
 def test_numbers_are_written_as_papers_do() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from reports.strips import WIDTH, Strip
+from valuescope.reports.strips import WIDTH, Strip
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from reports.summary import (
+from valuescope.reports.summary import (
     Agreement,
     Design,
     category_agreement,
@@ -10,7 +10,7 @@ from reports.summary import (
     designs,
     question_agreement,
 )
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 
 def test_every_model_prompt_and_survey_is_a_design(connection: duckdb.DuckDBPyConnection) -> None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console, RenderableType
 
-from reports.closest import CountryScore
-from reports.exhibits.exhibit import Column, Exhibit, Row, Section
-from reports.summary import Agreement, Design
-from reports.terminal import (
+from valuescope.reports.closest import CountryScore
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
+from valuescope.reports.summary import Agreement, Design
+from valuescope.reports.terminal import (
     agreement_table,
     best_and_worst,
     design_heading,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from scorer.compute import write_weights
-from scorer.design import PromptDesign
-from scorer.engine import Model, Numerics
-from scorer.models import ModelFile, resolve_model
-from scorer.templates import named_template
-from warehouse.home import Home
-from warehouse.instrument import Instrument, load_instrument
+from valuescope.scorer.compute import write_weights
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.models import ModelFile, resolve_model
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument, load_instrument
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.locks import DesignLock
-from scorer.models import ModelFile
-from scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession, blocks_of
-from warehouse.home import Home
-from warehouse.instrument import Country, Instrument, Question
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.locks import DesignLock
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession, blocks_of
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Country, Instrument, Question
 
 # Rounds activations, so that an answer moves as soon as other tokens share its batch.
 ROUNDED = Numerics(compute_type="as-is")

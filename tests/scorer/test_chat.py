@@ -1,8 +1,8 @@
 import pytest
 
-from scorer.chat import render_chat
-from scorer.engine import Model
-from warehouse.errors import ValuescopeError
+from valuescope.scorer.chat import render_chat
+from valuescope.scorer.engine import Model
+from valuescope.warehouse.errors import ValuescopeError
 
 USER_TURN = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from scorer import compute
-from scorer.compute import choose_computation, common_compute_type, computed_file
-from scorer.design import PromptDesign
-from scorer.engine import Model, Numerics
-from scorer.models import ModelFile
-from scorer.run import score
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument
+from valuescope.scorer import compute
+from valuescope.scorer.compute import choose_computation, common_compute_type, computed_file
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.run import score
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
 
 PARAMETERS = 134_515_008
 

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from scorer.describe import describe_prompt
-from scorer.design import PromptDesign
-from scorer.engine import Model
-from scorer.models import ModelFile
-from scorer.templates import named_template
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
+from valuescope.scorer.describe import describe_prompt
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
 
 DESIGN = PromptDesign(named_template("paper"))
 

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from scorer.design import PromptDesign, expand_orders
-from scorer.templates import named_template
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
-from warehouse.wordings import OUR_WORDINGS
+from valuescope.scorer.design import PromptDesign, expand_orders
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.wordings import OUR_WORDINGS
 
 DEFAULT = PromptDesign(named_template("paper"))
 

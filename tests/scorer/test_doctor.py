@@ -8,18 +8,24 @@ from itertools import chain
 
 import pytest
 
-from scorer import doctor
-from scorer.design import PromptDesign
-from scorer.doctor import Check, Examination, examine, load_known_answers, opens_a_thought
-from scorer.engine import Numerics, default_threads
-from scorer.models import ModelFile
-from scorer.scores import AnswerScore, CellScore
-from scorer.templates import named_template
-from scorer.tokens import TokenisedCell
-from scorer.tree import TreeScorer
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument
+from valuescope.scorer import doctor
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.doctor import (
+    Check,
+    Examination,
+    examine,
+    load_known_answers,
+    opens_a_thought,
+)
+from valuescope.scorer.engine import Numerics, default_threads
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.scores import AnswerScore, CellScore
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.tokens import TokenisedCell
+from valuescope.scorer.tree import TreeScorer
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
 
 AS_IS = Numerics(compute_type="as-is")
 ASK_FOR_LABELS = PromptDesign(named_template("paper"), answer_style="label")

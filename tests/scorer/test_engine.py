@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scorer.engine import BatchToken, Model, Numerics, log_probabilities
-from scorer.models import ModelFile
-from warehouse.errors import ValuescopeError
+from valuescope.scorer.engine import BatchToken, Model, Numerics, log_probabilities
+from valuescope.scorer.models import ModelFile
+from valuescope.warehouse.errors import ValuescopeError
 
 SENTENCE = "The capital of France is"
 PARTS = struct.Struct("<4sIQQ")

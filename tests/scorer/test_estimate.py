@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from scorer.design import PromptDesign
-from scorer.engine import Model, Numerics
-from scorer.estimate import estimate
-from scorer.prompts import render_prompt
-from scorer.tokens import tokenise_cell
-from scorer.tree import count_nodes
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.estimate import estimate
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.tokens import tokenise_cell
+from valuescope.scorer.tree import count_nodes
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
 
 AS_IS = Numerics(compute_type="as-is")
 

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.models import ModelFile
-from scorer.run import RunSummary, score
-from warehouse.home import Home
-from warehouse.instrument import Instrument
-from warehouse.wordings import OUR_WORDINGS, WordingSet
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.run import RunSummary, score
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.wordings import OUR_WORDINGS, WordingSet
 
 EVERYWHERE = {("Q1", ""): "Does family matter to you?"}
 FIRST = replace(OUR_WORDINGS, name="mine", questions=EVERYWHERE)

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.models import ModelFile
-from scorer.run import score
-from warehouse.home import CLONE, Home
-from warehouse.instrument import Instrument
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.run import score
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import Instrument
 
 KILLS = 20
 QUESTIONS = tuple(f"Q{number}" for number in range(1, 27))
@@ -28,13 +28,13 @@ COUNTRIES = ("JPN", "USA")
 RUN = """
 import os, signal, sys, threading
 from pathlib import Path
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.models import resolve_model
-from scorer.run import score
-from scorer.templates import named_template
-from warehouse.home import Home
-from warehouse.instrument import load_instrument
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.models import resolve_model
+from valuescope.scorer.run import score
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import load_instrument
 
 home, seconds, share = Home(Path(sys.argv[1])), float(sys.argv[2]), float(sys.argv[3])
 questions, countries = sys.argv[4:]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scorer.locks import part_of_run, whole_run
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
+from valuescope.scorer.locks import part_of_run, whole_run
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
 
 RUN = ("tiny", "a" * 64, "prompt")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from scorer.models import ModelFile, is_installed, local_file, resolve_model
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument, RegisteredModel
+from valuescope.scorer.models import ModelFile, is_installed, local_file, resolve_model
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument, RegisteredModel
 
 HUB_MODEL = "smollm2-360m-instruct"
 

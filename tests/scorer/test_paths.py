@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from scorer.copies import CopyScorer
-from scorer.design import PromptDesign
-from scorer.engine import BatchToken, Context, Model, Numerics
-from scorer.models import ModelFile
-from scorer.prompts import Answer, Prompt, render_prompt
-from scorer.scores import CellScore, Scorer, scored_sequences
-from scorer.sequence import SequenceScorer
-from scorer.templates import named_template
-from scorer.tokens import TokenisedCell, tokenise_cell
-from scorer.tree import TreeScorer, count_nodes
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
+from valuescope.scorer.copies import CopyScorer
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import BatchToken, Context, Model, Numerics
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.prompts import Answer, Prompt, render_prompt
+from valuescope.scorer.scores import CellScore, Scorer, scored_sequences
+from valuescope.scorer.sequence import SequenceScorer
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.tree import TreeScorer, count_nodes
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
 
 STYLES = ["label", "label_text", "text"]
 Path = Callable[[Context], Scorer]

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from scorer.design import PromptDesign
-from scorer.prompts import render_prompt
-from scorer.templates import named_template
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Choice, Country, Instrument, Question
-from warehouse.wordings import WordingSet
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Choice, Country, Instrument, Question
+from valuescope.warehouse.wordings import WordingSet
 
 DESIGN = PromptDesign(named_template("paper"))
 JAPAN = Country("JPN", "JP", (392,), "Japan", (), in_wvs7=True)

@@ -6,22 +6,22 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
-from scorer.copies import CopyScorer
-from scorer.design import PromptDesign
-from scorer.engine import Context, Model, Numerics
-from scorer.models import ModelFile, resolve_model
-from scorer.paths import OpenedScorer, Probe, largest_difference, open_scorer
-from scorer.prompts import Answer, Prompt, render_prompt
-from scorer.run import ScoringSession, score
-from scorer.scores import CellScore
-from scorer.sequence import SequenceScorer
-from scorer.templates import named_template
-from scorer.tokens import TokenisedCell, tokenise_cell
-from scorer.tree import TreeScorer
 from tests.scorer.tiny_models import RECURRENT, write_tiny_model
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument
+from valuescope.scorer.copies import CopyScorer
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Context, Model, Numerics
+from valuescope.scorer.models import ModelFile, resolve_model
+from valuescope.scorer.paths import OpenedScorer, Probe, largest_difference, open_scorer
+from valuescope.scorer.prompts import Answer, Prompt, render_prompt
+from valuescope.scorer.run import ScoringSession, score
+from valuescope.scorer.scores import CellScore
+from valuescope.scorer.sequence import SequenceScorer
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.tree import TreeScorer
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
 
 COUNTRIES = ("JPN", "USA", "DEU", "KEN")
 # The weights are float32, so that paths may differ by the order of sums alone.

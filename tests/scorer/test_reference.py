@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from scorer.design import ANSWER_STYLES
-from scorer.engine import Model, Numerics, default_threads
-from scorer.models import ModelFile
-from scorer.scores import CellScore
-from scorer.sequence import SequenceScorer
-from scorer.tree import TreeScorer
 from tests.scorer.reference.cells import QUESTIONS, all_rows, question_cells
-from warehouse.instrument import Instrument
+from valuescope.scorer.design import ANSWER_STYLES
+from valuescope.scorer.engine import Model, Numerics, default_threads
+from valuescope.scorer.models import ModelFile
+from valuescope.scorer.scores import CellScore
+from valuescope.scorer.sequence import SequenceScorer
+from valuescope.scorer.tree import TreeScorer
+from valuescope.warehouse.instrument import Instrument
 
 FIXTURE = Path(__file__).parent / "reference" / "transformers.json"
 # In nats an answer. Gemma's is wider because llama.cpp reads its GELU from a table of

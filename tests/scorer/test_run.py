@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scorer.describe import describe_prompt
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.models import ModelFile, resolve_model
-from scorer.run import RunSummary, ScoringSession, score
-from scorer.templates import named_template
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.instrument import Country, Instrument, Question, load_instrument
-from warehouse.landing import CHOICE_LOG_LIKELIHOODS, RUNS
+from valuescope.scorer.describe import describe_prompt
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.models import ModelFile, resolve_model
+from valuescope.scorer.run import RunSummary, ScoringSession, score
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import Country, Instrument, Question, load_instrument
+from valuescope.warehouse.landing import CHOICE_LOG_LIKELIHOODS, RUNS
 
 Row = dict[str, Any]
 
@@ -65,13 +65,13 @@ KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 import pyarrow.parquet as pq
-from scorer.design import PromptDesign
-from scorer.engine import Numerics
-from scorer.models import resolve_model
-from scorer.run import score
-from scorer.templates import named_template
-from warehouse.home import Home
-from warehouse.instrument import load_instrument
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics
+from valuescope.scorer.models import resolve_model
+from valuescope.scorer.run import score
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import load_instrument
 
 home, instant = Home(Path(sys.argv[1])), sys.argv[2]
 instrument = load_instrument()

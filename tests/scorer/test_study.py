@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from scorer.study import Study, design_grid, freeze_study, load_study
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.instrument import Instrument
+from valuescope.scorer.study import Study, design_grid, freeze_study, load_study
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.instrument import Instrument
 
 MINIMAL = 'models = ["smollm2-135m-instruct"]\n'
 

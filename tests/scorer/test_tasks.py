@@ -7,15 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.design import PromptDesign
-from scorer.run import QUESTIONS_A_BLOCK
-from scorer.study import Plan, choose_countries, choose_questions, design_grid
-from scorer.tasks import Part, Task, by_model, divide, expand, load_of, parse_part, tasks_of
-from scorer.templates import named_template
-from scorer.workload import PlannedModel
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import Instrument
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.run import QUESTIONS_A_BLOCK
+from valuescope.scorer.study import Plan, choose_countries, choose_questions, design_grid
+from valuescope.scorer.tasks import (
+    Part,
+    Task,
+    by_model,
+    divide,
+    expand,
+    load_of,
+    parse_part,
+    tasks_of,
+)
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.workload import PlannedModel
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import Instrument
 
 MODELS = ("small-1b.gguf", "large-70b.gguf", "smollm2-135m-instruct")
 DESIGN = PromptDesign(named_template("paper"))

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from scorer.templates import Template, load_templates, named_template, templates_of
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Country, load_instrument
-from warehouse.wordings import OUR_WORDINGS, WordingSet
+from valuescope.scorer.templates import Template, load_templates, named_template, templates_of
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Country, load_instrument
+from valuescope.warehouse.wordings import OUR_WORDINGS, WordingSet
 
 JAPAN, PERU = (load_instrument().country(country_id) for country_id in ("JPN", "PER"))
 GOOD = """

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorer.design import PromptDesign
-from scorer.engine import Model
-from scorer.prompts import Answer, Prompt, render_prompt
-from scorer.templates import named_template
-from scorer.tokens import TokenisedCell, shared_prefix_length, tokenise_cell
-from warehouse.errors import ValuescopeError
-from warehouse.instrument import Instrument
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model
+from valuescope.scorer.prompts import Answer, Prompt, render_prompt
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.tokens import TokenisedCell, shared_prefix_length, tokenise_cell
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import Instrument
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 

@@ -2,20 +2,20 @@
 
 import pytest
 
-from scorer.design import PromptDesign
-from scorer.engine import Model, Numerics
-from scorer.prompts import render_prompt
-from scorer.templates import named_template
-from scorer.tokens import tokenise_cell
-from scorer.tree import count_nodes
-from scorer.workload import (
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.tokens import tokenise_cell
+from valuescope.scorer.tree import count_nodes
+from valuescope.scorer.workload import (
     PlannedModel,
     chat_tokens,
     distinct_prefixes,
     estimated_tokens,
     planned_model,
 )
-from warehouse.instrument import Country, Instrument, Question
+from valuescope.warehouse.instrument import Country, Instrument, Question
 
 COUNTRIES = ("USA", "JPN", "DEU", "BRA", "NGA", "EGY", "BIH", "KOR")
 

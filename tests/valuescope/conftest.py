@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.shared_builds import built_once
-from warehouse.home import CLONE, Home
+from valuescope.warehouse.home import CLONE, Home
 
 COUNTRIES = ("USA", "JPN", "DEU", "BRA", "NGA", "EGY")
 QUESTIONS = ("Q1", "Q2", "Q3", "Q4", "Q5", "Q6")

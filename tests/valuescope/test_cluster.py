@@ -16,7 +16,7 @@ import pytest
 from tests.scorer.tiny_models import write_tiny_model
 from tests.valuescope.conftest import command, environment, fail, run, succeed
 from tests.valuescope.tiny_study import answers, landed, write_study
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 THREADS = ("--threads", "1")
 # A model of the registry that is neither packaged nor known by its hash: each node has its own.
@@ -197,6 +197,7 @@ def copy_of_clone(target: Path) -> Path:
             target / folder,
             ignore=shutil.ignore_patterns("*.duckdb*", "landing", "models", "dbt"),
         )
+    shutil.copytree(CLONE / "valuescope", target / "valuescope", symlinks=True)
     project = (CLONE / "pyproject.toml").read_text(encoding="utf-8")
     version = next(line for line in project.splitlines() if line.startswith("version = "))
     changed = project.replace(version, f'version = "{OTHER_VERSION}"')
@@ -280,7 +281,7 @@ def test_options_of_one_machine_are_refused(study: Path, tmp_path: Path) -> None
 
 def test_usage_statistics_are_off(tmp_path: Path) -> None:
     ask = (
-        "from scorer.cluster.connection import connected, THIS_MACHINE\n"
+        "from valuescope.scorer.cluster.connection import connected, THIS_MACHINE\n"
         "with connected(THIS_MACHINE):\n"
         "    from ray._common.usage import usage_lib\n"
         "    found = usage_lib.usage_stats_enabled()\n"

@@ -18,7 +18,7 @@ from tests.valuescope.conftest import (
     succeed,
     write_survey,
 )
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 COMMANDS = (
     *("demo", "ingest", "doctor", "score", "build", "report", "sql", "export", "status", "prompt"),

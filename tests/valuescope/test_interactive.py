@@ -13,8 +13,8 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from valuescope.interactive import ask_interactively, completer
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
 
 ENTER = "\r"
 CONTROL_C, CONTROL_D, UP = "\x03", "\x04", "\x1b[A"

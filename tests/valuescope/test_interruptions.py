@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from tests.valuescope.conftest import command, environment, succeed
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 
 def test_an_interrupted_build_leaves_the_database_as_it_was(copy_of_study: Path) -> None:

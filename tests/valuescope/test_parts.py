@@ -9,7 +9,7 @@ import pytest
 
 from tests.valuescope.conftest import command, environment, fail, run, succeed
 from tests.valuescope.tiny_study import answers, landed, write_study
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 THREADS = ("--threads", "1")
 

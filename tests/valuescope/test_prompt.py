@@ -5,13 +5,13 @@ from pathlib import Path
 import llama_cpp
 import pytest
 
-from scorer.design import PromptDesign
-from scorer.templates import named_template
 from tests.valuescope.conftest import fail, succeed
-from warehouse.home import Home
-from warehouse.instrument import load_instrument
-from warehouse.landing import ensure_landing_zone, write_shard
-from warehouse.wordings import load_wording_set
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.templates import named_template
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.landing import ensure_landing_zone, write_shard
+from valuescope.warehouse.wordings import load_wording_set
 
 ASK = ("prompt", "--model", "smollm2-135m-instruct", "--question", "Q1", "--chat", "raw")
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.valuescope.conftest import COUNTRIES, succeed
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 DOCS = CLONE / "docs"
 PAGE = (DOCS / "reading.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.valuescope.conftest import command, environment, fail, succeed
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.valuescope.conftest import fail, run, succeed, write_survey
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 RAW = ("human_marginals", "survey_fieldwork")
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.valuescope.conftest import fail, succeed
 from tests.warehouse.own_surveys import write_survey
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 PROMPT = ("prompt", "--model", "smollm2-135m-instruct", "--chat", "raw")
 SCORE = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.valuescope.conftest import command, environment, run
-from warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE
 
 ESCAPE = "\x1b"
 COMMANDS = [

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from warehouse.home import Home
+from valuescope.warehouse.home import Home
 
 FILES = {
     "survey": """\

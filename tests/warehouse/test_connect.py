@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-import warehouse
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
+from valuescope import warehouse
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.database import (
+from valuescope.warehouse.database import (
     STORAGE_VERSION,
     create_raw_tables,
     open_for_reading,
@@ -18,8 +18,8 @@ from warehouse.database import (
     replacement_copy,
     writer_lock,
 )
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
 
 COUNT = "select count(*) from numbers"
 
@@ -126,8 +126,8 @@ class TestWriterLock:
         holder = """
             import sys
             from pathlib import Path
-            from warehouse.database import writer_lock
-            from warehouse.home import Home
+            from valuescope.warehouse.database import writer_lock
+            from valuescope.warehouse.home import Home
 
             with writer_lock(Home(Path(sys.argv[1]))):
                 print("ready", flush=True)
@@ -145,8 +145,8 @@ class TestWriterLock:
         holder = """
             import sys
             from pathlib import Path
-            from warehouse.database import writer_lock
-            from warehouse.home import Home
+            from valuescope.warehouse.database import writer_lock
+            from valuescope.warehouse.home import Home
 
             with writer_lock(Home(Path(sys.argv[1]))):
                 print("ready", flush=True)

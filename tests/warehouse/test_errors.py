@@ -1,4 +1,4 @@
-from warehouse.errors import unknown_name
+from valuescope.warehouse.errors import unknown_name
 
 
 def test_an_unknown_name_comes_with_the_nearest_names_and_the_next_step() -> None:

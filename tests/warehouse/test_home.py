@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, current_home
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, current_home
 
 
 def test_without_a_setting_home_is_the_clones_warehouse_folder(

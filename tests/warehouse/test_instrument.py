@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import SEEDS
-from warehouse.instrument import COUNTRY_FREE, Instrument, load_instrument
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import SEEDS
+from valuescope.warehouse.instrument import COUNTRY_FREE, Instrument, load_instrument
 
 
 @pytest.fixture(scope="module")

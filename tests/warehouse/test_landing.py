@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.landing import (
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.landing import (
     EMPTY_SHARD,
     SCHEMAS,
     compact_shards,
@@ -247,9 +247,9 @@ def test_a_full_disk_is_named_and_earlier_shards_stay_whole(home: Home) -> None:
         import resource, sys
         from pathlib import Path
         from tests.warehouse.test_landing import TABLE, answer
-        from warehouse.errors import ValuescopeError
-        from warehouse.home import Home
-        from warehouse.landing import write_shard
+        from valuescope.warehouse.errors import ValuescopeError
+        from valuescope.warehouse.home import Home
+        from valuescope.warehouse.landing import write_shard
 
         # No file may grow beyond this: writing fails as on a full disk.
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

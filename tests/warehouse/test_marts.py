@@ -3,9 +3,9 @@ import re
 import duckdb
 import pytest
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import DBT_PROJECT
-from warehouse.marts import built_marts, chosen_marts, described_marts
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import DBT_PROJECT
+from valuescope.warehouse.marts import built_marts, chosen_marts, described_marts
 
 MARTS = {mart.name: mart for mart in described_marts()}
 

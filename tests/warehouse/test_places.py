@@ -4,8 +4,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from warehouse.errors import ValuescopeError
-from warehouse.places import open_place
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.places import open_place
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}"])

@@ -19,18 +19,18 @@ from tests.dbt_project.study import (
     random_counts,
     read_instrument,
 )
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.landing import query_landing
-from warehouse.replication.manifest import Manifest, SurveyFile, read_manifest, seal
-from warehouse.replication.packing import (
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import query_landing
+from valuescope.warehouse.replication.manifest import Manifest, SurveyFile, read_manifest, seal
+from valuescope.warehouse.replication.packing import (
     loaded_files,
     pack_instrument,
     pack_landing,
     pack_survey,
     smallest_counts,
 )
-from warehouse.replication.unpacking import fill_home
+from valuescope.warehouse.replication.unpacking import fill_home
 
 SCHEMA = "schema=1"
 RAW = ("survey_loads", "human_marginals", "indicator_moments", "survey_fieldwork")

@@ -1,8 +1,8 @@
 import pytest
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import DBT_PROJECT
-from warehouse.saved_queries import saved_queries, statement
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import DBT_PROJECT
+from valuescope.warehouse.saved_queries import saved_queries, statement
 
 
 def test_every_analysis_is_a_saved_query_that_asks_a_question() -> None:

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.warehouse.test_landing import TABLE, answer
-from warehouse.bringing import land_shards
-from warehouse.errors import ValuescopeError
-from warehouse.home import CLONE, Home
-from warehouse.landing import (
+from valuescope.warehouse.bringing import land_shards
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.landing import (
     SCHEMAS,
     compact_shards,
     ensure_landing_zone,
@@ -24,8 +24,8 @@ from warehouse.landing import (
     write_shard,
     write_text,
 )
-from warehouse.places import Place, open_place
-from warehouse.sending import Sender
+from valuescope.warehouse.places import Place, open_place
+from valuescope.warehouse.sending import Sender
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -369,9 +369,9 @@ def test_a_landing_that_is_killed_in_the_middle_goes_on_when_repeated(
     killed = """
         import os, sys
         from pathlib import Path
-        from warehouse import bringing
-        from warehouse.home import Home
-        from warehouse.places import open_place
+        from valuescope.warehouse import bringing
+        from valuescope.warehouse.home import Home
+        from valuescope.warehouse.places import open_place
 
         write, count = bringing.write_bytes, 0
 

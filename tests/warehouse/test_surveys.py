@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from tests.warehouse.own_surveys import FILES, write_survey
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import load_instrument
-from warehouse.surveys import OwnInstrument, faults, read_own_instruments, store_instrument
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.surveys import (
+    OwnInstrument,
+    faults,
+    read_own_instruments,
+    store_instrument,
+)
 
 BAD_SURVEYS = tomllib.loads(Path(__file__).with_name("bad_surveys.toml").read_text())["survey"]
 

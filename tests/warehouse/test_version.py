@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from warehouse import version
-from warehouse.home import CLONE
-from warehouse.version import project_version, scoring_code_fingerprint
+from valuescope.warehouse import version
+from valuescope.warehouse.home import CLONE
+from valuescope.warehouse.version import project_version, scoring_code_fingerprint
 
 
 def test_the_version_is_the_one_that_the_package_is_built_with() -> None:

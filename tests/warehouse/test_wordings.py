@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.instrument import COUNTRY_FREE, Instrument, Question, load_instrument
-from warehouse.wordings import OUR_WORDINGS, WordingSet, load_wording_set, wording_set_names
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import COUNTRY_FREE, Instrument, Question, load_instrument
+from valuescope.warehouse.wordings import (
+    OUR_WORDINGS,
+    WordingSet,
+    load_wording_set,
+    wording_set_names,
+)
 
 BAD_SETS = tomllib.loads(Path(__file__).with_name("bad_wordings.toml").read_text(encoding="utf-8"))[
     "set"

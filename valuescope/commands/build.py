@@ -12,8 +12,8 @@ from valuescope.state import (
     loaded_survey_count,
     other_versions_notice,
 )
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home, current_home
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home, current_home
 
 
 @click.command(name="build")

@@ -7,26 +7,26 @@ import click
 import duckdb
 from rich.text import Text
 
-from ingest import load_sample
-from reports.closest import countries_by_error
-from reports.summary import (
+from valuescope.build import build_warehouse
+from valuescope.commands.ingest import print_load_report
+from valuescope.console import out, say, step_progress
+from valuescope.ingest import load_sample
+from valuescope.reports.closest import countries_by_error
+from valuescope.reports.summary import (
     Design,
     country_agreement,
     designs,
     question_agreement,
 )
-from reports.terminal import CAVEATS, nearest_and_farthest
-from scorer.design import PromptDesign
-from scorer.engine import Numerics, default_gpu_layers, default_threads
-from scorer.study import Plan
-from scorer.templates import named_template
-from valuescope.build import build_warehouse
-from valuescope.commands.ingest import print_load_report
-from valuescope.console import out, say, step_progress
+from valuescope.reports.terminal import CAVEATS, nearest_and_farthest
+from valuescope.scorer.design import PromptDesign
+from valuescope.scorer.engine import Numerics, default_gpu_layers, default_threads
+from valuescope.scorer.study import Plan
+from valuescope.scorer.templates import named_template
 from valuescope.scoring import Settings, run_plan
-from warehouse.database import open_for_reading
-from warehouse.home import Home, current_home
-from warehouse.instrument import Country, Instrument, Question, load_instrument
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.instrument import Country, Instrument, Question, load_instrument
 
 MODEL = "smollm2-135m-instruct"
 _SHOWN = 4

@@ -4,17 +4,22 @@ import dataclasses
 
 import click
 
-from reports.fitting import FittingTable
-from reports.json_text import json_text
-from scorer.doctor import QUESTIONS, Difference, Examination, examine
-from scorer.engine import Numerics, default_batch_size, default_gpu_layers, default_threads
-from scorer.models import resolve_model
 from valuescope.console import out, step_progress
 from valuescope.designs import chosen_design
 from valuescope.options import design_options
-from warehouse.errors import ValuescopeError
-from warehouse.home import current_home
-from warehouse.instrument import load_instrument
+from valuescope.reports.fitting import FittingTable
+from valuescope.reports.json_text import json_text
+from valuescope.scorer.doctor import QUESTIONS, Difference, Examination, examine
+from valuescope.scorer.engine import (
+    Numerics,
+    default_batch_size,
+    default_gpu_layers,
+    default_threads,
+)
+from valuescope.scorer.models import resolve_model
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.instrument import load_instrument
 
 
 @click.command(

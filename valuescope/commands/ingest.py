@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from ingest import (
+from valuescope.console import out, say, step_progress
+from valuescope.ingest import (
     Breakdown,
     FileReport,
     LoadOptions,
@@ -16,13 +17,12 @@ from ingest import (
     parse_breakdown,
     split_halves,
 )
-from ingest.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
-from ingest.problems import listed
-from reports.fitting import FittingTable
-from reports.json_text import json_text
-from valuescope.console import out, say, step_progress
-from warehouse.home import current_home
-from warehouse.instrument import load_instrument
+from valuescope.ingest.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
+from valuescope.ingest.problems import listed
+from valuescope.reports.fitting import FittingTable
+from valuescope.reports.json_text import json_text
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.instrument import load_instrument
 
 _SHOWN = 10
 # Shares of missing answers from here on are worth a look.

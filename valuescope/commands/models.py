@@ -4,13 +4,13 @@ import dataclasses
 
 import click
 
-from reports.fitting import FittingTable
-from reports.json_text import json_text
-from scorer.models import is_installed, local_file
 from valuescope.console import out, say
-from warehouse.errors import unknown_name
-from warehouse.home import current_home
-from warehouse.instrument import RegisteredModel, load_instrument
+from valuescope.reports.fitting import FittingTable
+from valuescope.reports.json_text import json_text
+from valuescope.scorer.models import is_installed, local_file
+from valuescope.warehouse.errors import unknown_name
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.instrument import RegisteredModel, load_instrument
 
 
 @click.command(name="models")

@@ -4,14 +4,14 @@ import dataclasses
 
 import click
 
-from reports.json_text import json_text
-from scorer.describe import PromptDescription, describe_prompt
-from scorer.models import resolve_model
 from valuescope.console import out
 from valuescope.designs import chosen_design, landed_design
 from valuescope.options import design_options, survey_option
-from warehouse.home import current_home
-from warehouse.instrument import load_instrument
+from valuescope.reports.json_text import json_text
+from valuescope.scorer.describe import PromptDescription, describe_prompt
+from valuescope.scorer.models import resolve_model
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.instrument import load_instrument
 
 
 @click.command(name="prompt")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from reports.fitting import FittingTable
-from reports.mart_comparison import MartComparison
 from valuescope.console import out, say
 from valuescope.replication import compare_with_package, other_code
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home, current_home
-from warehouse.replication.manifest import Manifest, read_manifest
-from warehouse.replication.unpacking import fill_home
+from valuescope.reports.fitting import FittingTable
+from valuescope.reports.mart_comparison import MartComparison
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.replication.manifest import Manifest, read_manifest
+from valuescope.warehouse.replication.unpacking import fill_home
 
 
 @click.command(

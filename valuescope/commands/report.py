@@ -8,11 +8,14 @@ import duckdb
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from reports.exhibits.catalogue import COMPARING, EXHIBITS
-from reports.exhibits.filled import FilledExhibit, filled
-from reports.files import as_json, as_markdown, csv_files, png_files, svg_files
-from reports.page.page import Origin, html
-from reports.summary import (
+from valuescope.changes import last_build
+from valuescope.console import out, say
+from valuescope.output import write_output, write_outputs
+from valuescope.reports.exhibits.catalogue import COMPARING, EXHIBITS
+from valuescope.reports.exhibits.filled import FilledExhibit, filled
+from valuescope.reports.files import as_json, as_markdown, csv_files, png_files, svg_files
+from valuescope.reports.page.page import Origin, html
+from valuescope.reports.summary import (
     Design,
     category_agreement,
     compared,
@@ -21,20 +24,17 @@ from reports.summary import (
     designs,
     question_agreement,
 )
-from reports.terminal import (
+from valuescope.reports.terminal import (
     CAVEATS,
     agreement_table,
     best_and_worst,
     design_heading,
     exhibit_table,
 )
-from valuescope.changes import last_build
-from valuescope.console import out, say
-from valuescope.output import write_output, write_outputs
-from warehouse.database import open_for_reading
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home, current_home
-from warehouse.version import project_version
+from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.version import project_version
 
 _EVERYTHING = 10_000
 _ROOM_FOR_PLOTS = 100

@@ -5,20 +5,6 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from scorer.cluster.connection import THIS_MACHINE
-from scorer.compute import COMPUTE_TYPES
-from scorer.engine import Numerics, default_batch_size, default_gpu_layers, default_threads
-from scorer.estimate import measured_pace
-from scorer.paths import PATHS
-from scorer.study import (
-    Plan,
-    choose_countries,
-    choose_questions,
-    design_grid,
-    freeze_study,
-    load_study,
-)
-from scorer.tasks import Part, divide, expand, load_of, parse_part
 from valuescope.cluster import ClusterOptions, run_plan_on_cluster
 from valuescope.console import say
 from valuescope.forecasts import print_parts, print_planned_runs
@@ -28,12 +14,31 @@ from valuescope.options import (
     design_options,
     survey_option,
 )
+from valuescope.scorer.cluster.connection import THIS_MACHINE
+from valuescope.scorer.compute import COMPUTE_TYPES
+from valuescope.scorer.engine import (
+    Numerics,
+    default_batch_size,
+    default_gpu_layers,
+    default_threads,
+)
+from valuescope.scorer.estimate import measured_pace
+from valuescope.scorer.paths import PATHS
+from valuescope.scorer.study import (
+    Plan,
+    choose_countries,
+    choose_questions,
+    design_grid,
+    freeze_study,
+    load_study,
+)
+from valuescope.scorer.tasks import Part, divide, expand, load_of, parse_part
 from valuescope.scoring import Settings, plan_runs, run_plan
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home, current_home
-from warehouse.instrument import Instrument, load_instrument
-from warehouse.places import open_place
-from warehouse.sending import Sender
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.instrument import Instrument, load_instrument
+from valuescope.warehouse.places import open_place
+from valuescope.warehouse.sending import Sender
 
 # What a study file fixes, so that it cannot be given beside one.
 _FIXED_BY_STUDY = (

@@ -4,9 +4,9 @@ import click
 
 from valuescope.console import say, step_progress
 from valuescope.options import place_argument
-from warehouse.home import current_home
-from warehouse.places import open_place
-from warehouse.sending import Sender, Sent
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.places import open_place
+from valuescope.warehouse.sending import Sender, Sent
 
 
 @click.command(name="send")

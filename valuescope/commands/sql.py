@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 import pyarrow as pa
 
-from reports.fitting import FittingTable
 from valuescope.console import out, say
 from valuescope.interactive import ask_interactively
 from valuescope.output import write_output
@@ -19,8 +18,9 @@ from valuescope.query import (
     saved_query_table,
     saved_statement,
 )
-from warehouse.errors import ValuescopeError
-from warehouse.home import current_home
+from valuescope.reports.fitting import FittingTable
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import current_home
 
 _FORMATS = ("table", "csv", "json", "parquet")
 _ALL_ROWS = 10_000

@@ -2,10 +2,10 @@
 
 import click
 
-from reports.fitting import FittingTable
 from valuescope.console import out
+from valuescope.reports.fitting import FittingTable
 from valuescope.state import HomeState, describe_home, other_versions_notice
-from warehouse.home import Home, current_home
+from valuescope.warehouse.home import Home, current_home
 
 
 @click.command(name="status")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError
 
 MANIFEST = "manifest.json"
 PACKAGE_VERSION = 1

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.landing import SCHEMAS
-from warehouse.replication.manifest import SurveyFile
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import SCHEMAS
+from valuescope.warehouse.replication.manifest import SurveyFile
 
 # All of them aggregates: counts and sums over respondents, and facts about files. Sums over one
 # respondent are that respondent's answers; `smallest_counts` says how few there are.

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.database import create_raw_tables, open_for_writing
-from warehouse.errors import ValuescopeError
-from warehouse.home import Home
-from warehouse.landing import ensure_landing_zone
-from warehouse.replication.manifest import Manifest
-from warehouse.replication.packing import RAW_TABLES, SURVEY_FOLDER
+from valuescope.warehouse.database import create_raw_tables, open_for_writing
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.replication.manifest import Manifest
+from valuescope.warehouse.replication.packing import RAW_TABLES, SURVEY_FOLDER
 
 _OF_A_HOME = ("landing/", "instrument/", "variables.json")
 

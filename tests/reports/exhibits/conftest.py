@@ -9,9 +9,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from reports.summary import Design, designs
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
+from valuescope.reports.summary import Design, designs
 
 POPULATION = "wvs:7:within_country:all"
 

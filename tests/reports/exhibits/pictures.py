@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import vl_convert
 
-from reports.charts.drawing import drawn
+from valuescope.reports.charts.drawing import drawn
 
 _SVG = "{http://www.w3.org/2000/svg}"
 # Every chart has the container's width and a height of its own; Vega-Lite says so each time.

@@ -7,13 +7,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-import reports.exhibits
-from reports.charts import palette
-from reports.exhibits.catalogue import COMPARING, EXHIBITS
-from reports.exhibits.exhibit import Exhibit, Row
-from reports.summary import designs
+import valuescope.reports.exhibits
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.exhibits.pictures import warnings
+from valuescope.reports.charts import palette
+from valuescope.reports.exhibits.catalogue import COMPARING, EXHIBITS
+from valuescope.reports.exhibits.exhibit import Exhibit, Row
+from valuescope.reports.summary import designs
 
 ALL = (*EXHIBITS, *COMPARING)
 DRAWN = tuple(exhibit for exhibit in ALL if exhibit.chart is not None)
@@ -116,7 +116,7 @@ def test_words_are_there_for_a_newcomer(exhibit: Exhibit) -> None:
 def test_ids_and_queries_belong_together() -> None:
     ids = [exhibit.exhibit_id for exhibit in ALL]
     assert len(set(ids)) == len(ids)
-    folder = Path(reports.exhibits.__file__).parent / "queries"
+    folder = Path(valuescope.reports.exhibits.__file__).parent / "queries"
     own = {exhibit.query_of or exhibit.exhibit_id for exhibit in ALL if exhibit.saved_query is None}
     assert {path.stem for path in folder.glob("*.sql")} == own
 

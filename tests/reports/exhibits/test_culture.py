@@ -3,12 +3,12 @@
 import duckdb
 import pytest
 
-from reports.charts.culture import cultural_map
-from reports.exhibits.culture import EXHIBITS
-from reports.exhibits.exhibit import Row
-from reports.summary import Design
 from tests.dbt_project.map_study import COUNTRIES, NOT_ASKED, PEOPLE
 from tests.reports.exhibits.pictures import marks
+from valuescope.reports.charts.culture import cultural_map
+from valuescope.reports.exhibits.culture import EXHIBITS
+from valuescope.reports.exhibits.exhibit import Row
+from valuescope.reports.summary import Design
 
 (MAP,) = EXHIBITS
 

@@ -6,9 +6,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from reports.exhibits.exhibit import Exhibit, Row
-from reports.exhibits.methods import EXHIBITS
 from tests.dbt_project.agreement_study import AgreementStudy
+from valuescope.reports.exhibits.exhibit import Exhibit, Row
+from valuescope.reports.exhibits.methods import EXHIBITS
 
 BY_ID = {exhibit.exhibit_id: exhibit for exhibit in EXHIBITS}
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.charts import models as charts
-from reports.exhibits.exhibit import Exhibit, Row
-from reports.exhibits.models import EXHIBITS
-from reports.summary import designs
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.exhibits.pictures import axis_labels, marks
+from valuescope.reports.charts import models as charts
+from valuescope.reports.exhibits.exhibit import Exhibit, Row
+from valuescope.reports.exhibits.models import EXHIBITS
+from valuescope.reports.summary import designs
 
 AGREEMENT, SUMMARY = EXHIBITS
 

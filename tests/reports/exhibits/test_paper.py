@@ -3,12 +3,12 @@
 import duckdb
 import pytest
 
-from reports.charts import paper as charts
-from reports.exhibits.exhibit import Row
-from reports.exhibits.paper import EXHIBITS
-from reports.summary import Design, designs
 from tests.dbt_project.study import Instrument
 from tests.reports.exhibits.pictures import axis_labels, marks
+from valuescope.reports.charts import paper as charts
+from valuescope.reports.exhibits.exhibit import Row
+from valuescope.reports.exhibits.paper import EXHIBITS
+from valuescope.reports.summary import Design, designs
 
 CATEGORIES, CONTINENTS, BASE_AND_CHAT = EXHIBITS
 CHAT = "smollm2-360m-instruct-Q8_0"

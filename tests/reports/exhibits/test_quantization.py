@@ -4,10 +4,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from reports.charts.quantization import quantization_drift
-from reports.exhibits.exhibit import Row
-from reports.exhibits.quantization import EXHIBITS
 from tests.reports.exhibits.pictures import marks
+from valuescope.reports.charts.quantization import quantization_drift
+from valuescope.reports.exhibits.exhibit import Row
+from valuescope.reports.exhibits.quantization import EXHIBITS
 
 (DRIFT,) = EXHIBITS
 

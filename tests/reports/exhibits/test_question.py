@@ -6,13 +6,13 @@ import duckdb
 import pandas as pd
 import pytest
 
-from reports.charts import question
-from reports.exhibits.catalogue import EXHIBITS
-from reports.summary import Design, designs
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import NOT_SURVEYED
 from tests.dbt_project.study import Instrument
 from tests.reports.exhibits.pictures import axis_labels, marks, warnings
+from valuescope.reports.charts import question
+from valuescope.reports.exhibits.catalogue import EXHIBITS
+from valuescope.reports.summary import Design, designs
 
 EXHIBIT = {exhibit.exhibit_id: exhibit for exhibit in EXHIBITS}
 

@@ -3,11 +3,11 @@
 import duckdb
 import pytest
 
-from reports.charts import specification as charts
-from reports.exhibits.exhibit import Row
-from reports.exhibits.specification import EXHIBITS
-from reports.summary import Design, designs
 from tests.reports.exhibits.pictures import axis_labels, marks
+from valuescope.reports.charts import specification as charts
+from valuescope.reports.exhibits.exhibit import Row
+from valuescope.reports.exhibits.specification import EXHIBITS
+from valuescope.reports.summary import Design, designs
 
 CURVE, VARIANCE = EXHIBITS
 NORMALIZATIONS = {"sum", "per_token", "per_byte", "label", "pmi", "temperature"}

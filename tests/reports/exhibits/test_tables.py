@@ -3,8 +3,8 @@
 import duckdb
 import pytest
 
-from reports.exhibits.tables import EXHIBITS
-from reports.summary import designs
+from valuescope.reports.exhibits.tables import EXHIBITS
+from valuescope.reports.summary import designs
 
 MODELS, CATEGORIES, PRINTED = EXHIBITS
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.charts import world
-from reports.charts.tile_map import TILES
-from reports.exhibits.catalogue import EXHIBITS
-from reports.summary import Design, designs
 from tests.dbt_project.study import Instrument
 from tests.reports.exhibits.pictures import Mark, marks, warnings
+from valuescope.reports.charts import world
+from valuescope.reports.charts.tile_map import TILES
+from valuescope.reports.exhibits.catalogue import EXHIBITS
+from valuescope.reports.summary import Design, designs
 
 EXHIBIT = {exhibit.exhibit_id: exhibit for exhibit in EXHIBITS}
 

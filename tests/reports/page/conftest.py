@@ -7,10 +7,10 @@ import duckdb
 import pytest
 from playwright.sync_api import Browser
 
-from reports.page.page import Origin, html
-from reports.summary import designs
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.page.browsing import Opened, opened
+from valuescope.reports.page.page import Origin, html
+from valuescope.reports.summary import designs
 
 
 @pytest.fixture(scope="module")

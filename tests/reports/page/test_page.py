@@ -10,13 +10,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from reports.exhibits.catalogue import EXHIBITS
-from reports.exhibits.exhibit import Exhibit, Selector
-from reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS
-from reports.page.page import Origin, html
-from reports.summary import designs
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.page.browsing import DESKTOP, PHONE, Opened, opened
+from valuescope.reports.exhibits.catalogue import EXHIBITS
+from valuescope.reports.exhibits.exhibit import Exhibit, Selector
+from valuescope.reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS
+from valuescope.reports.page.page import Origin, html
+from valuescope.reports.summary import designs
 
 # A question's cells are kept coarser than what follows a model alone.
 OF_CELLS = {Selector.COUNTRY, Selector.QUESTION}

@@ -6,9 +6,9 @@ import duckdb
 import pytest
 from playwright.sync_api import Browser
 
-from reports.page.page import DETAILED_DESIGNS, Origin, html
-from reports.summary import designs
 from tests.reports.page.browsing import opened
+from valuescope.reports.page.page import DETAILED_DESIGNS, Origin, html
+from valuescope.reports.summary import designs
 
 ORIGIN = Origin("1.2.3", {})
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scorer.design import ANSWER_STYLES, PromptDesign
-from scorer.engine import Model
-from scorer.models import resolve_model
-from scorer.prompts import render_prompt
-from scorer.templates import named_template
-from scorer.tokens import TokenisedCell, tokenise_cell
-from warehouse.home import current_home
-from warehouse.instrument import Instrument, load_instrument
+from valuescope.scorer.design import ANSWER_STYLES, PromptDesign
+from valuescope.scorer.engine import Model
+from valuescope.scorer.models import resolve_model
+from valuescope.scorer.prompts import render_prompt
+from valuescope.scorer.templates import named_template
+from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.instrument import Instrument, load_instrument
 
 # A chat model asked through its template, and a base model with BOS and a sliding window.
 MODELS = ("smollm2-135m-instruct", "gemma-3-270m")
