@@ -13,22 +13,24 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import llama_cpp.llama_cpp as llama
-
-from valuescope.scorer.engine import BatchToken, Model, Numerics, quiet_log
+from valuescope.scorer.engine import BatchToken, Model, quiet_log
+from valuescope.scorer.llama import llama
 from valuescope.scorer.models import ModelFile
+from valuescope.scorer.numerics import (
+    AS_IS,
+    AUTO,
+    BYTES_A_WEIGHT,
+    Numerics,
+    common_compute_type,
+    fits_memory,
+)
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.landing import run_records
 
-AUTO, AS_IS = "auto", "as-is"
 # float32 is free of rounding, so it may be a little slower and still be chosen.
 _ACCEPTED_SLOWNESS = 0.8
 _MEASURED_TOKENS = 256
-_COMMON_BYTES = 8e9
 _FILE_TYPES = {"f32": llama.LLAMA_FTYPE_ALL_F32, "f16": llama.LLAMA_FTYPE_MOSTLY_F16}
-BYTES_A_WEIGHT = {"f32": 4, "f16": 2}
-COMPUTE_TYPES = (AUTO, *_FILE_TYPES, AS_IS)
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,16 @@ class Computation:
 
 
 def choose_computation(
-    model_file: ModelFile, numerics: Numerics, home: Home, threads: int, measures: bool = True
+    model_file: ModelFile,
+    numerics: Numerics,
+    home: Home,
+    threads: int,
+    earlier: str | None = None,
+    measures: bool = True,
 ) -> Computation:
     """The computation that `numerics` names or, for "auto", the one that suits this machine.
 
-    A model keeps the computation of its earlier runs in this home, so that designs compare.
+    A model keeps the computation `earlier` of its runs in this home, so that designs compare.
     Else float32 is chosen where it takes at most half of the memory, no GPU is used and it
     proves hardly slower than the file as it is. Machines that share a study must all choose the
     same: without `measures` the choice is `common_compute_type`. Raises ValuescopeError when the
@@ -60,7 +67,6 @@ def choose_computation(
         parameter_count = model.description.parameter_count
         if named != AUTO:
             return Computation(named, computed_file(model_file, parameter_count, named, home))
-        earlier = earlier_compute_type(model_file.model_id, home)
         if earlier is not None:
             path = computed_file(model_file, parameter_count, earlier, home)
             return Computation(earlier, path)
@@ -80,32 +86,6 @@ def choose_computation(
     )
 
 
-def common_compute_type(parameter_count: int, gpu_layers: int) -> str:
-    """The computation that machines which share a study choose without measuring.
-
-    float32 where no GPU is used and the weights written out take at most 8 GB, half of what a
-    usual machine has.
-    """
-    size = parameter_count * BYTES_A_WEIGHT["f32"]
-    return "f32" if not gpu_layers and size <= _COMMON_BYTES else AS_IS
-
-
-def common_computation(model_file: ModelFile, numerics: Numerics, home: Home) -> Computation:
-    """The computation that `numerics` names or, for "auto", `common_compute_type`.
-
-    No earlier run is asked. Raises ValuescopeError when the model cannot be loaded or written out,
-    or is too large to be computed here as it is elsewhere.
-    """
-    if numerics.compute_type == AS_IS:
-        return Computation(AS_IS, model_file.path)
-    with Model(model_file.path, model_file.name) as model:
-        parameter_count = model.description.parameter_count
-    if numerics.compute_type == AUTO:
-        return _common_computation(model_file, parameter_count, numerics, home)
-    path = computed_file(model_file, parameter_count, numerics.compute_type, home)
-    return Computation(numerics.compute_type, path)
-
-
 def _common_computation(
     model_file: ModelFile, parameter_count: int, numerics: Numerics, home: Home
 ) -> Computation:
@@ -115,13 +95,6 @@ def _common_computation(
     return Computation(common, computed_file(model_file, parameter_count, common, home))
 
 
-def earlier_compute_type(model_id: str, home: Home) -> str | None:
-    """The compute type of the model's latest run in this home."""
-    runs = run_records(home, model_id)
-    latest = max(runs, key=lambda run: run["started_at"], default=None)
-    return str(latest["compute_type"]) if latest else None
-
-
 def _too_large(model_file: ModelFile, parameter_count: int, compute_type: str) -> ValuescopeError:
     needed = parameter_count * BYTES_A_WEIGHT[compute_type]
     return ValuescopeError(
@@ -129,12 +102,6 @@ def _too_large(model_file: ModelFile, parameter_count: int, compute_type: str) -
         "half of this machine's memory. A study is computed alike on all machines: give all of "
         "them --compute as-is, or score this model on larger ones."
     )
-
-
-def fits_memory(parameter_count: int, compute_type: str) -> bool:
-    """Whether weights written out take at most half of the machine's memory."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return parameter_count * BYTES_A_WEIGHT[compute_type] <= memory / 2
 
 
 def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:

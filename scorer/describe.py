@@ -1,37 +1,12 @@
 """Show exactly what a model is asked, token by token, so that a number can be checked by hand."""
 
-from dataclasses import dataclass
-
 from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.engine import Model
+from valuescope.scorer.messages import DescribedAnswer, PromptDescription
 from valuescope.scorer.models import ModelFile
 from valuescope.scorer.prompts import render_prompt
 from valuescope.scorer.tokens import tokenise_cell
 from valuescope.warehouse.instrument import Country, Question
-
-
-@dataclass(frozen=True)
-class DescribedAnswer:
-    """One choice: `token_ids` of prompt and answer together, the answer from `answer_start` on.
-
-    `answer_tokens` are the texts of the answer's tokens.
-    """
-
-    choice_index: int
-    text: str
-    token_ids: tuple[int, ...]
-    answer_start: int
-    answer_tokens: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PromptDescription:
-    """One cell as the model sees it."""
-
-    model_path: str
-    prompt_id: str
-    text: str
-    answers: tuple[DescribedAnswer, ...]
 
 
 def describe_prompt(

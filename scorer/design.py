@@ -61,6 +61,10 @@ class PromptDesign:
         country_id = country.country_id if country else COUNTRY_FREE
         return self.allows(question) and self.wordings.covers(question, self.coding_id, country_id)
 
+    def places(self, question: Question, countries: Iterable[Country]) -> list[Country | None]:
+        """Return where the question is asked: None, which is without a country, and `countries`."""
+        return [place for place in (None, *countries) if self.asks(question, place)]
+
     def asked(
         self, questions: Iterable[Question], countries: Iterable[Country]
     ) -> list[tuple[Question, list[Country | None]]]:
@@ -68,11 +72,11 @@ class PromptDesign:
 
         Raises ValuescopeError when it asks none of them.
         """
-        everywhere = (None, *countries)
+        everywhere = tuple(countries)
         asked = [
             (question, places)
             for question in questions
-            if (places := [country for country in everywhere if self.asks(question, country)])
+            if (places := self.places(question, everywhere))
         ]
         if not asked:
             raise ValuescopeError(

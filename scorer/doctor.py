@@ -9,24 +9,31 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, takewhile
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from valuescope.scorer.compute import (
-    AS_IS,
-    BYTES_A_WEIGHT,
     Computation,
     choose_computation,
     computed_file,
-    fits_memory,
     tokens_a_second,
 )
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import BatchToken, Model, ModelDescription, Numerics
+from valuescope.scorer.engine import BatchToken, Model
+from valuescope.scorer.examination import (
+    QUESTIONS,
+    Check,
+    ComputeMeasurement,
+    Difference,
+    Examination,
+    NoiseMeasurement,
+    Status,
+)
 from valuescope.scorer.models import ModelFile
+from valuescope.scorer.numerics import AS_IS, BYTES_A_WEIGHT, Numerics, fits_memory
 from valuescope.scorer.paths import Probe, context_size, open_scorer, tolerance
 from valuescope.scorer.prompts import render_prompt
 from valuescope.scorer.scores import CellScore
@@ -37,11 +44,9 @@ from valuescope.warehouse.instrument import DEFAULT_SURVEY, Choice, Country, Ins
 from valuescope.warehouse.wordings import OUR_WORDINGS
 
 Item = TypeVar("Item")
-Status = Literal["ok", "warning", "problem"]
 Finding = tuple[Status, str]
 
 KNOWN_ANSWERS = Path(__file__).with_name("known_answers.toml")
-QUESTIONS = 9
 # Countries that each question is asked about besides once without a country.
 _COUNTRIES = 1
 # A model that guesses passes for one that knows in this share of examinations.
@@ -52,79 +57,6 @@ _THOUGHT = re.compile(r"[<\[].*(think|thought|reason|channel|analysis)", re.IGNO
 # Wider windows hold any prompt of the survey and take long to fill.
 _WIDEST_TRIED_WINDOW = 2048
 _FILLER = "The quick brown fox jumps over the lazy dog."
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at; `detail` says what was found and what to do about it."""
-
-    name: str
-    status: Status
-    detail: str
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How far apart two ways of computing the same prompts are.
-
-    `largest` and `mean` are over answers, in nats; `pearson_r` correlates the prompts' mean
-    scores, None where they do not vary. 1 - r is the noise in r.
-    """
-
-    largest: float
-    mean: float
-    pearson_r: float | None
-
-
-@dataclass(frozen=True)
-class NoiseMeasurement:
-    """What a way of scoring does to answers, against single sequences with an F32 cache.
-
-    `problem` says why there is no difference.
-    """
-
-    scored_by: str
-    difference: Difference | None = None
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class ComputeMeasurement:
-    """The speed of a compute type and what it does to answers, against float32.
-
-    `difference` is None where float32 was not measured; `problem` says why there is no speed.
-    """
-
-    compute_type: str
-    tokens_a_second: float | None = None
-    difference: Difference | None = None
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Examination:
-    """What is known of a model that is asked in one design.
-
-    `compute_type` and `scoring_path` are those that scoring would choose; `prompts` counts the
-    survey's prompts that were tried.
-    """
-
-    model_name: str
-    model_path: str
-    is_chat: bool
-    description: ModelDescription
-    prompt_id: str
-    compute_type: str
-    scoring_path: str
-    prompts: int
-    checks: tuple[Check, ...]
-    noise: tuple[NoiseMeasurement, ...]
-    computations: tuple[ComputeMeasurement, ...]
-
-    @property
-    def problems(self) -> tuple[Check, ...]:
-        """The checks that the model does not pass."""
-        return tuple(check for check in self.checks if check.status == "problem")
 
 
 @dataclass(frozen=True)
@@ -144,19 +76,20 @@ def examine(
     *,
     numerics: Numerics,
     threads: int,
+    earlier: str | None = None,
     question_count: int = QUESTIONS,
 ) -> Examination:
     """Check a model and measure its noise on `question_count` questions of the survey.
 
-    What one check finds stops no other. Where the chat template cannot be used, the rest is
-    examined in plain text. Raises ValuescopeError when the model cannot be loaded at all or the
-    design asks nothing.
+    `earlier` is the compute type of the model's earlier runs. What one check finds stops no other.
+    Where the chat template cannot be used, the rest is examined in plain text. Raises
+    ValuescopeError when the model cannot be loaded at all or the design asks nothing.
     """
     numerics = replace(numerics, kv_cache_type="f32", flash_attention=False)
     asked = _asked(instrument, design, question_count)
     with _loaded(model_file, model_file.path, numerics) as model:
         description, is_chat = model.description, model.is_chat
-    computation, computed = _computation(model_file, numerics, home, threads)
+    computation, computed = _computation(model_file, numerics, home, threads, earlier)
     numerics = replace(numerics, compute_type=computation.compute_type)
     with _loaded(model_file, computation.path, numerics) as model:
         chat = _check("chat template", lambda: _chat_template(model, design))
@@ -294,12 +227,12 @@ def _asked(
 
 
 def _computation(
-    model_file: ModelFile, numerics: Numerics, home: Home, threads: int
+    model_file: ModelFile, numerics: Numerics, home: Home, threads: int, earlier: str | None
 ) -> tuple[Computation, Check]:
     """How scoring would compute, or the file as it is where that fails."""
     name = "computation"
     try:
-        found = choose_computation(model_file, numerics, home, threads)
+        found = choose_computation(model_file, numerics, home, threads, earlier)
     except ValuescopeError as error:
         return Computation(AS_IS, model_file.path), Check(name, "problem", str(error))
     return found, Check(name, "ok", found.reason or f"Computed as {found.compute_type}.")

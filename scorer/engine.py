@@ -5,7 +5,6 @@ token, is off by one for models without BOS, and holds logits of every position.
 """
 
 import ctypes
-import importlib.metadata
 import math
 import os
 import time
@@ -19,16 +18,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
 from valuescope.scorer.chat import render_chat
+from valuescope.scorer.llama import llama
+from valuescope.scorer.messages import ModelDescription
+from valuescope.scorer.numerics import Numerics
 from valuescope.warehouse.errors import ValuescopeError
 
 _LOG_ERROR = 4
-# More than any model has.
-ALL_LAYERS = 999
 # Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
 _OUTPUT_BYTES = 64 << 20
 # Architectures that turn a text into a vector and predict no next token.
@@ -36,71 +35,21 @@ _EMBEDDING_ARCHITECTURES = ("bert", "nomic-bert", "jina-bert", "t5encoder", "emb
 _CACHE_TYPES = {"f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16}
 
 
-@dataclass(frozen=True)
-class Numerics:
-    """The settings that shape rounding errors, part of every row's identity.
-
-    An F32 cache and no flash attention agree best between scoring paths. Small batches are as
-    fast as large ones, because attention reads all that the cache holds.
-    """
-
-    compute_type: str = "auto"
-    kv_cache_type: str = "f32"
-    flash_attention: bool = False
-    batch_size: int = 128
-    gpu_layers: int = 0
-
-
-@dataclass(frozen=True)
-class ModelDescription:
-    """What a GGUF file says of itself; None where it says nothing."""
-
-    architecture: str | None
-    parameter_count: int
-    quantization: str | None
-    context_length: int
-    vocabulary_size: int
-    chat_template: str | None
-
-
-def engine_version() -> str:
-    """The version of llama-cpp-python, which fixes that of llama.cpp."""
-    return f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}"
-
-
-def default_threads() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def has_gpu_support() -> bool:
-    """Whether llama.cpp was built for a GPU."""
+    """Return whether llama.cpp was built for a GPU and finds one."""
     return bool(llama.llama_supports_gpu_offload())
 
 
-def default_gpu_layers() -> int:
-    """All layers when llama.cpp was built for a GPU, else none."""
-    return ALL_LAYERS if has_gpu_support() else 0
-
-
-def default_batch_size(gpu_layers: int) -> int:
-    """Tokens decoded at once: a GPU is faster with more, a processor is not."""
-    return 512 if gpu_layers else Numerics.batch_size
-
-
 class _Log:
-    """llama.cpp's log: errors are kept for messages, everything is shown when verbose."""
+    """llama.cpp's log: errors are kept for messages, all of it is shown where that is asked for."""
 
     def __init__(self) -> None:
-        self.verbose = False
+        self.is_shown = False
         self.errors: list[str] = []
         # llama.cpp keeps the pointer, so the callback must outlive every call.
         self._callback = llama.llama_log_callback(self._receive)
 
-    def start(self, verbose: bool) -> None:
-        self.verbose = verbose
+    def start(self) -> None:
         self.errors.clear()
         llama.llama_log_set(self._callback, ctypes.c_void_p(0))
 
@@ -108,7 +57,7 @@ class _Log:
         line = text.decode(errors="replace")
         if level == _LOG_ERROR:
             self.errors.append(line.strip())
-        if self.verbose:
+        if self.is_shown:
             os.write(2, text)
 
     @property
@@ -119,10 +68,15 @@ class _Log:
 _log = _Log()
 
 
+def show_log() -> None:
+    """Write all that llama.cpp says to stderr from now on."""
+    _log.is_shown = True
+
+
 @contextmanager
 def quiet_log() -> Iterator[_Log]:
     """llama.cpp's log for one call outside a model, errors kept."""
-    _log.start(_log.verbose)
+    _log.start()
     yield _log
 
 
@@ -136,14 +90,13 @@ class Model:
         is_chat: bool | None = None,
         gpu_layers: int = 0,
         vocabulary_only: bool = False,
-        verbose: bool = False,
     ) -> None:
         """Load `path`; `is_chat` None takes a model with a chat template for a chat model.
 
         Raises ValuescopeError when the file is no GGUF, is cut off or is an embedding model.
         """
         self.path, self.name = path, name
-        _log.start(verbose)
+        _log.start()
         llama.llama_backend_init()
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers

@@ -2,68 +2,21 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from valuescope.scorer.compute import tokens_a_second
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model, Numerics
-from valuescope.scorer.models import file_on_machine
+from valuescope.scorer.engine import Model
+from valuescope.scorer.messages import Estimate
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.paths import SCORERS, SEQUENCES, context_size, fastest_path
 from valuescope.scorer.prompts import render_prompt
 from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.tree import count_nodes
-from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Country, Instrument, Question
+from valuescope.warehouse.instrument import Country, Question
 
 # Questions whose trees are counted, spread evenly over those asked.
 _COUNTED_QUESTIONS = 8
 # Tokens that are decoded to measure the speed, about.
 _MEASURED_TOKENS = 256
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What one design asks of one model.
-
-    `tokens` are those to decode for all cells, landed ones too; `seconds` is their time at the
-    measured speed; `memory_bytes` counts weights, key-value cache and output rows, not the states
-    of recurrent memories.
-    """
-
-    cells: int
-    tokens: int
-    tokens_a_second: float
-    memory_bytes: int
-
-    @property
-    def seconds(self) -> float:
-        """How long all tokens take."""
-        return self.tokens / self.tokens_a_second
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast this machine computes: parameters times tokens a second, as `model_name` did it."""
-
-    model_name: str
-    cost_a_second: float
-
-
-def measured_pace(
-    names: Sequence[str], home: Home, instrument: Instrument, numerics: Numerics, threads: int
-) -> Pace | None:
-    """A short measurement with the smallest of the models that are on this machine, as it is.
-
-    None where there is none. Raises ValuescopeError when its file cannot be used.
-    """
-    found = {name: file_on_machine(name, home, instrument) for name in names}
-    files = [(path.stat().st_size, name, path) for name, path in found.items() if path]
-    if not files:
-        return None
-    _, name, path = min(files)
-    with Model(path, name, gpu_layers=numerics.gpu_layers) as model:
-        speed = tokens_a_second(model, numerics, threads)
-        return Pace(name, speed * model.description.parameter_count)
 
 
 def estimate(

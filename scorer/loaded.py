@@ -4,90 +4,32 @@ Nothing here knows where rows land, so that it runs beside the landing zone or f
 """
 
 import hashlib
-import json
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from valuescope.scorer.compute import Computation
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model, Numerics, engine_version
+from valuescope.scorer.engine import Model
+from valuescope.scorer.messages import CellKey, Effort, Opening, Row, ScoredQuestion
 from valuescope.scorer.models import ModelFile, require_unchanged
+from valuescope.scorer.numerics import Numerics, numerics_id
 from valuescope.scorer.paths import OpenedScorer, Probe, open_scorer
 from valuescope.scorer.prompts import render_prompt
 from valuescope.scorer.scores import CellScore
 from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
 from valuescope.warehouse.instrument import Country, Question
 
-# Question, country and SHA-256 of the text.
-CellKey = tuple[str, str, str]
-Row = dict[str, Any]
 OnCells = Callable[[int], None]
 
 # Tokens of the cache that the survey's prompts need, and what a process takes beside its model.
 _USUAL_CONTEXT, _PYTHON_BYTES = 1024, 300 << 20
-
-
-@dataclass(frozen=True)
-class Opening:
-    """How the cells of a design are computed, as the run's record tells it.
-
-    `path_difference` is in nats an answer, None on the path `sequence`; `context_size` in tokens.
-    """
-
-    numerics: Numerics
-    numerics_id: str
-    scoring_path: str
-    path_difference: float | None
-    context_size: int
-    threads: int
-    notices: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What scoring took: tokens decoded, seconds in all, seconds in llama.cpp and its rows."""
-
-    tokens_decoded: int = 0
-    seconds_scoring: float = 0.0
-    seconds_decoding: float = 0.0
-
-    def __add__(self, other: "Effort") -> "Effort":
-        """Both together."""
-        return Effort(
-            self.tokens_decoded + other.tokens_decoded,
-            self.seconds_scoring + other.seconds_scoring,
-            self.seconds_decoding + other.seconds_decoding,
-        )
-
-    def __sub__(self, other: "Effort") -> "Effort":
-        """What was added since `other`."""
-        return Effort(
-            self.tokens_decoded - other.tokens_decoded,
-            self.seconds_scoring - other.seconds_scoring,
-            self.seconds_decoding - other.seconds_decoding,
-        )
-
-
-@dataclass(frozen=True)
-class ScoredQuestion:
-    """The cells of one question that were missing, scored, and how many were done before.
-
-    `rows` are those of the landing zone without `run_id`; `off_choice_mass` is the cells' sum.
-    """
-
-    question_id: str
-    already_done: int
-    cells: int
-    merged_cells: int
-    off_choice_mass: float
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
@@ -107,7 +49,6 @@ class LoadedModel:
         numerics: Numerics,
         threads: int,
         path: str = "auto",
-        verbose: bool = False,
     ) -> None:
         """Load the file of `computation`. Raises ValuescopeError for one that cannot be used."""
         self.model_file = model_file
@@ -119,7 +60,6 @@ class LoadedModel:
             model_file.name,
             registered.is_chat if registered else None,
             numerics.gpu_layers,
-            verbose=verbose,
         )
         self.description = self.model.description
         if computation.path != model_file.path:
@@ -221,14 +161,6 @@ class OpenedDesign:
             context.tokens_decoded,
             self._seconds_scoring,
             context.seconds_decoding + context.seconds_reading,
-        )
-
-    def count_cells(self, blocks: Iterable[Sequence[Question]]) -> int:
-        """How many cells of `blocks` the design asks."""
-        return sum(
-            len(self._places.get(question.question_id, ()))
-            for block in blocks
-            for question in block
         )
 
     def score(
@@ -361,12 +293,6 @@ class _Asking:
             self.design.chat_mode,
             with_label=self.design.answer_style != "text",
         )
-
-
-def numerics_id(numerics: Numerics, path: str) -> str:
-    """The identity of everything that moves answers by rounding: the first 16 hex digits."""
-    content = asdict(numerics) | {"scoring_path": path, "engine_version": engine_version()}
-    return _sha256(json.dumps(content, sort_keys=True))[:16]
 
 
 def _cell_key(cell: TokenisedCell) -> CellKey:

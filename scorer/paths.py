@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from valuescope.scorer.copies import CopyScorer
-from valuescope.scorer.engine import Context, Model, Numerics
+from valuescope.scorer.engine import Context, Model
+from valuescope.scorer.numerics import PATHS, Numerics
 from valuescope.scorer.scores import CellScore, Scorer
 from valuescope.scorer.sequence import SequenceScorer
 from valuescope.scorer.tokens import TokenisedCell
 from valuescope.scorer.tree import TreeScorer
 from valuescope.warehouse.errors import ValuescopeError
 
-PATHS = ("auto", "tree", "copies", "sequence")
 # The number of sequences of each path. Few paths of a tree share a batch, and llama.cpp keeps an
 # output row for each; of copies there are fewer still, since a recurrent memory holds a whole
 # state for each.

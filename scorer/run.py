@@ -1,30 +1,32 @@
-"""Score what is missing of a model and a design, question by question, into the landing zone."""
+"""One run in the landing zone: its record, its shards and its counts."""
 
 import signal
-import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Self
+from types import FrameType
 
-from valuescope.scorer.compute import choose_computation
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model, Numerics, engine_version
-from valuescope.scorer.loaded import CellKey, Effort, LoadedModel, Opening, Row, ScoredQuestion
-from valuescope.scorer.locks import DesignLock, part_of_run, whole_run
-from valuescope.scorer.models import ModelFile
+from valuescope.scorer.locks import DesignLock
+from valuescope.scorer.messages import (
+    CellKey,
+    Effort,
+    Opening,
+    Row,
+    ScoredQuestion,
+)
+from valuescope.scorer.numerics import engine_version
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Country, Question
+from valuescope.warehouse.instrument import Question
 from valuescope.warehouse.landing import (
     compact_shards,
     done_cells,
-    ensure_landing_zone,
     loose_shards,
     remove_leftovers,
+    run_records,
     write_shard,
 )
 from valuescope.warehouse.version import project_version
@@ -34,7 +36,6 @@ from valuescope.warehouse.version import project_version
 QUESTIONS_A_BLOCK = 16
 
 Block = tuple[Question, ...]
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -74,133 +75,14 @@ class RunSummary:
 
 
 class _Stopped(KeyboardInterrupt):
-    """SIGTERM, treated as Ctrl-C."""
+    """SIGTERM or SIGHUP, treated as Ctrl-C."""
 
 
-class ScoringSession:
-    """A loaded model that scores one design after the other. Use as a context manager."""
-
-    def __init__(
-        self,
-        home: Home,
-        model_file: ModelFile,
-        *,
-        numerics: Numerics,
-        threads: int,
-        path: str = "auto",
-        verbose: bool = False,
-        measures: bool = True,
-        on_notice: Callable[[str], None] = lambda notice: None,
-    ) -> None:
-        """Choose how to compute where `numerics` leaves it open, and load the weights.
-
-        Without `measures` the choice is the same on every machine. `on_notice` gets what the user
-        should know and cannot see in the summary. Raises ValuescopeError for a model that cannot
-        be used.
-        """
-        ensure_landing_zone(home)
-        self.home, self.model_file, self.on_notice = home, model_file, on_notice
-        computation = choose_computation(model_file, numerics, home, threads, measures)
-        if computation.reason:
-            on_notice(computation.reason)
-        self.loaded = LoadedModel(model_file, computation, numerics, threads, path, verbose)
-
-    @property
-    def model(self) -> Model:
-        """The loaded model."""
-        return self.loaded.model
-
-    @property
-    def numerics(self) -> Numerics:
-        """How it is computed, nothing left open."""
-        return self.loaded.numerics
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.loaded.close()
-
-    def score(
-        self,
-        design: PromptDesign,
-        questions: Sequence[Question],
-        countries: Sequence[Country],
-        *,
-        blocks: Sequence[Block] | None = None,
-        part: str | None = None,
-        limit: int | None = None,
-        study: StudyReference | None = None,
-        on_progress: OnProgress = lambda done, planned: None,
-    ) -> RunSummary:
-        """Score each question for each country and once without naming a country.
-
-        Only cells that have not landed yet for this model, design, text and numerics are scored,
-        and only those that the design asks. `blocks` are those of `blocks_of(questions)` that are
-        meant, by default all; `part` names them where other processes score others at once.
-        `limit` caps how many cells are scored; `on_progress` gets (cells done so far, cells
-        planned). A stop (Ctrl-C, SIGTERM, SIGKILL) loses at most the questions of the decode in
-        hand; the next call goes on. Raises ValuescopeError for a question or disk that cannot be
-        used, after the record of the run is closed.
-        """
-        chosen = blocks_of(questions) if blocks is None else blocks
-        with (
-            self._lock(design, part) as lock,
-            self.loaded.open(design, questions, countries) as opened,
-        ):
-            for notice in opened.opening.notices:
-                self.on_notice(notice)
-            planned = opened.count_cells(chosen)
-            run = Run(self.home, self.loaded.as_row(), design, opened.opening, planned, lock, study)
-            tell = _teller(run, on_progress)
-            with run.recorded():
-                started = time.perf_counter()
-                try:
-                    for block in chosen:
-                        left = None if limit is None else limit - run.cells_scored
-                        for scored in opened.score(block, run.done, left, tell):
-                            run.land(scored)
-                            tell(0)
-                finally:
-                    seconds = time.perf_counter() - started
-                    run.effort = replace(opened.effort, seconds_scoring=seconds)
-            return run.summary
-
-    @contextmanager
-    def _lock(self, design: PromptDesign, part: str | None) -> Iterator[DesignLock]:
-        name, model_id = self.model_file.name, self.model_file.model_id
-        with (
-            whole_run(self.home, name, model_id, design.prompt_id, self.on_notice)
-            if part is None
-            else part_of_run(self.home, name, model_id, design.prompt_id, part, self.on_notice)
-        ) as lock:
-            yield lock
-
-
-def score(
-    home: Home,
-    model_file: ModelFile,
-    design: PromptDesign,
-    questions: Sequence[Question],
-    countries: Sequence[Country],
-    *,
-    numerics: Numerics,
-    threads: int,
-    path: str = "auto",
-    limit: int | None = None,
-    verbose: bool = False,
-    on_progress: OnProgress = lambda done, planned: None,
-) -> RunSummary:
-    """Score one design with one model: a `ScoringSession` of a single run."""
-    with ScoringSession(
-        home, model_file, numerics=numerics, threads=threads, path=path, verbose=verbose
-    ) as session:
-        return session.score(design, questions, countries, limit=limit, on_progress=on_progress)
+def earlier_compute_type(model_id: str, home: Home) -> str | None:
+    """Return the compute type of the model's latest run in this home."""
+    runs = run_records(home, model_id)
+    latest = max(runs, key=lambda run: run["started_at"], default=None)
+    return str(latest["compute_type"]) if latest else None
 
 
 def blocks_of(questions: Sequence[Question]) -> tuple[Block, ...]:
@@ -255,12 +137,12 @@ class Run:
     def recorded(self) -> Iterator[None]:
         """Keep the record of what happens inside, whatever ends it.
 
-        SIGTERM ends it as Ctrl-C does.
+        SIGTERM and SIGHUP end it as Ctrl-C does.
         """
         status = "failed"
         self.begin()
         try:
-            with stop_on_sigterm():
+            with stop_on_signals():
                 yield
             status = "finished"
         except KeyboardInterrupt:
@@ -371,31 +253,26 @@ class Run:
         write_shard(self._home, "runs", [row], f"{self._run_id}.parquet")
 
 
-def _teller(run: Run, on_progress: OnProgress) -> Callable[[int], None]:
-    """Tells how many cells are done, those in hand too, and never fewer than before."""
-    told = 0
-
-    def tell(in_hand: int) -> None:
-        nonlocal told
-        told = max(told, run.cells_settled + in_hand)
-        on_progress(told, run.cells_planned)
-
-    return tell
-
-
 @contextmanager
-def stop_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end what is inside as Ctrl-C does, so that records are closed."""
+def stop_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what is inside as Ctrl-C does, so that records are closed.
+
+    A hang-up that is ignored, as `nohup` has it, stays ignored.
+    """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise _Stopped
 
+    handled = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handled.append(signal.SIGHUP)
     try:
-        before = signal.signal(signal.SIGTERM, stop)
+        before = {number: signal.signal(number, stop) for number in handled}
     except ValueError:  # not the main thread: signals are not ours to handle
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

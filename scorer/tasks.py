@@ -159,13 +159,12 @@ def by_model(tasks: Sequence[Task]) -> tuple[ModelWork, ...]:
 
 def _asked_blocks(plan: Plan, design: PromptDesign) -> list[tuple[Block, int, int, int]]:
     """The blocks that a design asks: cells, tokens, and those that a chat template adds."""
-    everywhere = (None, *plan.countries)
     found = []
     for block in blocks_of(plan.questions):
         asked = [
             (question, places)
             for question in block
-            if (places := [place for place in everywhere if design.asks(question, place)])
+            if (places := design.places(question, plan.countries))
         ]
         cells = sum(len(places) for _, places in asked)
         tokens = sum(_tokens(design, question, places) for question, places in asked)

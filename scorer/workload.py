@@ -9,9 +9,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from valuescope.scorer.compute import AS_IS, AUTO, BYTES_A_WEIGHT, common_compute_type
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
+from valuescope.scorer.numerics import (
+    AS_IS,
+    AUTO,
+    BYTES_A_WEIGHT,
+    Numerics,
+    common_compute_type,
+)
 from valuescope.scorer.prompts import render_prompt
 from valuescope.warehouse.instrument import Country, Instrument, Question
 

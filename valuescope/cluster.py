@@ -7,7 +7,7 @@ from rich.progress import Progress
 from valuescope.console import cell_progress, say
 from valuescope.scorer.cluster.connection import connected
 from valuescope.scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
-from valuescope.scorer.engine import ALL_LAYERS, Numerics, default_batch_size
+from valuescope.scorer.numerics import ALL_LAYERS, Numerics, default_batch_size
 from valuescope.scorer.run import RunSummary
 from valuescope.scorer.study import Plan
 from valuescope.scorer.tasks import Part, by_model, expand, tasks_of

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from valuescope.console import out, say
 from valuescope.reports.fitting import FittingTable
-from valuescope.scorer.engine import Numerics
-from valuescope.scorer.estimate import Pace
+from valuescope.scorer.messages import Pace
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.tasks import Load, Part
 from valuescope.scoring import PlannedRun
 

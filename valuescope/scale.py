@@ -13,7 +13,7 @@ from typing import Any
 
 from valuescope.forecasts import duration
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.templates import named_template
 from valuescope.scorer.workload import PlannedModel, chat_tokens, estimated_tokens
 from valuescope.warehouse.home import CLONE

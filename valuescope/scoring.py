@@ -8,10 +8,11 @@ from rich.progress import Progress, TaskID
 
 from valuescope.console import cell_progress, say
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
-from valuescope.scorer.estimate import Estimate, estimate
+from valuescope.scorer.messages import Estimate
 from valuescope.scorer.models import resolve_model
-from valuescope.scorer.run import RunSummary, ScoringSession
+from valuescope.scorer.numerics import Numerics
+from valuescope.scorer.run import RunSummary
+from valuescope.scorer.session import ScoringSession
 from valuescope.scorer.study import Plan
 from valuescope.scorer.tasks import DesignWork, ModelWork, Part, by_model, expand, tasks_of
 from valuescope.warehouse.errors import ValuescopeError
@@ -140,14 +141,7 @@ def plan_runs(
                 for design in plan.designs:
                     found, problem = None, None
                     try:
-                        found = estimate(
-                            session.model,
-                            design,
-                            plan.questions,
-                            plan.countries,
-                            session.numerics,
-                            settings.threads,
-                        )
+                        found = session.estimate(design, plan.questions, plan.countries)
                     except ValuescopeError as error:
                         problem = str(error)
                     yield PlannedRun(name, design, session.numerics.compute_type, found, problem)

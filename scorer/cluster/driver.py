@@ -13,15 +13,26 @@ from functools import partial
 from typing import Any
 
 from valuescope.scorer.cluster.nodes import SECONDS_BETWEEN_LOOKS, Nodes
-from valuescope.scorer.cluster.replica import LoadRequest, Prepared, Refusal, Replica, own_versions
+from valuescope.scorer.cluster.replica import (
+    Node,
+    NodeReplica,
+    NodeRequest,
+    Refusal,
+    own_versions,
+)
 from valuescope.scorer.cluster.work import DesignRun, Job, ModelState, state_of
-from valuescope.scorer.compute import AUTO, earlier_compute_type
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
-from valuescope.scorer.loaded import Effort, Opening
 from valuescope.scorer.locks import part_of_run, whole_run
+from valuescope.scorer.messages import Effort, Opening
 from valuescope.scorer.models import file_on_machine, resolve_model
-from valuescope.scorer.run import Run, RunSummary, StudyReference, stop_on_sigterm
+from valuescope.scorer.numerics import AUTO, Numerics
+from valuescope.scorer.run import (
+    Run,
+    RunSummary,
+    StudyReference,
+    earlier_compute_type,
+    stop_on_signals,
+)
 from valuescope.scorer.tasks import ModelWork
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
@@ -99,7 +110,7 @@ def score_on_cluster(
     """
     ensure_landing_zone(home)
     driver = _Driver(ray, home, instrument, works, asked, settings, listener)
-    with stop_on_sigterm():
+    with stop_on_signals():
         try:
             driver.run()
         finally:
@@ -119,7 +130,7 @@ class _Driver:
     ) -> None:
         self._ray, self._home, self._instrument = ray, home, instrument
         self._asked, self._settings, self._listener = asked, settings, listener
-        self._replica = ray.remote(Replica)
+        self._replica = ray.remote(NodeReplica)
         self._questions = ray.put(tuple(asked.questions))
         self._countries = ray.put(tuple(asked.countries))
         self._nodes = Nodes(ray)
@@ -226,13 +237,14 @@ class _Driver:
 
     def _steps(self, state: ModelState, actor: Any) -> Steps:
         try:
-            prepared = yield actor.load.remote(self._request(state))
+            loaded = yield actor.load.remote(self._request(state))
         except self._ray.exceptions.RayError as error:
             state.failed_loads.append(_in_short(error))
             return
-        if isinstance(prepared, Refusal):
-            self._refuse(state, prepared)
+        if isinstance(loaded, Refusal):
+            self._refuse(state, loaded)
             return
+        node, prepared = loaded
         state.model_id, state.row = prepared.row["model_id"], prepared.row
         state.numerics, state.memory_bytes = prepared.numerics, prepared.memory_bytes
         opened: DesignRun | None = None
@@ -243,7 +255,7 @@ class _Driver:
                         job.run.design, self._questions, self._countries
                     )
                     opened = job.run
-                    if not self._begin(state, job.run, opening, prepared):
+                    if not self._begin(state, job.run, opening, node):
                         state.jobs.appendleft(job)
                         return
                 yield from self._score(state, actor, job)
@@ -308,8 +320,8 @@ class _Driver:
         else:
             serving.state.replicas -= 1
 
-    def _request(self, state: ModelState) -> LoadRequest:
-        return LoadRequest(
+    def _request(self, state: ModelState) -> NodeRequest:
+        return NodeRequest(
             name=state.model.name,
             model_id=state.model_id,
             numerics=state.numerics,
@@ -319,7 +331,7 @@ class _Driver:
         )
 
     def _begin(
-        self, state: ModelState, design_run: DesignRun, opening: Opening, prepared: Prepared
+        self, state: ModelState, design_run: DesignRun, opening: Opening, node: Node
     ) -> bool:
         """Begin the run of a design when it is opened first; later the numbers must be alike."""
         if design_run.run is None:
@@ -342,7 +354,7 @@ class _Driver:
                 f"it computes prompt {design_run.design.prompt_id} in another way than the other "
                 f"machines do (path {opening.scoring_path}). Name a --path for all."
             )
-            self._refuse(state, Refusal(prepared.node, reason))
+            self._refuse(state, Refusal(node, reason))
             return False
         return True
 

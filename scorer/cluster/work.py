@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.run import Block, Run
 from valuescope.scorer.tasks import ModelWork
 from valuescope.scorer.workload import PlannedModel

@@ -16,10 +16,12 @@ from scipy.special import log_softmax
 from tests.benchmarks.multiple_choice import SETTINGS, Task, compiled_tool, run_tool
 from valuescope.scorer.compute import computed_file
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import BatchToken, Model, Numerics, default_threads
+from valuescope.scorer.engine import BatchToken, Model
 from valuescope.scorer.models import ModelFile, resolve_model
+from valuescope.scorer.numerics import Numerics, default_threads
 from valuescope.scorer.prompts import render_prompt
-from valuescope.scorer.run import RunSummary, ScoringSession
+from valuescope.scorer.run import RunSummary
+from valuescope.scorer.session import ScoringSession
 from valuescope.scorer.templates import named_template
 from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.tree import count_nodes
@@ -218,9 +220,11 @@ def _print_memory(model_name: str, answer_style: str) -> None:
             home, work.model_file, numerics=numerics, threads=default_threads()
         ) as session:
             session.score(work.design, work.questions[:1], work.countries, limit=40)
-            sizes.append(session.model.bytes)
-            sizes.append(session.model.cache_bytes(512, numerics))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        # Of the process that computed; the one that landed has only rows in hand.
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        with Model(computed(work, "f32"), model_name) as model:
+            sizes.append(model.bytes)
+            sizes.append(model.cache_bytes(512, numerics))
     print(json.dumps({"peak": peak, "weights": sizes[0], "cache": sizes[1]}))  # noqa: T201
 
 

@@ -14,8 +14,9 @@ from unittest.mock import patch
 from tests.benchmarks.scoring import Workload, computed, workload
 from valuescope.scorer.cluster.connection import THIS_MACHINE, connected
 from valuescope.scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
-from valuescope.scorer.engine import Numerics
-from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession
+from valuescope.scorer.numerics import Numerics
+from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary
+from valuescope.scorer.session import ScoringSession
 from valuescope.scorer.study import Plan, choose_countries, choose_questions, design_grid
 from valuescope.scorer.tasks import by_model, divide, expand
 from valuescope.warehouse.errors import ValuescopeError

@@ -1,7 +1,7 @@
 """The constants of docs/scale.toml that a run measures. `make scale` then writes the page anew."""
 
+import os
 import re
-import time
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -11,8 +11,8 @@ from tests.benchmarks.conftest import processor
 from tests.benchmarks.scoring import Workload, workload
 from tests.benchmarks.sharing_out import MODEL, home_of
 from valuescope.scale import CONSTANTS
-from valuescope.scorer.engine import Numerics
-from valuescope.scorer.run import ScoringSession
+from valuescope.scorer.numerics import Numerics
+from valuescope.scorer.session import ScoringSession
 
 pytestmark = pytest.mark.benchmark
 
@@ -36,17 +36,25 @@ def measured(work: Workload, compute_type: str) -> tuple[float, float]:
     By the processor's time, which other programs do not lengthen as they do the clock's.
     """
     numerics = Numerics(compute_type=compute_type)
-    with (
-        home_of(work) as home,
-        ScoringSession(home, work.model_file, numerics=numerics, threads=1) as session,
-    ):
-        started = time.process_time()
-        summary = session.score(work.design, work.questions, work.countries)
-        seconds = time.process_time() - started
+    with home_of(work) as home:
+        before = _processor_seconds()
+        with ScoringSession(home, work.model_file, numerics=numerics, threads=1):
+            pass
+        loaded = _processor_seconds()
+        with ScoringSession(home, work.model_file, numerics=numerics, threads=1) as session:
+            summary = session.score(work.design, work.questions, work.countries)
+        seconds = (_processor_seconds() - loaded) - (loaded - before)
         shards = list((home.landing / "choice_log_likelihoods").glob("[!_]*.parquet"))
         rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
-        speed = session.loaded.description.parameter_count * summary.tokens_decoded / seconds
+        (model,) = pq.read_table(next((home.landing / "models").glob("[!_]*.parquet"))).to_pylist()
+        speed = model["parameter_count"] * summary.tokens_decoded / seconds
         return speed, sum(shard.stat().st_size for shard in shards) / rows
+
+
+def _processor_seconds() -> float:
+    """Return what this process and those that it has ended took of the processor."""
+    taken = os.times()
+    return taken.user + taken.system + taken.children_user + taken.children_system
 
 
 def write(key: str, value: str) -> None:

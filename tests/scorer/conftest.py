@@ -8,8 +8,9 @@ import pytest
 
 from valuescope.scorer.compute import write_weights
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.engine import Model
 from valuescope.scorer.models import ModelFile, resolve_model
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.templates import named_template
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import Instrument, load_instrument

@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
 from valuescope.scorer.locks import DesignLock
 from valuescope.scorer.models import ModelFile
-from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary, ScoringSession, blocks_of
+from valuescope.scorer.numerics import Numerics
+from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary, blocks_of
+from valuescope.scorer.session import ScoringSession
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import Country, Instrument, Question
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.scorer.scoring import score
 from valuescope.scorer import compute
-from valuescope.scorer.compute import choose_computation, common_compute_type, computed_file
+from valuescope.scorer.compute import choose_computation, computed_file
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.engine import Model
 from valuescope.scorer.models import ModelFile
-from valuescope.scorer.run import score
+from valuescope.scorer.numerics import Numerics, common_compute_type
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import Instrument

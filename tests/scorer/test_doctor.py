@@ -10,15 +10,10 @@ import pytest
 
 from valuescope.scorer import doctor
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.doctor import (
-    Check,
-    Examination,
-    examine,
-    load_known_answers,
-    opens_a_thought,
-)
-from valuescope.scorer.engine import Numerics, default_threads
+from valuescope.scorer.doctor import examine, load_known_answers, opens_a_thought
+from valuescope.scorer.examination import Check, Examination
 from valuescope.scorer.models import ModelFile
+from valuescope.scorer.numerics import Numerics, default_threads
 from valuescope.scorer.scores import AnswerScore, CellScore
 from valuescope.scorer.templates import named_template
 from valuescope.scorer.tokens import TokenisedCell

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from valuescope.scorer.engine import BatchToken, Model, Numerics, log_probabilities
+from valuescope.scorer import engine
+from valuescope.scorer.engine import BatchToken, Model, log_probabilities
 from valuescope.scorer.models import ModelFile
+from valuescope.scorer.numerics import Numerics
 from valuescope.warehouse.errors import ValuescopeError
 
 SENTENCE = "The capital of France is"
@@ -164,11 +166,14 @@ def test_metadata_without_meaning_here_changes_nothing(
 
 
 def test_llama_cpp_keeps_silent_unless_asked(
-    smollm2_file: ModelFile, capfd: pytest.CaptureFixture[str]
+    smollm2_file: ModelFile,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Model(smollm2_file.path, "quiet", vocabulary_only=True):
         pass
     assert capfd.readouterr() == ("", "")
-    with Model(smollm2_file.path, "loud", vocabulary_only=True, verbose=True):
+    monkeypatch.setattr(engine._log, "is_shown", True)
+    with Model(smollm2_file.path, "loud", vocabulary_only=True):
         pass
     assert "llama" in capfd.readouterr().err

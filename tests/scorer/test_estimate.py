@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.engine import Model
 from valuescope.scorer.estimate import estimate
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.prompts import render_prompt
 from valuescope.scorer.tokens import tokenise_cell
 from valuescope.scorer.tree import count_nodes

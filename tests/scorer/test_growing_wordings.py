@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from tests.scorer.scoring import score
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
 from valuescope.scorer.models import ModelFile
-from valuescope.scorer.run import RunSummary, score
+from valuescope.scorer.numerics import Numerics
+from valuescope.scorer.run import RunSummary
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import Instrument
 from valuescope.warehouse.wordings import OUR_WORDINGS, WordingSet

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.scorer.scoring import score
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
 from valuescope.scorer.models import ModelFile
-from valuescope.scorer.run import score
+from valuescope.scorer.numerics import Numerics
 from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.instrument import Instrument
 
@@ -29,9 +29,9 @@ RUN = """
 import os, signal, sys, threading
 from pathlib import Path
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.models import resolve_model
-from valuescope.scorer.run import score
+from tests.scorer.scoring import score
 from valuescope.scorer.templates import named_template
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import load_instrument

@@ -11,8 +11,9 @@ from scipy.special import log_softmax
 
 from valuescope.scorer.copies import CopyScorer
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import BatchToken, Context, Model, Numerics
+from valuescope.scorer.engine import BatchToken, Context, Model
 from valuescope.scorer.models import ModelFile
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.prompts import Answer, Prompt, render_prompt
 from valuescope.scorer.scores import CellScore, Scorer, scored_sequences
 from valuescope.scorer.sequence import SequenceScorer

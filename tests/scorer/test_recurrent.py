@@ -6,16 +6,18 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
+from tests.scorer.scoring import score
 from tests.scorer.tiny_models import RECURRENT, write_tiny_model
 from valuescope.scorer.copies import CopyScorer
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Context, Model, Numerics
+from valuescope.scorer.engine import Context, Model
 from valuescope.scorer.models import ModelFile, resolve_model
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.paths import OpenedScorer, Probe, largest_difference, open_scorer
 from valuescope.scorer.prompts import Answer, Prompt, render_prompt
-from valuescope.scorer.run import ScoringSession, score
 from valuescope.scorer.scores import CellScore
 from valuescope.scorer.sequence import SequenceScorer
+from valuescope.scorer.session import ScoringSession
 from valuescope.scorer.templates import named_template
 from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.tree import TreeScorer

@@ -14,8 +14,9 @@ import pytest
 
 from tests.scorer.reference.cells import QUESTIONS, all_rows, question_cells
 from valuescope.scorer.design import ANSWER_STYLES
-from valuescope.scorer.engine import Model, Numerics, default_threads
+from valuescope.scorer.engine import Model
 from valuescope.scorer.models import ModelFile
+from valuescope.scorer.numerics import Numerics, default_threads
 from valuescope.scorer.scores import CellScore
 from valuescope.scorer.sequence import SequenceScorer
 from valuescope.scorer.tree import TreeScorer

@@ -14,11 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.scorer.scoring import score
 from valuescope.scorer.describe import describe_prompt
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
 from valuescope.scorer.models import ModelFile, resolve_model
-from valuescope.scorer.run import RunSummary, ScoringSession, score
+from valuescope.scorer.numerics import Numerics
+from valuescope.scorer.run import RunSummary
+from valuescope.scorer.session import ScoringSession
 from valuescope.scorer.templates import named_template
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
@@ -66,9 +68,9 @@ import os, signal, sys
 from pathlib import Path
 import pyarrow.parquet as pq
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.models import resolve_model
-from valuescope.scorer.run import score
+from tests.scorer.scoring import score
 from valuescope.scorer.templates import named_template
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import load_instrument
@@ -458,23 +460,22 @@ def test_two_runs_of_a_model_in_different_designs_are_told_of_each_other(
     home: Home, smollm2_file: ModelFile, run: Run
 ) -> None:
     notices: list[str] = []
-    numerics = Numerics(compute_type="as-is")
-    with ScoringSession(
-        home,
-        smollm2_file,
-        numerics=numerics,
-        threads=1,
-        path="sequence",
-        on_notice=notices.append,
-    ) as session:
-        other = replace(run.design, choice_order="reverse")
+    other = replace(run, design=replace(run.design, choice_order="reverse"))
 
-        def start_another(done: int, planned: int) -> None:
-            session.score(other, run.questions[:1], [])
+    def start_another(done: int, planned: int) -> None:
+        with ScoringSession(
+            home,
+            smollm2_file,
+            numerics=Numerics(compute_type="as-is"),
+            threads=1,
+            path="sequence",
+            on_notice=notices.append,
+        ) as session:
+            session.score(other.design, run.questions[:1], [])
 
-        session.score(run.design, run.questions[:1], [])
-        assert notices == []
-        session.score(run.design, run.questions, [], on_progress=start_another)
+    start_another(0, 0)
+    assert notices == []
+    run(on_progress=start_another)
     assert {"in another design" in notice for notice in notices} == {True}
 
 

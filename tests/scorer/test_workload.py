@@ -3,7 +3,8 @@
 import pytest
 
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model, Numerics
+from valuescope.scorer.engine import Model
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.prompts import render_prompt
 from valuescope.scorer.templates import named_template
 from valuescope.scorer.tokens import tokenise_cell

@@ -20,7 +20,8 @@ from valuescope.reports.summary import (
 )
 from valuescope.reports.terminal import CAVEATS, nearest_and_farthest
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Numerics, default_gpu_layers, default_threads
+from valuescope.scorer.numerics import Numerics, default_threads
+from valuescope.scorer.session import default_gpu_layers
 from valuescope.scorer.study import Plan
 from valuescope.scorer.templates import named_template
 from valuescope.scoring import Settings, run_plan

@@ -9,14 +9,10 @@ from valuescope.designs import chosen_design
 from valuescope.options import design_options
 from valuescope.reports.fitting import FittingTable
 from valuescope.reports.json_text import json_text
-from valuescope.scorer.doctor import QUESTIONS, Difference, Examination, examine
-from valuescope.scorer.engine import (
-    Numerics,
-    default_batch_size,
-    default_gpu_layers,
-    default_threads,
-)
+from valuescope.scorer.examination import QUESTIONS, Difference, Examination
 from valuescope.scorer.models import resolve_model
+from valuescope.scorer.numerics import Numerics, default_batch_size, default_threads
+from valuescope.scorer.session import default_gpu_layers, examined
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.instrument import load_instrument
@@ -84,7 +80,7 @@ def command(
     model_file = resolve_model(model_name, home, instrument)
     layers = default_gpu_layers() if gpu_layers is None else gpu_layers
     with step_progress(f"examining {model_file.name}"):
-        examination = examine(
+        examination = examined(
             home,
             model_file,
             instrument,

@@ -8,8 +8,9 @@ from valuescope.console import out
 from valuescope.designs import chosen_design, landed_design
 from valuescope.options import design_options, survey_option
 from valuescope.reports.json_text import json_text
-from valuescope.scorer.describe import PromptDescription, describe_prompt
+from valuescope.scorer.messages import PromptDescription
 from valuescope.scorer.models import resolve_model
+from valuescope.scorer.session import described_prompt
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.instrument import load_instrument
 
@@ -71,7 +72,7 @@ def command(
         )
     else:
         design = landed_design(home, instrument, prompt_id)
-    description = describe_prompt(
+    description = described_prompt(
         resolve_model(model_name, home, instrument),
         instrument.question(question_id, instrument.survey(survey_id).survey_id),
         instrument.country(country_id) if country_id else None,

@@ -15,15 +15,14 @@ from valuescope.options import (
     survey_option,
 )
 from valuescope.scorer.cluster.connection import THIS_MACHINE
-from valuescope.scorer.compute import COMPUTE_TYPES
-from valuescope.scorer.engine import (
+from valuescope.scorer.numerics import (
+    COMPUTE_TYPES,
+    PATHS,
     Numerics,
     default_batch_size,
-    default_gpu_layers,
     default_threads,
 )
-from valuescope.scorer.estimate import measured_pace
-from valuescope.scorer.paths import PATHS
+from valuescope.scorer.session import default_gpu_layers, measured_pace
 from valuescope.scorer.study import (
     Plan,
     choose_countries,
