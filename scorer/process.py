@@ -24,7 +24,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ class EngineProcess:
         self._send((method, arguments, settings))
         return self._receive()[1]
 
-    def stream(self, method: str, *arguments: Any, **settings: Any) -> Iterator[Any]:
+    def stream(self, method: str, *arguments: Any, **settings: Any) -> Generator[Any, None, None]:
         """Yield what a method of the replica yields, or raise what it raises.
 
         Raises EngineError when the process ends first.

@@ -9,7 +9,6 @@ from typing import Any
 from valuescope.scorer.compute import choose_computation, tokens_a_second
 from valuescope.scorer.describe import describe_prompt
 from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.doctor import examine
 from valuescope.scorer.engine import Model, has_gpu_support
 from valuescope.scorer.estimate import estimate
 from valuescope.scorer.examination import Examination
@@ -119,6 +118,9 @@ class Replica:
 
     def examine(self, *asked: Any, **settings: Any) -> Examination:
         """Return what `doctor.examine` does."""
+        # Here, because its statistics take longer to import than all else.
+        from valuescope.scorer.doctor import examine
+
         return examine(*asked, **settings)
 
     def _model(self) -> LoadedModel:

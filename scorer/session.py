@@ -84,6 +84,11 @@ class ScoringSession:
         """How the model is computed, nothing left open."""
         return self._prepared.numerics
 
+    @property
+    def engine_process_id(self) -> int:
+        """Return the system's number of the process that computes."""
+        return self._process.process_id
+
     def __enter__(self) -> Self:
         return self
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.scorer.tiny_models import write_tiny_model
 from tests.valuescope.conftest import command, environment, fail, run, succeed
-from tests.valuescope.tiny_study import answers, landed, write_study
+from tests.valuescope.tiny_study import answers, landed, running_processes, write_study
 from valuescope.warehouse.home import CLONE
 
 THREADS = ("--threads", "1")
@@ -81,15 +81,8 @@ def started(home: Path, study: Path, *arguments: str) -> subprocess.Popen[bytes]
     )
 
 
-def parents() -> dict[int, int]:
-    """The parent of each process that runs."""
-    listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,stat="], text=True)
-    rows = [line.split() for line in listed.splitlines()]
-    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
-
-
 def descendants(pid: int) -> set[int]:
-    found, parent_of = {pid}, parents()
+    found, parent_of = {pid}, running_processes()
     while new := {child for child, parent in parent_of.items() if parent in found} - found:
         found |= new
     return found - {pid}
@@ -101,7 +94,7 @@ def workers_of(node: Any) -> set[int]:
     listed = subprocess.check_output(["ps", "-A", "-o", "pid=,args="], text=True)
     names = dict(line.split(maxsplit=1) for line in listed.splitlines())
     found = descendants(raylet.process.pid)
-    workers = {pid for pid in found if names.get(str(pid), "").startswith("ray::Replica")}
+    workers = {pid for pid in found if names.get(str(pid), "").startswith("ray::NodeReplica")}
     assert workers
     return workers
 
@@ -234,7 +227,7 @@ def test_ctrl_c_on_this_machine_ends_ray_and_the_next_call_goes_on(
     assert "Interrupted. What had landed or was loaded is kept" in message
     assert "Traceback" not in message
     deadline = time.monotonic() + 60
-    while left := started_by_ray & set(parents()):
+    while left := started_by_ray & set(running_processes()):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
     before = len(landed(tmp_path))

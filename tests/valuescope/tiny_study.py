@@ -1,5 +1,6 @@
 """A study of two tiny models that is scored in seconds, and its rows."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,10 @@ def answers(home: Path) -> dict[Key, tuple[object, ...]]:
     }
     assert len(found) == len(rows)
     return found
+
+
+def running_processes() -> dict[int, int]:
+    """The processes that run, each with its parent."""
+    listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,stat="], text=True)
+    rows = [line.split() for line in listed.splitlines()]
+    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
