@@ -7,6 +7,7 @@ token, is off by one for models without BOS, and holds logits of every position.
 import ctypes
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -103,10 +104,7 @@ class Model:
         parameters.vocab_only = vocabulary_only
         self._model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
         if not self._model:
-            raise ValuescopeError(
-                f"{path} is no usable GGUF model: {_log.first_error}. Check that the download is "
-                "complete (compare its size and SHA-256 with the source) and is a .gguf file."
-            )
+            raise ValuescopeError(_load_failure(path, _log.first_error))
         try:
             self._vocabulary = llama.llama_model_get_vocab(self._model)
             self.description = self._describe()
@@ -305,6 +303,19 @@ class Model:
                 f"{self.path} is an embedding model ({architecture}): it predicts no next token, "
                 "so it has no answer probabilities. Choose a text generation model."
             )
+
+
+def _load_failure(path: Path, reason: str) -> str:
+    """Return what to say of a file that llama.cpp could not load, and what to do."""
+    if re.search(r"allocat|out of memory", reason, re.IGNORECASE):
+        return (
+            f"There is not enough memory for {path}: {reason}. Close other programs, or use a "
+            "smaller model or quantization."
+        )
+    return (
+        f"llama.cpp cannot load {path}: {reason}. Check that the download is complete (compare its "
+        "size and SHA-256 with the source) and is a .gguf file."
+    )
 
 
 @dataclass(frozen=True)

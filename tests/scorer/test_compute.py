@@ -16,6 +16,7 @@ from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.engine import Model
 from valuescope.scorer.models import ModelFile
 from valuescope.scorer.numerics import Numerics, common_compute_type
+from valuescope.scorer.run import earlier_compute_type
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import Instrument
@@ -109,7 +110,9 @@ def test_a_model_keeps_the_computation_of_its_earlier_runs(
     questions = [instrument.question("Q57")]
     as_is = Numerics(compute_type="as-is")
     score(home, smollm2_file, label_design, questions, [], numerics=as_is, threads=1)
-    computation = choose_computation(smollm2_file, Numerics(), home, threads=1)
+    earlier = earlier_compute_type(smollm2_file.model_id, home)
+    assert earlier == "as-is"
+    computation = choose_computation(smollm2_file, Numerics(), home, threads=1, earlier=earlier)
     assert (computation.compute_type, computation.reason) == ("as-is", None)
 
 

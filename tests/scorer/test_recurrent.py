@@ -11,13 +11,14 @@ from tests.scorer.tiny_models import RECURRENT, write_tiny_model
 from valuescope.scorer.copies import CopyScorer
 from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.engine import Context, Model
+from valuescope.scorer.messages import LoadRequest
 from valuescope.scorer.models import ModelFile, resolve_model
 from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.paths import OpenedScorer, Probe, largest_difference, open_scorer
 from valuescope.scorer.prompts import Answer, Prompt, render_prompt
+from valuescope.scorer.replica import Replica
 from valuescope.scorer.scores import CellScore
 from valuescope.scorer.sequence import SequenceScorer
-from valuescope.scorer.session import ScoringSession
 from valuescope.scorer.templates import named_template
 from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.tree import TreeScorer
@@ -202,16 +203,13 @@ def test_a_run_records_that_it_took_copies(
 
 
 @pytest.mark.usefixtures("broken_copies")
-def test_a_run_that_falls_back_tells_and_records_it(
+def test_a_model_that_falls_back_says_so(
     home: Home, tiny_file: ModelFile, label_design: PromptDesign, instrument: Instrument
 ) -> None:
-    notices: list[str] = []
-    with ScoringSession(
-        home, tiny_file, numerics=EXACT, threads=1, on_notice=notices.append
-    ) as session:
-        summary = session.score(
-            label_design, [instrument.question("Q1")], [instrument.country("JPN")]
-        )
-    assert (summary.status, summary.scoring_path) == ("finished", "sequence")
-    assert summary.path_difference is None
-    assert ["copies path is wrong" in notice for notice in notices] == [True]
+    replica = Replica()
+    request = LoadRequest(tiny_file, EXACT, home, 1, "auto", earlier=None, measures=False)
+    replica.load(request)
+    opening = replica.open(label_design, [instrument.question("Q1")], [instrument.country("JPN")])
+    assert (opening.scoring_path, opening.path_difference) == ("sequence", None)
+    (notice,) = opening.notices
+    assert "The copies path is wrong for" in notice
