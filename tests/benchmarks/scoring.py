@@ -17,16 +17,20 @@ from tests.benchmarks.multiple_choice import SETTINGS, Task, compiled_tool, run_
 from valuescope.scorer.compute import computed_file
 from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.engine import BatchToken, Model
+from valuescope.scorer.locks import whole_run
+from valuescope.scorer.messages import LoadRequest, ScoredQuestion
 from valuescope.scorer.models import ModelFile, resolve_model
 from valuescope.scorer.numerics import Numerics, default_threads
 from valuescope.scorer.prompts import render_prompt
-from valuescope.scorer.run import RunSummary
+from valuescope.scorer.replica import Replica
+from valuescope.scorer.run import Run, RunSummary, blocks_of
 from valuescope.scorer.session import ScoringSession
 from valuescope.scorer.templates import named_template
 from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.tree import count_nodes
 from valuescope.warehouse.home import CLONE, Home, current_home
 from valuescope.warehouse.instrument import Country, Instrument, Question, load_instrument
+from valuescope.warehouse.landing import ensure_landing_zone
 
 _QUESTION_STEP = 65
 _YARDSTICK_COUNTRIES = ("JPN", "USA")
@@ -99,6 +103,33 @@ def scored(work: Workload, compute_type: str) -> RunSummary:
             threads=default_threads(),
         ) as session:
             return session.score(work.design, work.questions, work.countries)
+
+
+def seconds_without_a_process(work: Workload, compute_type: str) -> float:
+    """Return how long the same run takes where the engine computes in the process that lands."""
+    loaded_file = computed(work, compute_type)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        ensure_landing_zone(home)
+        home.models.mkdir()
+        if compute_type != "as-is":
+            (home.models / "computed").symlink_to(loaded_file.parent)
+        replica = Replica()
+        numerics = Numerics(compute_type=compute_type)
+        prepared = replica.load(
+            LoadRequest(work.model_file, numerics, home, default_threads(), "auto", None, False)
+        )
+        opening = replica.open(work.design, work.questions, work.countries)
+        ids = work.model_file.model_id, work.design.prompt_id
+        with whole_run(home, work.model_file.name, *ids, lambda notice: None) as lock:
+            run = Run(home, prepared.row, work.design, opening, choices(work), lock)
+            with run.recorded():
+                started = time.perf_counter()
+                for block in blocks_of(work.questions):
+                    for item in replica.score([q.question_id for q in block], run.done):
+                        if isinstance(item, ScoredQuestion):
+                            run.land(item)
+                return time.perf_counter() - started
 
 
 def choices(work: Workload) -> int:
