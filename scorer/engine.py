@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from valuescope.scorer.chat import render_chat
+from valuescope.scorer.closing import Closing
 from valuescope.scorer.llama import llama
 from valuescope.scorer.messages import ModelDescription
 from valuescope.scorer.numerics import Numerics
@@ -81,7 +81,7 @@ def quiet_log() -> Iterator[_Log]:
     yield _log
 
 
-class Model:
+class Model(Closing):
     """A loaded GGUF: its vocabulary, its description and its chat template. Use as a context."""
 
     def __init__(
@@ -116,17 +116,6 @@ class Model:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the weights."""
@@ -331,7 +320,7 @@ class BatchToken:
     wanted: Collection[int]
 
 
-class Context:
+class Context(Closing):
     """A key-value cache of fixed size and the batches that fill it. Use as a context manager."""
 
     def __init__(
@@ -373,17 +362,6 @@ class Context:
                 "memory or use a smaller model."
             )
         self._memory = llama.llama_get_memory(self._context)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the cache."""

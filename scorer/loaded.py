@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
+from valuescope.scorer.closing import Closing
 from valuescope.scorer.compute import Computation
 from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.engine import Model
@@ -39,7 +38,7 @@ class _Waiting:
     cells: Sequence[TokenisedCell]
 
 
-class LoadedModel:
+class LoadedModel(Closing):
     """A model's weights and description. Use as a context manager."""
 
     def __init__(
@@ -68,17 +67,6 @@ class LoadedModel:
                 self.description = replace(
                     named.description, parameter_count=self.model.description.parameter_count
                 )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the weights."""

@@ -29,6 +29,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from valuescope.scorer.closing import Closing
 from valuescope.warehouse.errors import ValuescopeError
 
 _MORE, _ENOUGH = "more", "enough"
@@ -50,7 +51,7 @@ class EngineError(ValuescopeError):
     """The engine's process ended, or had to be ended, before it answered."""
 
 
-class EngineProcess:
+class EngineProcess(Closing):
     """A `Replica` in a process of its own. Use as a context manager."""
 
     def __init__(
@@ -95,12 +96,6 @@ class EngineProcess:
         self._connection = Connection(ours.detach())
         self._listener = threading.Thread(target=self._listen, args=(verbose,), daemon=True)
         self._listener.start()
-
-    def __enter__(self) -> "EngineProcess":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def is_over(self) -> bool:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from valuescope.scorer.closing import Closing
 from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.examination import QUESTIONS, Examination
 from valuescope.scorer.locks import DesignLock, part_of_run, whole_run
@@ -40,7 +40,7 @@ from valuescope.warehouse.landing import ensure_landing_zone
 OnProgress = Callable[[int, int], None]
 
 
-class ScoringSession:
+class ScoringSession(Closing):
     """A loaded model that scores one design after the other. Use as a context manager."""
 
     def __init__(
@@ -89,15 +89,8 @@ class ScoringSession:
         """Return the system's number of the process that computes."""
         return self._process.process_id
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the engine's process."""
         self._process.close()
 
     def estimate(
