@@ -1,6 +1,7 @@
 # Everything a clone needs, from setting up to checking. Works with GNU make 3.81 and newer.
 #   make PYTHON=/path/to/python3.12 setup       use that Python
 #   CMAKE_ARGS="-DGGML_CUDA=on" make setup      compile the engine for a GPU
+#   CC=clang CXX=clang++ make setup             compile it with another compiler
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,7 +43,7 @@ unit: dev $(STAMP)/demo $(STAMP)/test-models $(LAKE_VENV)/installed
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
-	CMAKE_ARGS="$$(cat $(STAMP)/cmake-args)" $(BIN)/pytest tests/benchmarks -m benchmark
+	$(BIN)/pytest tests/benchmarks -m benchmark
 
 reference: setup $(STAMP)/demo $(STAMP)/test-models $(REFERENCE_VENV)/installed ## Compute the tests' reference anew with PyTorch
 	$(BIN)/python -m tests.scorer.reference.cells $(REFERENCE_VENV)/cells.json
@@ -76,19 +77,16 @@ $(STAMP)/venv:
 	@scripts/create_venv.sh $(VENV) $(PYTHON)
 	@mkdir -p $(STAMP) && touch $@
 
-# CMAKE_ARGS is remembered: a later call without it keeps the engine as it is.
-ifneq ($(origin CMAKE_ARGS),undefined)
-export CMAKE_ARGS
-$(STAMP)/cmake-args: $(STAMP)/venv FORCE
-	@printf '%s\n' "$$CMAKE_ARGS" | cmp -s - $@ || printf '%s\n' "$$CMAKE_ARGS" > $@
-else
-$(STAMP)/cmake-args: | $(STAMP)/venv
-	@printf '\n' > $@
-endif
+# CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS and CMAKE_ARGS are remembered: a later call without them keeps
+# the engine as it is. A .venv that meets another processor or compiler gets another engine.
+$(STAMP)/engine-key: $(STAMP)/venv FORCE
+	@$(BIN)/python -m scripts.engine_wheel state $(STAMP)
 
-$(STAMP)/engine: $(STAMP)/cmake-args requirements/engine.lock requirements/engine-build.lock
-	wheel=$$(CMAKE_ARGS="$$(cat $(STAMP)/cmake-args)" scripts/engine_wheel.sh $(BIN)/python) \
+# The trial of the engine needs numpy and what else a run needs.
+$(STAMP)/engine: $(STAMP)/engine-key | $(STAMP)/run
+	@wheel=$$($(BIN)/python -m scripts.engine_wheel wheel $(STAMP)) \
 		&& $(PIP) install --quiet --no-deps --force-reinstall "$$wheel"
+	@$(BIN)/python -m scripts.engine_wheel state $(STAMP)
 	@touch $@
 
 $(STAMP)/%: requirements/%.lock | $(STAMP)/venv

@@ -1,4 +1,4 @@
-"""The generated model in plain numpy and float64: what a right engine computes, but for rounding."""
+"""The generated model in numpy and float64: what a right engine computes, except for rounding."""
 
 from collections.abc import Sequence
 

@@ -55,8 +55,8 @@ class ToolRun:
 
 def compiled_tool() -> Path:
     """The path of llama-perplexity; the first call on a machine compiles for minutes."""
-    script = ROOT / "scripts" / "multiple_choice_tool.sh"
-    result = subprocess.run([script, sys.executable], stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, "-m", "scripts.multiple_choice_tool", ".venv/stamps"]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return Path(result.stdout.strip())
 
 
