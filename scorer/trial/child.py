@@ -5,10 +5,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import llama_cpp.llama_cpp as llama
 import numpy as np
 
-from valuescope.scorer.engine import BatchToken, Model, Numerics
+from valuescope.scorer.engine import BatchToken, Model
+from valuescope.scorer.llama import llama
+from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.trial.generated_model import VOCABULARY_SIZE, GeneratedModel
 from valuescope.scorer.trial.reference import log_probabilities
 from valuescope.warehouse.errors import ValuescopeError

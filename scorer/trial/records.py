@@ -121,8 +121,7 @@ def failed_trial(engine: Engine, trial: Trial) -> ValuescopeError:
     )
     return ValuescopeError(
         f"The engine in {engine.folder} does not work on this processor: it {trial.reason}. "
-        f"Compile it anew: {command} (if that fails too, with another compiler: "
-        f"CC=clang CXX=clang++ {command})"
+        f"Compile it anew: {command}. If that fails too, put CC=clang CXX=clang++ in front of it."
     )
 
 

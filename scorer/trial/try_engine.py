@@ -78,7 +78,8 @@ class Trial:
     def reason(self) -> str:
         """The first failure in words, such as `dies with SIGILL on Q8_0 weights`."""
         first, others = self.failures[0], len(self.failures) - 1
-        more = f" (and fails with {others} more weight types)" if others else ""
+        types = "weight type" if others == 1 else "weight types"
+        more = f" (and fails with {others} more {types})" if others else ""
         return f"{first.detail}{more}"
 
 

@@ -2,10 +2,29 @@ import json
 import struct
 from pathlib import Path
 
+import pytest
+
+from tests.scorer.broken_engine import broken_kernels
 from tests.scorer.tiny_models import write_tiny_model
 from tests.valuescope.conftest import fail, run, succeed
 
 FEW = ("--question-count", "1", "--answer", "label")
+
+
+def test_without_a_model_the_engine_is_tried_and_a_broken_one_is_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_PRELOAD", str(broken_kernels(tmp_path)))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finished = run(tmp_path / "home", "doctor", "--json")
+    assert finished.returncode == 1
+    shown = json.loads(finished.stdout)
+    statuses = {result["weight_type"]: result["status"] for result in shown["weight_types"]}
+    assert {kind for kind, status in statuses.items() if status != "ok"} == {"Q4_1", "Q6_K"}
+    assert shown["engine"].startswith("llama-cpp-python ")
+    assert shown["threads"] >= 1
+    assert "does not work on this processor: it dies with SIGILL" in finished.stderr.decode()
+    assert not (tmp_path / "valuescope").exists()
 
 
 def test_checks_noise_and_compute_types_are_shown_as_tables(tmp_path: Path) -> None:
