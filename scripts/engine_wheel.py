@@ -213,7 +213,8 @@ def run(command: Sequence[str | Path], work: Path, environment: Mapping[str, str
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=ROOT,
-            env={**environment, "PATH": path},
+            # Temporary files of pip and cmake go with the folder, also when they are killed.
+            env={**environment, "PATH": path, "TMPDIR": str(work)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

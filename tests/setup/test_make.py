@@ -39,7 +39,7 @@ COMPILING_PIP = """#!/usr/bin/env bash
 [ "$1" = wheel ] || exit 0
 echo "CFLAGS=$CFLAGS CXXFLAGS=$CXXFLAGS LDFLAGS=$LDFLAGS CMAKE_ARGS=$CMAKE_ARGS" >> {log}
 number=$(wc -l < {log})
-if [ -e {compiled}/$number.wait ]; then touch {compiled}/started; sleep 60; fi
+if [ -e {compiled}/$number.wait ]; then mktemp -d > {compiled}/scratch; touch {compiled}/started; sleep 60; fi
 if [ -e {compiled}/$number.log ]; then cat {compiled}/$number.log; exit 1; fi
 mkdir -p "${{!#}}"
 cp {compiled}/$number.whl "${{!#}}/engine.whl"
@@ -322,6 +322,7 @@ def test_an_interrupted_build_leaves_nothing_behind(
         build.wait()
     assert build.returncode != 0
     assert compiler.kept == []
+    assert not Path((compiler.compiled / "scratch").read_text().strip()).exists()
 
 
 def test_a_cache_that_cannot_be_written_is_named(compiler: Compiler) -> None:

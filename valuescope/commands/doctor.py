@@ -23,7 +23,7 @@ from valuescope.warehouse.instrument import load_instrument
     name="doctor",
     epilog="""\b
     Examples:
-      valuescope doctor
+      valuescope doctor    # the engine alone
       valuescope doctor --model smollm2-135m-instruct
       valuescope doctor --model ~/models/my-model.Q4_K_M.gguf --answer label --chat raw""",
 )
