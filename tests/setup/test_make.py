@@ -39,7 +39,11 @@ COMPILING_PIP = """#!/usr/bin/env bash
 [ "$1" = wheel ] || exit 0
 echo "CFLAGS=$CFLAGS CXXFLAGS=$CXXFLAGS LDFLAGS=$LDFLAGS CMAKE_ARGS=$CMAKE_ARGS" >> {log}
 number=$(wc -l < {log})
-if [ -e {compiled}/$number.wait ]; then mktemp -d > {compiled}/scratch; touch {compiled}/started; sleep 60; fi
+if [ -e {compiled}/$number.wait ]; then
+    mktemp -d > {compiled}/scratch
+    touch {compiled}/started
+    sleep 60
+fi
 if [ -e {compiled}/$number.log ]; then cat {compiled}/$number.log; exit 1; fi
 mkdir -p "${{!#}}"
 cp {compiled}/$number.whl "${{!#}}/engine.whl"
