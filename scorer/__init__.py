@@ -9,5 +9,6 @@ The scorer needs no survey and never opens the warehouse. Its entry points:
 - `run.score(...)`: score what is missing -> `RunSummary`;
 - `tasks.expand(plan, instrument)`: a study as tasks, `divide(tasks, count)`: its parts;
 - `cluster.driver.score_on_cluster(...)`: the same on a Ray cluster;
-- `describe.describe_prompt(...)`: exactly what a model is asked -> `PromptDescription`.
+- `describe.describe_prompt(...)`: exactly what a model is asked -> `PromptDescription`;
+- `trial.records.require_tried_engine()`: an engine that computes right numbers here, or an error.
 """

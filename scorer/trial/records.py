@@ -33,7 +33,7 @@ class Engine:
     def installed(cls) -> "Engine":
         """Return the engine that this Python would load. Raises ValuescopeError if there is none.
 
-        LLAMA_CPP_LIB_PATH names another folder for it, as llama-cpp-python has it.
+        LLAMA_CPP_LIB_PATH names another folder, as it does for llama-cpp-python.
         """
         spec = importlib.util.find_spec("llama_cpp")
         if spec is None or spec.origin is None:
