@@ -8,43 +8,44 @@ import click
 
 from valuescope.console import say
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.version import project_version
 
-_COMMANDS = (
-    "demo",
-    "ingest",
-    "doctor",
-    "score",
-    "send",
-    "land",
-    "build",
-    "report",
-    "sql",
-    "export",
-    "replicate",
-    "status",
-    "lake",
-    "prompt",
-    "models",
-)
+# In the order of a study. The lines are here, so that `--help` imports no command.
+COMMANDS = {
+    "demo": "Try the whole job on real people and a real model, in a few minutes.",
+    "ingest": "Load what people said: a survey FILE, or the open sample.",
+    "doctor": "Check a model before hours are spent on it.",
+    "score": "Ask models the survey's questions and keep the log-likelihood of every answer.",
+    "send": "Send what has landed here to a shared place.",
+    "land": "Bring home what others have scored and sent to a shared place.",
+    "build": "Turn what is loaded and scored into tables (`dbt build`).",
+    "report": "Show how close models are to people: in the terminal, as a page, or as files.",
+    "sql": "Ask the warehouse anything, read-only.",
+    "export": "Write the marts to DIR, a file each, for other programs.",
+    "replicate": "Fill this home from a package of `export --replication`, to build its tables "
+    "again.",
+    "status": "Show where everything is, what is loaded, scored, built and out of date.",
+    "lake": "Make, fill and tidy a warehouse that several people share "
+    "(docs/shared-warehouse.md).",
+    "prompt": "Show exactly what a model is asked, token by token.",
+    "models": "List the model registry, or show one model and where its file is.",
+}
 
 
 class _Commands(click.Group):
-    """Commands in the order of a study, each imported only when it is called."""
+    """A group that imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        try:
-            command: click.Command = import_module(f"valuescope.commands.{cmd_name}").command
-        except ModuleNotFoundError as error:
-            if error.name != "llama_cpp":
-                raise
-            return _without_engine(cmd_name)
+        command: click.Command = import_module(f"valuescope.commands.{cmd_name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -52,25 +53,12 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            known = f"{error.message} Commands: {', '.join(_COMMANDS)}."
+            known = f"{error.message} Commands: {', '.join(COMMANDS)}."
             raise click.UsageError(known, ctx) from error
 
 
-def _without_engine(name: str) -> click.Command:
-    """Stands in for a command that scores, in the environment for shared warehouses."""
-
-    def refuse() -> None:
-        raise ValuescopeError(
-            f"`{name}` needs llama.cpp, which this environment ({sys.prefix}) lacks: it is for "
-            "shared warehouses. Call .venv/bin/valuescope, which `make setup` installs."
-        )
-
-    anything = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-    return click.Command(name, anything, refuse, short_help="Needs llama.cpp: use .venv.")
-
-
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(project_version(), prog_name="valuescope")
+@click.version_option(package_name="valuescope", prog_name="valuescope")
 def cli() -> None:
     """Measure how closely a language model's picture of a country matches its survey answers.
 
@@ -88,6 +76,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
+    if sys.platform == "win32":
+        sys.exit(
+            "Error: valuescope runs on Linux and macOS. On Windows, install it in WSL: "
+            "`wsl --install`, then the same commands in its terminal."
+        )
     try:
         cli.main(standalone_mode=False)
     except ValuescopeError as error:

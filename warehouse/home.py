@@ -7,9 +7,13 @@ from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError
 
-CLONE = Path(__file__).resolve().parent.parent
-DBT_PROJECT = CLONE / "dbt_project"
+# The folder that holds ingest, scorer, warehouse, reports and dbt_project: the package where it is
+# installed, the root of a clone, whose `valuescope/` links to them.
+ROOMS = Path(__file__).resolve().parent.parent
+DBT_PROJECT = ROOMS / "dbt_project"
 SEEDS = DBT_PROJECT / "seeds"
+# Docs, tests and the repository are in a clone only.
+CLONE, IS_CLONE = ROOMS, (ROOMS / "valuescope").is_dir()
 
 
 @dataclass(frozen=True)

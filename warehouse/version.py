@@ -1,24 +1,25 @@
-"""The version of this clone, written beside whatever it loads or scores."""
+"""The version of valuescope, written beside whatever it loads or scores."""
 
 import hashlib
+import importlib.metadata
 import subprocess
-import tomllib
 from functools import cache
 
-from valuescope.warehouse.home import CLONE, DBT_PROJECT, SEEDS
+from valuescope.warehouse.home import CLONE, DBT_PROJECT, IS_CLONE, ROOMS, SEEDS
 
-_SCORING_CODE = ("scorer", "scorer/cluster", "warehouse")
+_SCORING_ROOMS = ("scorer", "warehouse")
 
 
 @cache
 def project_version() -> str:
-    """The version in the clone's pyproject.toml."""
-    project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(project["project"]["version"])
+    """Return the version of the installed package."""
+    return importlib.metadata.version("valuescope")
 
 
 def project_commit() -> str | None:
-    """The commit of the clone; None where it is no git repository or there is no git."""
+    """Return the commit of the clone; None outside of a git repository or without git."""
+    if not IS_CLONE:
+        return None
     try:
         found = subprocess.run(
             ["git", "-C", str(CLONE), "rev-parse", "HEAD"],
@@ -45,17 +46,23 @@ def code_sha256() -> str:
 
 @cache
 def scoring_code_fingerprint() -> str:
-    """What the code that scores is: the first 12 hex digits of the SHA-256 of its files.
+    """Return the first 12 hex digits of the SHA-256 of the code that scores.
 
-    Clones of one version may differ; machines that share a study may not.
+    Installations of one version may differ; machines that share a study may not.
     """
     files = [
-        *(path for folder in _SCORING_CODE for path in (CLONE / folder).glob("*.py")),
-        CLONE / "scorer" / "templates.toml",
+        # A home may lie in a room of a clone; it holds no Python package.
+        *(
+            path
+            for room in _SCORING_ROOMS
+            for package in (ROOMS / room).rglob("__init__.py")
+            for path in package.parent.glob("*.py")
+        ),
+        ROOMS / "scorer" / "templates.toml",
         SEEDS / "models.csv",
     ]
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(f"{path.relative_to(CLONE).as_posix()}\n".encode())
+        digest.update(f"{path.relative_to(ROOMS).as_posix()}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -8,7 +8,6 @@ import click
 import pyarrow as pa
 
 from valuescope.console import out, say
-from valuescope.interactive import ask_interactively
 from valuescope.output import write_output
 from valuescope.query import (
     as_csv,
@@ -101,6 +100,9 @@ def command(
     elif statement is None and sys.stdin.isatty():
         if format_name is not None or output is not None or not sys.stdout.isatty():
             raise click.UsageError("Give STATEMENT, --file or --saved; the prompt writes no files.")
+        # Here, because only the prompt needs prompt-toolkit and pygments.
+        from valuescope.interactive import ask_interactively
+
         ask_interactively(home, lambda rows: _print_table(rows, max_rows))
         return
     elif statement in (None, "-"):
