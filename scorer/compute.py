@@ -61,8 +61,8 @@ def choose_computation(
     named = numerics.compute_type
     if named == AS_IS:
         return Computation(AS_IS, model_file.path)
-    if named != AUTO and _target(model_file, named, home).is_file():
-        return Computation(named, _target(model_file, named, home))
+    if named != AUTO and (written := _written(model_file, named, home)):
+        return Computation(named, written)
     with Model(model_file.path, model_file.name) as model:
         parameter_count = model.description.parameter_count
         if named != AUTO:
@@ -127,16 +127,16 @@ def computed_file(
 ) -> Path:
     """The GGUF to load: the model's own, or its weights written out as `compute_type`.
 
-    The written file is kept in the home under `models/computed` and may be deleted at any time.
+    The written file is kept in the cache under `computed` and may be deleted at any time.
     float32 holds every quantized weight exactly; float16 rounds some in the fourth digit.
     Raises ValuescopeError when the disk has no room or llama.cpp cannot write the file.
     """
     if compute_type == AS_IS:
         return model_file.path
-    target = _target(model_file, compute_type, home)
-    folder = target.parent
-    if target.is_file():
-        return target
+    if written := _written(model_file, compute_type, home):
+        return written
+    folder = home.cache / "computed"
+    target = folder / _file_name(model_file, compute_type)
     needed = parameter_count * BYTES_A_WEIGHT[compute_type]
     temporary = target.with_suffix(f".{uuid.uuid4().hex}.tmp")
     try:
@@ -153,15 +153,26 @@ def computed_file(
     except OSError as error:
         raise ValuescopeError(
             f"Cannot write {target}: {error.strerror}. Score with --compute as-is, or set "
-            "VALUESCOPE_HOME to a folder that you may write to."
+            "VALUESCOPE_CACHE to a folder that you may write to."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return target
 
 
-def _target(model_file: ModelFile, compute_type: str, home: Home) -> Path:
-    return home.models / "computed" / f"{model_file.model_id}.{compute_type}.gguf"
+def written_files(home: Home) -> tuple[Path, ...]:
+    """Return all files of written-out weights; those in the home are of earlier versions."""
+    folders = (home.models / "computed", home.cache / "computed")
+    return tuple(path for folder in folders for path in sorted(folder.glob("*.gguf")))
+
+
+def _written(model_file: ModelFile, compute_type: str, home: Home) -> Path | None:
+    name = _file_name(model_file, compute_type)
+    return next((path for path in written_files(home) if path.name == name), None)
+
+
+def _file_name(model_file: ModelFile, compute_type: str) -> str:
+    return f"{model_file.model_id}.{compute_type}.gguf"
 
 
 def write_weights(source: Path, target: Path, compute_type: str) -> None:

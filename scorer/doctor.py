@@ -20,6 +20,7 @@ from valuescope.scorer.compute import (
     choose_computation,
     computed_file,
     tokens_a_second,
+    written_files,
 )
 from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.engine import BatchToken, Model
@@ -489,7 +490,7 @@ def _computed_file(
     home: Home, model_file: ModelFile, subject: _Subject, compute_type: str
 ) -> Iterator[Path]:
     """The file to load, removed again where it is new and scoring would not use it."""
-    kept = {model_file.path, *(home.models / "computed").glob("*")}
+    kept = {model_file.path, *written_files(home)}
     parameter_count = subject.model.description.parameter_count
     path = computed_file(model_file, parameter_count, compute_type, home)
     try:

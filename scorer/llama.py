@@ -8,12 +8,17 @@ The runtime reads its settings when it is loaded; those of the user are left alo
 
 import os
 
+from valuescope.scorer.installation import broken_engine
+
 # GNU's runtime spins that many times, and without it for ever. LLVM's yields by itself where there
 # are more threads than processors; a library without OpenMP, as Apple's compiler makes it, has no
 # setting for its barrier.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-import llama_cpp.llama_cpp as llama
+try:
+    import llama_cpp.llama_cpp as llama
+except Exception as error:  # which kind depends on what is broken
+    raise broken_engine(error) from error
 
 __all__ = ["llama"]

@@ -5,12 +5,15 @@ import importlib.metadata
 import json
 import re
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import Instrument, RegisteredModel
+from valuescope.warehouse.landing import write_text
+from valuescope.warehouse.version import install_command
 
 _BLOCK = 1 << 22
 _SPLIT_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf$")
@@ -101,15 +104,14 @@ def file_on_machine(name_or_path: str, home: Home, instrument: Instrument) -> Pa
     parts = _packaged_parts(registered)
     if len(parts) == 1:
         return parts[0]
-    assembled = home.models / f"{registered.model_name}.gguf"
-    return assembled if assembled.is_file() else _downloaded(registered, home)
+    return _found(f"{registered.model_name}.gguf", home) or _downloaded(registered, home)
 
 
 def local_file(registered: RegisteredModel, home: Home) -> Path | None:
     """Where a registered model's file lies on this machine, None where it does not.
 
-    Packaged models are found without importing their packages; one in several parts is
-    put together in the home once.
+    Packaged models are found without importing their packages; one in several parts is put
+    together in the cache once.
     """
     parts = _packaged_parts(registered)
     if len(parts) == 1:
@@ -136,17 +138,22 @@ def _packaged_parts(registered: RegisteredModel) -> list[Path]:
 
 
 def _downloaded(registered: RegisteredModel, home: Home) -> Path | None:
-    if registered.hub_file is None:
-        return None
-    path = home.models / registered.hub_file
-    return path if path.is_file() else None
+    return _found(registered.hub_file, home) if registered.hub_file else None
+
+
+def _found(file_name: str, home: Home) -> Path | None:
+    """Return the file in the home, where earlier versions kept models, or in the cache."""
+    paths = (folder / file_name for folder in (home.models, home.cache / "models"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _assembled(registered: RegisteredModel, parts: list[Path], home: Home) -> Path:
-    target = home.models / f"{registered.model_name}.gguf"
+    file_name = f"{registered.model_name}.gguf"
+    target = _found(file_name, home)
     size = sum(part.stat().st_size for part in parts)
-    if target.is_file() and target.stat().st_size == size:
+    if target is not None and target.stat().st_size == size:
         return target
+    target = home.cache / "models" / file_name
     temporary = target.with_suffix(f".{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +188,7 @@ def _download(registered: RegisteredModel, home: Home) -> Path:
     except ImportError as error:
         raise ValuescopeError(
             f"{name} has to be downloaded from the Hugging Face hub: install the extra with "
-            "`.venv/bin/pip install -e '.[hub]'` in the clone, or download "
+            f"{install_command('hub')}, or download "
             f"{registered.hub_file} of {registered.hub_repository} and name its path."
         ) from error
     try:
@@ -190,7 +197,7 @@ def _download(registered: RegisteredModel, home: Home) -> Path:
                 registered.hub_repository,
                 registered.hub_file,
                 revision=registered.hub_revision,
-                local_dir=home.models,
+                local_dir=home.cache / "models",
             )
         )
     except Exception as error:  # the hub client raises many unrelated kinds
@@ -235,7 +242,7 @@ def _remembered_sha256(path: Path, home: Home) -> str:
     """The SHA-256 of a file, remembered by path, size and modification time."""
     status = path.stat()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
-    memory = home.models / "sha256.json"
+    memory = home.cache / "sha256.json"
     try:
         remembered: dict[str, str] = json.loads(memory.read_text())
     except (OSError, json.JSONDecodeError):
@@ -246,14 +253,7 @@ def _remembered_sha256(path: Path, home: Home) -> str:
             while block := file.read(_BLOCK):
                 digest.update(block)
         remembered[key] = digest.hexdigest()
-        temporary = memory.with_suffix(f".{uuid.uuid4().hex}.tmp")
-        try:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(remembered, indent=1))
-            temporary.replace(memory)
-        except OSError as error:
-            raise ValuescopeError(
-                f"Cannot write {memory}: {error.strerror}. Set VALUESCOPE_HOME to a folder "
-                "that you may write to."
-            ) from error
+        # Without a place to remember it in, it is computed again.
+        with suppress(ValuescopeError):
+            write_text(memory, json.dumps(remembered, indent=1))
     return remembered[key]

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from valuescope.scorer.closing import Closing
+from valuescope.scorer.installation import require_engine
 from valuescope.warehouse.errors import ValuescopeError
 
 _MORE, _ENOUGH = "more", "enough"
@@ -66,8 +67,10 @@ class EngineProcess(Closing):
         """Start it. `name` is what messages call the model; `verbose` shows llama.cpp's own log.
 
         `on_report` gets the progress that a method tells. Without any sign of life for `patience`
-        seconds the process is ended; `on_notice` is told of the silence long before.
+        seconds the process is ended; `on_notice` is told of the silence long before. Raises
+        ValuescopeError as `require_engine` does.
         """
+        require_engine()
         self._name, self._patience = name, patience
         self.on_report, self._on_notice = on_report, on_notice
         self._lines: deque[str] = deque(maxlen=_SHOWN_LINES)
@@ -235,14 +238,12 @@ class EngineProcess(Closing):
 def has_other_backends() -> bool:
     """Return whether llama.cpp has libraries beside those that compute on the processor.
 
-    Nothing is loaded. Raises ValuescopeError where llama-cpp-python is not installed.
+    Nothing is loaded. Raises ValuescopeError as `require_engine` does.
     """
+    require_engine()
     found = importlib.util.find_spec("llama_cpp")
     if found is None or found.origin is None:
-        raise ValuescopeError(
-            "Scoring needs llama-cpp-python, which this environment lacks: call make setup in the "
-            "clone, or pip install 'valuescope[score]'."
-        )
+        return False
     names = {path.name for path in (Path(found.origin).parent / "lib").glob("*ggml-*")}
     return any(not re.match(r"(lib)?ggml-(base|cpu|blas)", name) for name in names)
 
@@ -267,8 +268,13 @@ def serve(connection: Connection, lifeline: int) -> None:
     for number in _LEFT_TO_THE_OTHER:
         signal.signal(number, signal.SIG_IGN)
     # Only here, where the engine may end the process.
-    from valuescope.scorer.engine import show_log
-    from valuescope.scorer.replica import Replica
+    try:
+        from valuescope.scorer.engine import show_log
+        from valuescope.scorer.replica import Replica
+    except ValuescopeError as error:  # an engine that cannot be loaded: told to whoever asks first
+        connection.recv()
+        connection.send((_ERROR, error))
+        return
 
     show_log()
     replica = Replica(lambda in_hand: connection.send((_REPORT, in_hand)))

@@ -50,6 +50,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     put_builders_first(items)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of models and written-out weights that the whole test run shares."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VALUESCOPE_CACHE", str(shared / "cache"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def instrument() -> Instrument:
     """The questions and choices that the seeds hold."""

@@ -24,8 +24,7 @@ COMMANDS = {
     "replicate": "Fill this home from a package of `export --replication`, to build its tables "
     "again.",
     "status": "Show where everything is, what is loaded, scored, built and out of date.",
-    "lake": "Make, fill and tidy a warehouse that several people share "
-    "(docs/shared-warehouse.md).",
+    "lake": "Make, fill and tidy a warehouse that several people share (docs/shared-warehouse.md).",
     "prompt": "Show exactly what a model is asked, token by token.",
     "models": "List the model registry, or show one model and where its file is.",
 }
@@ -66,8 +65,8 @@ def cli() -> None:
     questions, and `build` turns both into tables. Then `report` shows the main results and
     `sql` answers everything else.
 
-    Database, landing zone, downloaded models and your own wordings lie in the folder that the
-    environment variable VALUESCOPE_HOME names (default: the `warehouse` folder of the clone). Where
+    Database, landing zone and your own wordings lie in the folder that the environment variable
+    VALUESCOPE_HOME names; `status` says where that is, and where models lie. Where
     VALUESCOPE_LAKE names a PostgreSQL database, the tables are shared (docs/shared-warehouse.md).
     Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 a problem (it is named), 2
     wrong usage, 130 interrupted.

@@ -1,7 +1,8 @@
-"""The places of one study: VALUESCOPE_HOME with its database, landing zone and models."""
+"""Where things lie: the home of a study, the cache for all of them, and the package's own files."""
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,21 +70,66 @@ class Home:
 
     @property
     def models(self) -> Path:
-        """Downloaded and assembled GGUF files."""
+        """GGUF files of this home alone. They are used, but downloads go to the cache."""
         return self.path / "models"
+
+    @property
+    def cache(self) -> Path:
+        """What is large and the same for every home: downloaded models and written-out weights.
+
+        VALUESCOPE_CACHE names it; else it is the platform's cache folder, and in the home for a
+        user without a folder.
+        """
+        if named := os.environ.get("VALUESCOPE_CACHE", "").strip():
+            return Path(named).expanduser().resolve()
+        folder = _user_folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+        return folder or self.path / "cache"
 
 
 def current_home() -> Home:
-    """The home named by VALUESCOPE_HOME, else the clone's `warehouse/` folder.
+    """Return the home that VALUESCOPE_HOME names, else the default one.
 
     Its warehouse is shared where VALUESCOPE_LAKE names a PostgreSQL database. Raises
-    ValuescopeError, without repeating it, for an address with a password in it.
+    ValuescopeError, without repeating it, for an address with a password in it, and for a user
+    without a folder where no home is named.
     """
-    named = os.environ.get("VALUESCOPE_HOME")
+    named = os.environ.get("VALUESCOPE_HOME", "").strip()
     lake = os.environ.get("VALUESCOPE_LAKE", "").strip() or None
     if lake and re.search(r"password|://[^/@]*:[^/@]*@", lake, re.IGNORECASE):
         raise ValuescopeError(
             "VALUESCOPE_LAKE holds a password; it is not repeated here. Leave it out: PostgreSQL's "
             "client takes it from PGPASSWORD or from the file ~/.pgpass."
         )
-    return Home(Path(named).expanduser().resolve() if named else CLONE / "warehouse", lake)
+    return Home(Path(named).expanduser().resolve() if named else _default_home(), lake)
+
+
+def earlier_home() -> tuple[str, ...]:
+    """Return what lies in the clone's `warehouse/`, the home of earlier versions; often nothing."""
+    if not IS_CLONE:
+        return ()
+    parts = ("valuescope.duckdb", "landing", "instrument", "models", "variables.json")
+    return tuple(name for name in parts if (CLONE / "warehouse" / name).exists())
+
+
+def _default_home() -> Path:
+    if IS_CLONE:
+        folder = CLONE / "warehouse"
+        is_in_use = {"valuescope.duckdb", "landing"} & set(earlier_home())
+        return folder if is_in_use else folder / "home"
+    folder = _user_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
+    if folder is None:
+        raise ValuescopeError(
+            "This user has no folder of its own (HOME is not set), so there is no default home. "
+            "Set VALUESCOPE_HOME to a folder for the study."
+        )
+    return folder
+
+
+def _user_folder(variable: str, linux: str, macos: str) -> Path | None:
+    """Return valuescope's folder below the user's; None for a user without one."""
+    if (named := Path(os.environ.get(variable, ""))).is_absolute():
+        return named / "valuescope"
+    try:
+        return Path.home() / (macos if sys.platform == "darwin" else linux) / "valuescope"
+    except RuntimeError:
+        return None

@@ -3,17 +3,37 @@
 import hashlib
 import importlib.metadata
 import subprocess
+import sys
 from functools import cache
 
+from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, IS_CLONE, ROOMS, SEEDS
 
 _SCORING_ROOMS = ("scorer", "warehouse")
 
 
 @cache
+def installed_package() -> importlib.metadata.Distribution:
+    """Return what pip knows of this package. Raises ValuescopeError if it is not installed."""
+    try:
+        return importlib.metadata.distribution("valuescope")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ValuescopeError(
+            f"valuescope is not installed in {sys.prefix}, so its version is unknown. Run `make "
+            "setup` in the clone, or `pip install -e .`."
+        ) from error
+
+
 def project_version() -> str:
     """Return the version of the installed package."""
-    return importlib.metadata.version("valuescope")
+    return installed_package().version
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra of this package, in backquotes."""
+    if IS_CLONE:
+        return f"`.venv/bin/pip install -e '.[{extra}]'` in the clone"
+    return f"`pip install 'valuescope[{extra}]'`"
 
 
 def project_commit() -> str | None:

@@ -40,7 +40,7 @@
 {#- A hash of the code and the variables that big tables are computed with. -#}
 {% macro code_fingerprint() -%}
     {%- if execute -%}
-        {%- set folder = literal_pattern(invocation_args_dict.project_dir) -%}
+        {%- set folder = literal_pattern(own_folder()) -%}
         {%- set code = run_query(
             "select md5(string_agg(md5(content), '' order by filename)) as hash from read_text(["
             ~ "'" ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/models/**/*.py', '"
@@ -79,7 +79,8 @@
         {%- for row in run_query("select * from intermediate.table_definitions").rows -%}
             {%- do known.update({row['unique_id']: row['definition']}) -%}
         {%- endfor -%}
-        {%- for node in graph.nodes.values() if node.config.materialized == 'incremental' -%}
+        {%- for node in graph.nodes.values()
+            if node.package_name == 'valuescope' and node.config.materialized == 'incremental' -%}
             {%- set definition = local_md5(node.raw_code ~ node.columns) -%}
             {%- if known.get(node.unique_id) != definition -%}
                 {%- set outdated = adapter.get_relation(node.database, node.schema, node.alias) -%}

@@ -1,6 +1,6 @@
 {#- The folder of Parquet shards that the scorer writes, for the current shard schema. -#}
 {% macro landing_zone() -%}
-    {{ env_var('VALUESCOPE_HOME', '../warehouse') }}/landing/schema=1
+    {{ env_var('VALUESCOPE_HOME', '../warehouse/home') }}/landing/schema=1
 {%- endmacro %}
 
 {#- Stop before any model runs when the landing zone is not where it is expected. -#}

@@ -10,12 +10,12 @@
 {% macro instrument_table(name) -%}
     select * from {{ ref(name) }}
     {%- if execute %}
-        {%- set home = literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse')) %}
+        {%- set home = literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse/home')) %}
         {%- set file_name = 'survey' if name == 'surveys' else name %}
         {%- set found = run_query(
             "select file from glob('" ~ home ~ "/instrument/surveys/*/" ~ file_name ~ ".csv') order by file"
         ) %}
-        {%- set types = graph.nodes['seed.' ~ project_name ~ '.' ~ name].config.column_types %}
+        {%- set types = graph.nodes['seed.valuescope.' ~ name].config.column_types %}
         {%- for row in found.rows %}
     union all by name
     select

@@ -14,17 +14,17 @@
             ~ " content varchar not null)"
         ) -%}
         {%- do run_query("delete from intermediate.build_record where not is_built") -%}
+        {%- set folder = literal_pattern(own_folder()) -%}
         {%- set files = run_query(
             "select file from glob(["
-            ~ "'" ~ literal_pattern(invocation_args_dict.project_dir) ~ "/seeds/*.csv', "
-            ~ "'" ~ literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse'))
+            ~ "'" ~ folder ~ "/seeds/*.csv', "
+            ~ "'" ~ literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse/home'))
             ~ "/instrument/surveys/*/*.csv'])"
         ).columns[0].values() -%}
         {%- set listed = [] -%}
         {%- for file in files -%}
             {%- do listed.append("'" ~ literal_pattern(file) ~ "'") -%}
         {%- endfor -%}
-        {%- set folder = literal_pattern(invocation_args_dict.project_dir) -%}
         {%- do run_query(
             "insert into intermediate.build_record select false, 'code', 'dbt_project', "
             ~ "sha256(string_agg(sha256(content), '' order by filename)) from read_blob(["

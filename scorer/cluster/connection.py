@@ -11,6 +11,7 @@ from typing import Any
 
 from valuescope.scorer.numerics import default_threads
 from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.version import install_command
 
 # Where no address is given.
 THIS_MACHINE = "this machine"
@@ -34,7 +35,7 @@ def connected(address: str) -> Iterator[Any]:
     except ImportError as error:
         raise ValuescopeError(
             "Scoring on a cluster needs Ray, which is not installed: install the extra with "
-            "`.venv/bin/pip install -e '.[ray]'` in the clone, on every machine."
+            f"{install_command('ray')}, on every machine."
         ) from error
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
     if address == THIS_MACHINE:

@@ -273,5 +273,4 @@ def test_an_environment_without_ducklake_says_how_to_get_one(
 def test_commands_that_score_name_the_other_environment(server: Server, tmp_path: Path) -> None:
     lake = Lake(server, tmp_path, server.address("postgres"))
 
-    assert "Needs llama.cpp: use .venv." in lake.succeed("--help")
-    assert "Call .venv/bin/valuescope" in lake.fail("score", "--model", "any")
+    assert "call .venv/bin/valuescope" in lake.fail("score", "--model", "any")

@@ -1,25 +1,40 @@
 """`valuescope status`."""
 
+from collections.abc import Iterator
+
 import click
 
 from valuescope.console import out
 from valuescope.reports.fitting import FittingTable
 from valuescope.state import HomeState, describe_home, other_versions_notice
-from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
 
 
 @click.command(name="status")
 def command() -> None:
-    """Show what is loaded, scored, built and out of date."""
+    """Show where everything is, what is loaded, scored, built and out of date."""
     home = current_home()
     state = describe_home(home)
     console = out()
-    console.print(f"Home: {home.path}", soft_wrap=True)
+    for line in _places(home):
+        console.print(line, soft_wrap=True)
     console.print(_loads(state) if state.loads else "Loaded: no survey yet.")
     console.print(_runs(state) if state.runs else "Scored: no model yet.")
     if notice := other_versions_notice(home):
         console.print(notice, soft_wrap=True)
     console.print(_build_line(home, state), soft_wrap=True)
+
+
+def _places(home: Home) -> Iterator[str]:
+    yield f"Home: {home.path}"
+    if earlier := earlier_home():
+        folder = CLONE / "warehouse"
+        yield (
+            f"  {folder} holds {', '.join(earlier)}: a home of earlier versions. To have it where "
+            f"homes of this version are, move them to {folder / 'home'}."
+        )
+    yield f"Models and written-out weights of all homes: {home.cache}"
+    yield f"dbt project: {DBT_PROJECT}"
 
 
 def _loads(state: HomeState) -> FittingTable:

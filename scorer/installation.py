@@ -1,0 +1,43 @@
+"""What is wrong with llama-cpp-python here, in one line, for code that never loads the engine."""
+
+import importlib.metadata
+import sys
+
+from packaging.requirements import Requirement
+
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import IS_CLONE
+from valuescope.warehouse.version import installed_package
+
+_PACKAGE = "llama-cpp-python"
+
+
+def require_engine() -> None:
+    """Raise ValuescopeError where llama-cpp-python is missing or of a version out of range."""
+    try:
+        version = importlib.metadata.version(_PACKAGE)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise _unusable(f"has no {_PACKAGE}") from error
+    needed = map(Requirement, installed_package().requires or ())
+    supported = next(found.specifier for found in needed if found.name == _PACKAGE)
+    if version not in supported:
+        raise _unusable(f"has {_PACKAGE} {version}, not {supported}")
+
+
+def broken_engine(error: Exception) -> ValuescopeError:
+    """Return what to say of a llama-cpp-python that raised `error` when it was imported."""
+    version = importlib.metadata.version(_PACKAGE)
+    return _unusable(
+        f"has {_PACKAGE} {version}, which cannot be loaded ({' '.join(str(error).split())})",
+        in_clone="run `make clean setup`",
+        elsewhere=f"`pip install --force-reinstall --no-deps --no-cache-dir {_PACKAGE}=={version}`",
+    )
+
+
+def _unusable(
+    problem: str,
+    in_clone: str = "run `make setup` and call .venv/bin/valuescope",
+    elsewhere: str = "`pip install 'valuescope[score]'`",
+) -> ValuescopeError:
+    remedy = f"In the clone, {in_clone}." if IS_CLONE else f"Install it: {elsewhere}."
+    return ValuescopeError(f"Scoring needs llama.cpp: {sys.prefix} {problem}. {remedy}")
