@@ -90,12 +90,9 @@ def workload(model_name: str, answer_style: str, chat_mode: str = "template") ->
 
 def scored(work: Workload, compute_type: str) -> RunSummary:
     """A whole run into a landing zone of its own."""
-    loaded_file = computed(work, compute_type)
+    computed(work, compute_type)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        home.models.mkdir()
-        if compute_type != "as-is":
-            (home.models / "computed").symlink_to(loaded_file.parent)
         with ScoringSession(
             home,
             work.model_file,
@@ -245,8 +242,7 @@ def _print_memory(model_name: str, answer_style: str) -> None:
     numerics = Numerics(compute_type="f32")
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        home.models.mkdir()
-        (home.models / "computed").symlink_to(computed(work, "f32").parent)
+        computed(work, "f32")
         with ScoringSession(
             home, work.model_file, numerics=numerics, threads=default_threads()
         ) as session:

@@ -25,18 +25,29 @@ PARAMETERS = 134_515_008
 
 
 @pytest.mark.parametrize(("compute_type", "size"), [("f32", 4), ("f16", 2)])
-def test_the_written_weights_are_kept_in_the_home(
-    home: Home, smollm2_file: ModelFile, compute_type: str, size: int
+def test_the_written_weights_are_kept_for_all_homes(
+    home: Home, own_cache: Path, smollm2_file: ModelFile, compute_type: str, size: int
 ) -> None:
     path = computed_file(smollm2_file, PARAMETERS, compute_type, home)
-    assert path.parent == home.models / "computed"
+    assert path.parent == own_cache / "computed"
     assert path.stat().st_size == pytest.approx(PARAMETERS * size, rel=0.02)
     with Model(path, "written") as model:
         assert model.description.parameter_count == PARAMETERS
     written = path.stat().st_mtime_ns
-    assert computed_file(smollm2_file, PARAMETERS, compute_type, home) == path
+    other = Home(home.path.with_name("other"))
+    assert computed_file(smollm2_file, PARAMETERS, compute_type, other) == path
     assert path.stat().st_mtime_ns == written
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_weights_that_an_earlier_version_wrote_into_the_home_are_used(
+    home: Home, own_cache: Path, smollm2_file: ModelFile
+) -> None:
+    written = home.models / "computed" / f"{smollm2_file.model_id}.f32.gguf"
+    written.parent.mkdir(parents=True)
+    written.write_bytes(b"weights")
+    assert computed_file(smollm2_file, PARAMETERS, "f32", home) == written
+    assert not own_cache.exists()
 
 
 def test_as_is_is_the_file_itself(home: Home, smollm2_file: ModelFile) -> None:
@@ -129,6 +140,7 @@ def test_a_model_is_described_by_its_own_file_also_when_a_copy_is_computed(
     assert (model["quantization"], model["file_name"]) == ("Q4_1", smollm2_file.path.name)
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_a_copy_that_the_disk_has_no_room_for_is_refused_by_its_size(
     home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,11 +151,11 @@ def test_a_copy_that_the_disk_has_no_room_for_is_refused_by_its_size(
 
 
 def test_a_file_that_cannot_be_written_out_leaves_nothing_behind(
-    home: Home, smollm2_file: ModelFile, tmp_path: Path
+    home: Home, own_cache: Path, smollm2_file: ModelFile, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF and no more")
     file = replace(smollm2_file, path=broken, model_id="0" * 64)
     with pytest.raises(ValuescopeError, match=r"could not write .*broken\.gguf out as f32"):
         computed_file(file, 10, "f32", home)
-    assert list((home.models / "computed").iterdir()) == []
+    assert list((own_cache / "computed").iterdir()) == []

@@ -9,6 +9,7 @@ from itertools import chain
 import pytest
 
 from valuescope.scorer import doctor
+from valuescope.scorer.compute import written_files
 from valuescope.scorer.design import PromptDesign
 from valuescope.scorer.doctor import examine, load_known_answers, opens_a_thought
 from valuescope.scorer.examination import Check, Examination
@@ -139,8 +140,9 @@ def test_compute_types_are_compared_with_float32_in_speed_and_noise(
 def test_written_weights_that_scoring_would_not_use_are_removed_again(
     doctors_home: Home, smollm2_file: ModelFile
 ) -> None:
-    kept = [file.name for file in (doctors_home.models / "computed").iterdir()]
-    assert kept == [f"{smollm2_file.model_id}.f32.gguf"]
+    kept = [file.name for file in written_files(doctors_home)]
+    assert f"{smollm2_file.model_id}.f32.gguf" in kept
+    assert f"{smollm2_file.model_id}.f16.gguf" not in kept
 
 
 @pytest.fixture(scope="module")

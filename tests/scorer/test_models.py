@@ -28,7 +28,7 @@ def test_a_packaged_model_is_found_without_running_its_package(
 def test_a_model_packaged_in_parts_is_put_together_once(
     gemma_file: ModelFile, models_home: Home, instrument: Instrument
 ) -> None:
-    assert gemma_file.path.parent == models_home.models
+    assert gemma_file.path.parent == models_home.cache / "models"
     assert hashlib.sha256(gemma_file.path.read_bytes()).hexdigest() == gemma_file.model_id
     assert gemma_file.registered is not None
     assert gemma_file.model_id == gemma_file.registered.file_sha256
@@ -39,10 +39,10 @@ def test_a_model_packaged_in_parts_is_put_together_once(
 
 
 def test_a_half_written_assembly_is_made_anew(
-    gemma_file: ModelFile, instrument: Instrument, home: Home
+    gemma_file: ModelFile, instrument: Instrument, home: Home, own_cache: Path
 ) -> None:
-    home.models.mkdir(parents=True)
-    (home.models / gemma_file.path.name).write_bytes(b"GGUF, but only the beginning")
+    (own_cache / "models").mkdir(parents=True)
+    (own_cache / "models" / gemma_file.path.name).write_bytes(b"GGUF, but only the beginning")
     assert resolve_model("gemma-3-270m", home, instrument).model_id == gemma_file.model_id
 
 
@@ -101,12 +101,22 @@ def test_an_unchanged_file_is_hashed_once(
 
 
 def test_a_damaged_memory_of_hashes_is_rebuilt(
-    home: Home, instrument: Instrument, tmp_path: Path
+    home: Home, instrument: Instrument, tmp_path: Path, own_cache: Path
 ) -> None:
     path = tmp_path / "mine.gguf"
     path.write_bytes(b"one")
-    home.models.mkdir(parents=True)
-    (home.models / "sha256.json").write_text('{"half')
+    own_cache.mkdir()
+    (own_cache / "sha256.json").write_text('{"half')
+    expected = hashlib.sha256(b"one").hexdigest()
+    assert resolve_model(str(path), home, instrument).model_id == expected
+
+
+def test_a_cache_that_cannot_be_written_to_costs_time_only(
+    home: Home, instrument: Instrument, tmp_path: Path, own_cache: Path
+) -> None:
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(b"one")
+    own_cache.write_text("a file where the folder should be")
     expected = hashlib.sha256(b"one").hexdigest()
     assert resolve_model(str(path), home, instrument).model_id == expected
 
@@ -170,6 +180,15 @@ def test_a_download_without_the_extra_names_the_extra(
         resolve_model(HUB_MODEL, home, instrument)
 
 
+def test_a_download_of_an_earlier_version_lies_in_the_home_and_is_used(
+    home: Home, instrument: Instrument
+) -> None:
+    file = home.models / str(instrument.models[HUB_MODEL].hub_file)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    assert resolve_model(HUB_MODEL, home, instrument).path == file
+
+
 def test_a_failed_download_says_what_the_hub_said(
     home: Home, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,8 +200,12 @@ def test_a_failed_download_says_what_the_hub_said(
         resolve_model(HUB_MODEL, home, instrument)
 
 
-def test_a_download_lands_in_the_home_and_is_used_again(
-    home: Home, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+def test_a_download_is_kept_for_all_homes(
+    home: Home,
+    own_cache: Path,
+    instrument: Instrument,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     downloads = []
 
@@ -195,7 +218,8 @@ def test_a_download_lands_in_the_home_and_is_used_again(
     registered: RegisteredModel = instrument.models[HUB_MODEL]
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     first = resolve_model(HUB_MODEL, home, instrument)
-    assert resolve_model(HUB_MODEL, home, instrument) == first
+    assert first.path.parent == own_cache / "models"
+    assert resolve_model(HUB_MODEL, Home(tmp_path / "other"), instrument) == first
     assert first.model_id == hashlib.sha256(b"weights").hexdigest()
     assert is_installed(registered, home)
     assert downloads == [(registered.hub_repository, registered.hub_file, registered.hub_revision)]

@@ -75,7 +75,7 @@ def test_a_user_without_a_folder_names_a_home_which_then_holds_the_cache(
     # A process in a container may have the number of a user whom the system does not know.
     monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
 
-    with pytest.raises(ValuescopeError, match="HOME is not set.*Set VALUESCOPE_HOME"):
+    with pytest.raises(ValuescopeError, match=r"HOME is not set.*Set VALUESCOPE_HOME"):
         current_home()
     monkeypatch.setenv("VALUESCOPE_HOME", str(tmp_path))
     assert current_home().cache == tmp_path / "cache"
