@@ -113,9 +113,9 @@ def earlier_home() -> tuple[str, ...]:
 
 def _default_home() -> Path:
     if IS_CLONE:
-        folder = CLONE / "warehouse"
+        earlier = CLONE / "warehouse"
         is_in_use = {"valuescope.duckdb", "landing"} & set(earlier_home())
-        return folder if is_in_use else folder / "home"
+        return earlier if is_in_use else earlier / "home"
     folder = _user_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
     if folder is None:
         raise ValuescopeError(
