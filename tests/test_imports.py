@@ -37,9 +37,17 @@ def room(module: str) -> str:
     return name if any(name in floor for floor in FLOORS) else "valuescope"
 
 
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All that runs, wherever it is: not what is imported for annotations alone."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from statements(node)
+
+
 def imported(module: str) -> Iterator[str]:
-    """The modules of ours that a module imports, wherever in it the statement is."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    """The modules of ours that a module imports."""
+    for node in statements(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
