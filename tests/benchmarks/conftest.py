@@ -86,6 +86,15 @@ def sharing_report() -> Iterator[Report]:
     )
 
 
+@pytest.fixture(scope="session")
+def starting_report() -> Iterator[Report]:
+    yield from _section_report(
+        "Starting",
+        "tests/benchmarks/starting.py",
+        lambda: f"Python {platform.python_version()}, DuckDB {version('duckdb')}",
+    )
+
+
 def _section_report(title: str, source: str, engine: Callable[[], str]) -> Iterator[Report]:
     """A report that becomes a section of the page, once there are lines in it."""
     report = Report()
