@@ -1,7 +1,9 @@
 """What is wrong with llama-cpp-python here, in one line, for code that never loads the engine."""
 
 import importlib.metadata
+import os
 import sys
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -10,6 +12,11 @@ from valuescope.warehouse.home import IS_CLONE
 from valuescope.warehouse.version import installed_package
 
 _PACKAGE = "llama-cpp-python"
+
+
+def import_path() -> str:
+    """Return where this process imports from, as PYTHONPATH for one that it starts."""
+    return os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
 
 
 def require_engine() -> None:

@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from valuescope.scorer.closing import Closing
-from valuescope.scorer.installation import require_engine
+from valuescope.scorer.installation import import_path, require_engine
+from valuescope.scorer.trial.records import require_tried_engine
 from valuescope.warehouse.errors import ValuescopeError
 
 _MORE, _ENOUGH = "more", "enough"
@@ -68,9 +69,9 @@ class EngineProcess(Closing):
 
         `on_report` gets the progress that a method tells. Without any sign of life for `patience`
         seconds the process is ended; `on_notice` is told of the silence long before. Raises
-        ValuescopeError as `require_engine` does.
+        ValuescopeError where there is no engine that computes right numbers here.
         """
-        require_engine()
+        require_tried_engine(lambda: on_notice("Trying the engine, once on this machine."))
         self._name, self._patience = name, patience
         self.on_report, self._on_notice = on_report, on_notice
         self._lines: deque[str] = deque(maxlen=_SHOWN_LINES)
@@ -250,9 +251,8 @@ def has_other_backends() -> bool:
 
 def _environment() -> dict[str, str]:
     """Return what the process needs to find this code and to die at once when llama.cpp aborts."""
-    path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
     # A debugger would draw where it was, which takes a minute and says nothing to a user.
-    return {"GGML_NO_BACKTRACE": "1"} | os.environ | {"PYTHONPATH": path}
+    return {"GGML_NO_BACKTRACE": "1"} | os.environ | {"PYTHONPATH": import_path()}
 
 
 def _duration(seconds: float) -> str:

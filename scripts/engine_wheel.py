@@ -189,7 +189,7 @@ def working_folder(parent: Path) -> Iterator[Path]:
     except OSError as problem:
         raise ValuescopeError(
             f"cannot write to {parent} ({problem.strerror}), where what is compiled is kept; "
-            "name another folder: XDG_CACHE_HOME=/path make setup"
+            "name another folder: VALUESCOPE_CACHE=/path make setup"
         ) from problem
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, lambda number, _: sys.exit(128 + number))

@@ -75,15 +75,18 @@ class Home:
 
     @property
     def cache(self) -> Path:
-        """What is large and the same for every home: downloaded models and written-out weights.
+        """What is large and the same for every home; in the home for a user without a folder."""
+        return user_cache() or self.path / "cache"
 
-        VALUESCOPE_CACHE names it; else it is the platform's cache folder, and in the home for a
-        user without a folder.
-        """
-        if named := os.environ.get("VALUESCOPE_CACHE", "").strip():
-            return Path(named).expanduser().resolve()
-        folder = _user_folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
-        return folder or self.path / "cache"
+
+def user_cache() -> Path | None:
+    """Return the folder for downloaded models, written-out weights, engines and their trials.
+
+    VALUESCOPE_CACHE names it, else it is the platform's; None for a user without a folder.
+    """
+    if named := os.environ.get("VALUESCOPE_CACHE", "").strip():
+        return Path(named).expanduser().resolve()
+    return _user_folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
 
 
 def current_home() -> Home:

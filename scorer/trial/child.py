@@ -1,18 +1,24 @@
 """The process that loads the engine and may die of it; prints one line of JSON for each result."""
 
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from valuescope.warehouse.errors import ValuescopeError
+
+try:
+    from valuescope.scorer.llama import llama
+except ValuescopeError as error:  # what to do about it is said by who asks
+    sys.exit(f"{type(error.__cause__).__name__}: {error.__cause__}")
+
 from valuescope.scorer.engine import BatchToken, Model
-from valuescope.scorer.llama import llama
 from valuescope.scorer.numerics import Numerics
 from valuescope.scorer.trial.generated_model import VOCABULARY_SIZE, GeneratedModel
 from valuescope.scorer.trial.reference import log_probabilities
-from valuescope.warehouse.errors import ValuescopeError
 
 # Tokens decoded at once: alone, and in batches that fill tiles and vectors and that do not.
 _BATCHES = (1, 7, 32, 37, 128, 1)
@@ -68,3 +74,7 @@ def _compiled_features() -> list[str]:
 
 def _tell(**values: object) -> None:
     print(json.dumps(values), flush=True)  # noqa: T201 (what the process is for)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

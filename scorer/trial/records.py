@@ -6,21 +6,24 @@ import importlib.util
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import valuescope
+from valuescope.scorer.installation import require_engine
 from valuescope.scorer.processor import processor_features
 from valuescope.scorer.trial.try_engine import Trial, try_engine
 from valuescope.scorer.trial.variants import Variant, build_variants
 from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import CLONE, IS_CLONE, user_cache
 
 PACKAGE = "llama-cpp-python"
 # Counted up when the trial finds more than before: all engines are then tried again.
 _REVISION = 1
-_ROOT = Path(valuescope.__file__).parents[1]
+# Engines that passed in the life of this process, which need not be read again.
+_TRIED: set["Engine"] = set()
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class Engine:
 
 
 def cache_folder() -> Path:
-    """Return the folder for what is the same for every study."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "valuescope"
+    """Return the folder for engines and their trials, for a moment only without a user's folder."""
+    return user_cache() or Path(tempfile.gettempdir()) / f"valuescope-{os.getuid()}"
 
 
 def require_tried_engine(on_trial: Callable[[], None] = lambda: None) -> None:
@@ -102,8 +105,10 @@ def require_tried_engine(on_trial: Callable[[], None] = lambda: None) -> None:
     Raises ValuescopeError when there is no engine or its trial fails, naming the weight type, the
     signal or the difference, the engine's folder and the next command.
     """
+    require_engine()
     engine = Engine.installed()
-    if engine.is_tried():
+    if engine in _TRIED or engine.is_tried():
+        _TRIED.add(engine)
         return
     on_trial()
     trial = try_engine()
@@ -116,7 +121,7 @@ def failed_trial(engine: Engine, trial: Trial) -> ValuescopeError:
     """Return the error for an engine that does not work here, with the command that replaces it."""
     command = (
         "make setup"
-        if Path(sys.prefix) == _ROOT / ".venv"
+        if IS_CLONE and Path(sys.prefix) == CLONE / ".venv"
         else _next_command(_next_variant(trial.compiled_features))
     )
     return ValuescopeError(

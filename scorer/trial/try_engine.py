@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import valuescope
+from valuescope.scorer.installation import import_path
 
 Status = Literal["ok", "wrong", "died", "not tried"]
 
@@ -29,16 +29,6 @@ BOUNDS = {
 }
 # Seconds for all weight types; a busy machine takes a tenth of it.
 _LONGEST = 600
-_ROOT = Path(valuescope.__file__).parents[1]
-# The clone's packages come first where this is a clone, and nothing of the current folder.
-_CHILD = """
-import sys
-root = sys.argv.pop(1)
-if root not in sys.path:
-    sys.path.insert(0, root)
-from valuescope.scorer.trial.child import main
-main(sys.argv[1:])
-"""
 # What is tried are the processor's kernels; threads would only wait for one another.
 _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -141,7 +131,7 @@ def _run(
     python: str | Path, packages: Path | None, weight_types: Sequence[str]
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return what the process told, and how it ended where it did not tell all."""
-    command = [str(python), "-P", "-c", _CHILD, str(_ROOT), *weight_types]
+    command = [str(python), "-P", "-m", "valuescope.scorer.trial.child", *weight_types]
     with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as errors:
         try:
             code = subprocess.run(
@@ -160,13 +150,8 @@ def _run(
 
 
 def _environment(packages: Path | None) -> Mapping[str, str]:
-    environment = {**os.environ, **_ENVIRONMENT}
-    if packages is not None:
-        inherited = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(packages), *([inherited] if inherited else [])]
-        )
-    return environment
+    path = import_path() if packages is None else f"{packages}{os.pathsep}{import_path()}"
+    return {**os.environ, **_ENVIRONMENT, "PYTHONPATH": path}
 
 
 def _ending(code: int | None, errors: Sequence[str]) -> str:

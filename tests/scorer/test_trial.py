@@ -29,12 +29,12 @@ print(len(tried), any(name.startswith("llama_cpp") for name in sys.modules))
 def test_an_engine_is_tried_once_and_never_loaded_by_who_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("VALUESCOPE_CACHE", str(tmp_path))
     command = [sys.executable, "-c", TWICE]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert finished.stdout == "1 False\n"
     engine = Engine.installed()
-    assert engine.record().parent == tmp_path / "valuescope" / "trials"
+    assert engine.record().parent == tmp_path / "trials"
     assert engine.is_tried()
 
 
@@ -100,7 +100,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cache").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("VALUESCOPE_CACHE", str(tmp_path / "cache"))
     engine = Engine(tmp_path)
     engine.keep(Trial(()), "native")
     assert not engine.is_tried()
@@ -110,7 +110,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
 def test_how_an_engine_was_compiled_stays_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("VALUESCOPE_CACHE", str(tmp_path))
     engine = Engine(tmp_path)
     engine.keep(Trial(()), "without AMX")
     engine.keep(Trial(()))
@@ -130,7 +130,7 @@ def test_a_failed_trial_names_the_command_for_the_next_variant(
 ) -> None:
     monkeypatch.setattr(records, "processor_features", lambda: SERVER)
     monkeypatch.setattr(variants, "is_x86", lambda: True)
-    monkeypatch.setattr(records, "_ROOT", tmp_path)
+    monkeypatch.setattr(records, "CLONE", tmp_path)
     failure = WeightTypeResult("Q8_0", "died", 0.6, detail="dies with SIGILL on Q8_0 weights")
     message = str(failed_trial(Engine(tmp_path), Trial((failure,), compiled)))
     assert f"The engine in {tmp_path} does not work" in message
@@ -141,7 +141,7 @@ def test_a_failed_trial_names_the_command_for_the_next_variant(
 def test_in_a_clone_make_setup_replaces_a_failed_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "_ROOT", tmp_path)
+    monkeypatch.setattr(records, "CLONE", tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     failure = WeightTypeResult("Q8_0", "died", 0.6, detail="dies")
     message = str(failed_trial(Engine(tmp_path), Trial((failure,))))

@@ -77,7 +77,7 @@ class Compiler:
     """A stand-in for compiling, with a cache, compilers and remembered settings of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.cache = folder / "cache" / "valuescope"
+        self.cache = folder / "cache"
         self.log, self.compiled, self.stamps = (folder / n for n in ("log", "compiled", "stamps"))
         self.python = executable(folder / "python", COMPILING_PYTHON.format(python=sys.executable))
         executable(folder / "pip", COMPILING_PIP.format(log=self.log, compiled=self.compiled))
@@ -109,11 +109,11 @@ class Compiler:
         ]
 
     def wheel(self, **settings: str) -> subprocess.CompletedProcess[str]:
-        environment = {**self.settings, **settings, "XDG_CACHE_HOME": str(self.cache.parent)}
+        environment = {**self.settings, **settings, "VALUESCOPE_CACHE": str(self.cache)}
         return run(*self.command("wheel"), **environment)
 
     def state(self, **settings: str) -> str:
-        environment = {**self.settings, **settings, "XDG_CACHE_HOME": str(self.cache.parent)}
+        environment = {**self.settings, **settings, "VALUESCOPE_CACHE": str(self.cache)}
         assert run(*self.command("state"), **environment).returncode == 0
         return (self.stamps / "engine-key").read_text(encoding="utf-8")
 
@@ -316,7 +316,7 @@ def test_an_interrupted_build_leaves_nothing_behind(
     ending: signal.Signals, compiler: Compiler
 ) -> None:
     (compiler.compiled / "1.wait").touch()
-    environment = {**os.environ, **compiler.settings, "XDG_CACHE_HOME": str(compiler.cache.parent)}
+    environment = {**os.environ, **compiler.settings, "VALUESCOPE_CACHE": str(compiler.cache)}
     command = [str(part) for part in compiler.command("wheel")]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as build:
         while not (compiler.compiled / "started").exists():
@@ -330,8 +330,8 @@ def test_an_interrupted_build_leaves_nothing_behind(
 
 
 def test_a_cache_that_cannot_be_written_is_named(compiler: Compiler) -> None:
-    compiler.cache.parent.touch()
+    compiler.cache.touch()
     result = compiler.wheel()
     assert result.returncode == 1
     assert f"error: cannot write to {compiler.cache / 'wheels'} (Not a directory)" in result.stderr
-    assert "XDG_CACHE_HOME=" in result.stderr
+    assert "VALUESCOPE_CACHE=" in result.stderr

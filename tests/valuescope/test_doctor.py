@@ -15,7 +15,7 @@ def test_without_a_model_the_engine_is_tried_and_a_broken_one_is_an_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LD_PRELOAD", str(broken_kernels(tmp_path)))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("VALUESCOPE_CACHE", str(tmp_path))
     finished = run(tmp_path / "home", "doctor", "--json")
     assert finished.returncode == 1
     shown = json.loads(finished.stdout)
