@@ -9,10 +9,9 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import Home
+from valuescope.warehouse.home import Home, not_writable
 
 
 class DesignLock:
@@ -37,10 +36,9 @@ def whole_run(
 
     Raises ValuescopeError when another process scores the model and design.
     """
-    folder = _folder(home)
     with (
-        _lock_file(folder / f"{model_id[:16]}-{prompt_id}.lock") as own,
-        _lock_file(folder / f"{model_id[:16]}.lock") as shared,
+        _lock_file(home, f"{model_id[:16]}-{prompt_id}") as own,
+        _lock_file(home, model_id[:16]) as shared,
     ):
         if not _try_lock(own, fcntl.LOCK_EX):
             raise ValuescopeError(
@@ -69,10 +67,9 @@ def part_of_run(
 
     Whoever waits finds the cells done afterwards, or scores those that are not.
     """
-    folder = _folder(home)
     with (
-        _lock_file(folder / f"{model_id[:16]}-{prompt_id}.lock") as design,
-        _lock_file(folder / f"{model_id[:16]}-{prompt_id}-{part}.lock") as own,
+        _lock_file(home, f"{model_id[:16]}-{prompt_id}") as design,
+        _lock_file(home, f"{model_id[:16]}-{prompt_id}-{part}") as own,
     ):
         for descriptor, kind in ((design, fcntl.LOCK_SH), (own, fcntl.LOCK_EX)):
             if not _try_lock(descriptor, kind):
@@ -84,15 +81,15 @@ def part_of_run(
         yield DesignLock(design, is_exclusive=False)
 
 
-def _folder(home: Home) -> Path:
-    folder = home.path / "landing" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 @contextmanager
-def _lock_file(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+def _lock_file(home: Home, name: str) -> Iterator[int]:
+    """Open a lock. Raises ValuescopeError for a home that cannot be written to."""
+    path = home.path / "landing" / "locks" / f"{name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise not_writable(home, error) from error
     try:
         yield descriptor
     finally:

@@ -1,5 +1,6 @@
 """A prompt for SQL, with history and completion."""
 
+import os
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -7,7 +8,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import Completer, WordCompleter
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.history import FileHistory
+from prompt_toolkit.history import FileHistory, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
@@ -44,12 +45,16 @@ _KEYWORDS = (
 def ask_interactively(home: Home, show: Callable[[pa.Table], None]) -> None:
     """Read statements until the user leaves, and hand the rows of each to `show`.
 
-    What was asked is kept in the home's `sql_history`. Raises ValuescopeError where there is no
-    database; a statement that is wrong is told, and the prompt goes on.
+    What was asked is kept in `sql_history` of a home that can be written to. Raises
+    ValuescopeError where there is no database; a wrong statement is told, and the prompt goes on.
     """
     session: PromptSession[str] = PromptSession(
         "valuescope> ",
-        history=FileHistory(str(home.path / "sql_history")),
+        history=(
+            FileHistory(str(home.path / "sql_history"))
+            if os.access(home.path, os.W_OK)
+            else InMemoryHistory()
+        ),
         lexer=PygmentsLexer(SqlLexer),
         completer=completer(home),
         complete_while_typing=False,

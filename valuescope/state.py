@@ -1,16 +1,19 @@
 """What a home holds: surveys loaded, cells landed, and whether the tables are up to date."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
+from packaging.version import Version
 
 from valuescope.changes import changes_since, last_build
 from valuescope.warehouse.database import has_warehouse, open_for_reading
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.landing import other_versions, query_landing
+from valuescope.warehouse.version import project_version
 
 
 @dataclass(frozen=True)
@@ -90,15 +93,33 @@ def describe_home(home: Home) -> HomeState:
     )
 
 
-def other_versions_notice(home: Home) -> str | None:
-    """What to tell of landing zones that other versions of valuescope wrote; None without any."""
-    left_alone = other_versions(home)
-    if not left_alone:
-        return None
-    return (
-        f"Left alone: {', '.join(map(str, left_alone))}. Another version of valuescope wrote it; "
-        "its answers are not in these tables. Build with that version, or score again."
-    )
+def other_versions_notices(home: Home) -> Iterator[str]:
+    """Tell of landing zones that other versions left, and of newer versions that use this home."""
+    if left_alone := other_versions(home):
+        yield (
+            f"Left alone: {', '.join(map(str, left_alone))}. Another version of valuescope wrote "
+            "it; its answers are not in these tables. Build with that version, or score again."
+        )
+    newest, own = max(_versions(home), default=Version("0")), Version(project_version())
+    if newest > own:
+        yield (
+            f"valuescope {newest} has written to this home, and this is {own}: its tables can lack "
+            f"what {newest} has added. Use the newer one, or a home for each."
+        )
+
+
+def _versions(home: Home) -> set[Version]:
+    """Return the versions that loaded a survey or scored a model."""
+    found: list[tuple[str]] = []
+    if has_warehouse(home):
+        connection = open_for_reading(home, is_latest=True)
+        with connection, suppress(duckdb.CatalogException):
+            found += connection.execute(
+                "select valuescope_version from raw.survey_loads"
+            ).fetchall()
+    if (home.landing / "runs").exists():
+        found += query_landing(home, "select distinct valuescope_version from runs")
+    return {Version(version) for (version,) in found}
 
 
 def _has_tables(home: Home) -> bool:

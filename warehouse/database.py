@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import DBT_PROJECT, Home
+from valuescope.warehouse.home import DBT_PROJECT, Home, not_writable
 from valuescope.warehouse.lake import lake_for_writing, load_lock, open_lake_for_reading
 
 # DuckDB 2.0 files are unreadable to 1.5 tools unless this is set.
@@ -132,10 +132,7 @@ def writer_lock(home: Home) -> Iterator[None]:
         home.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise ValuescopeError(
-            f"Cannot write to {home.path}: {error.strerror}. Set VALUESCOPE_HOME to a folder "
-            "that you may write to."
-        ) from error
+        raise not_writable(home, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

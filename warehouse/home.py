@@ -89,6 +89,14 @@ def user_cache() -> Path | None:
     return _user_folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
 
 
+def not_writable(home: Home, error: OSError) -> ValuescopeError:
+    """Return what to say of a home that cannot be written to."""
+    return ValuescopeError(
+        f"Cannot write to {home.path}: {error.strerror}. Set VALUESCOPE_HOME to a folder that you "
+        "may write to."
+    )
+
+
 def current_home() -> Home:
     """Return the home that VALUESCOPE_HOME names, else the default one.
 

@@ -10,7 +10,7 @@ from valuescope.console import say, step_progress
 from valuescope.state import (
     landed_cell_count,
     loaded_survey_count,
-    other_versions_notice,
+    other_versions_notices,
 )
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
@@ -67,7 +67,7 @@ def command(
     else:
         with step_progress("dbt build"):
             summary = build_warehouse(home, tuple(arguments))
-    if notice := other_versions_notice(home):
+    for notice in other_versions_notices(home):
         say(notice)
     for warning in summary.warnings:
         say(f"Warning: {warning}")

@@ -9,7 +9,7 @@ from valuescope.changes import last_build
 from valuescope.console import say, step_progress
 from valuescope.replication import write_package
 from valuescope.reports.mart_files import FORMATS, write_marts
-from valuescope.state import other_versions_notice
+from valuescope.state import other_versions_notices
 from valuescope.warehouse.database import open_for_reading
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.marts import built_marts, chosen_marts, described_marts
@@ -86,7 +86,7 @@ def _is_default(context: click.Context, parameter: str) -> bool:
 
 def _write_package(folder: Path, with_survey: bool) -> None:
     home = current_home()
-    if notice := other_versions_notice(home):
+    for notice in other_versions_notices(home):
         say(notice)
     with step_progress(f"Packing {home.path}"):
         manifest = write_package(home, folder, with_survey)

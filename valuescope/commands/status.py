@@ -6,7 +6,7 @@ import click
 
 from valuescope.console import out
 from valuescope.reports.fitting import FittingTable
-from valuescope.state import HomeState, describe_home, other_versions_notice
+from valuescope.state import HomeState, describe_home, other_versions_notices
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
 
 
@@ -20,7 +20,7 @@ def command() -> None:
         console.print(line, soft_wrap=True)
     console.print(_loads(state) if state.loads else "Loaded: no survey yet.")
     console.print(_runs(state) if state.runs else "Scored: no model yet.")
-    if notice := other_versions_notice(home):
+    for notice in other_versions_notices(home):
         console.print(notice, soft_wrap=True)
     console.print(_build_line(home, state), soft_wrap=True)
 
