@@ -24,6 +24,15 @@ def test_different_parts_share_a_model_and_design(home: Home) -> None:
         assert not lock.is_alone()
 
 
+def test_a_home_that_cannot_be_written_to_is_named(home: Home) -> None:
+    home.path.write_text("a file where the folder should be")
+    with (
+        pytest.raises(ValuescopeError, match=f"Cannot write to {home.path}.*Set VALUESCOPE_HOME"),
+        whole_run(home, *RUN, unheard),
+    ):
+        pass
+
+
 def test_the_last_part_is_alone(home: Home) -> None:
     with part_of_run(home, *RUN, "1-2", unheard):
         pass

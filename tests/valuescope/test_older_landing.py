@@ -47,6 +47,13 @@ def test_a_landing_zone_of_another_version_is_left_alone_and_told(copy_of_study:
     assert (later / "1.parquet").read_bytes() == b"of a layout that is not known yet"
 
 
+def test_a_home_that_a_newer_version_has_written_to_is_told(copy_of_study: Path) -> None:
+    with duckdb.connect(str(copy_of_study / "valuescope.duckdb")) as connection:
+        connection.execute("update raw.survey_loads set valuescope_version = '99.1'")
+
+    assert "valuescope 99.1 has written to this home" in succeed(copy_of_study, "status")
+
+
 def test_tables_of_an_earlier_version_are_said_to_need_a_build(copy_of_study: Path) -> None:
     with duckdb.connect(str(copy_of_study / "valuescope.duckdb")) as connection:
         connection.execute("drop table intermediate.build_record")
