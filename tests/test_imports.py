@@ -55,7 +55,8 @@ def imported(module: str) -> Iterator[str]:
             names = [name if name in MODULES else node.module for name in inside]
         else:
             continue
-        yield from (name for name in names if name in MODULES)
+        # The package itself comes with each of its modules.
+        yield from (name for name in names if name in MODULES and name != "valuescope")
 
 
 GRAPH = {module: set(imported(module)) for module in MODULES}
