@@ -25,10 +25,9 @@ def require_engine() -> None:
         version = importlib.metadata.version(_PACKAGE)
     except importlib.metadata.PackageNotFoundError as error:
         raise _unusable(f"has no {_PACKAGE}") from error
-    needed = map(Requirement, installed_package().requires or ())
-    supported = next(found.specifier for found in needed if found.name == _PACKAGE)
-    if version not in supported:
-        raise _unusable(f"has {_PACKAGE} {version}, not {supported}")
+    for needed in map(Requirement, installed_package().requires or ()):
+        if needed.name == _PACKAGE and version not in needed.specifier:
+            raise _unusable(f"has {_PACKAGE} {version}, not {needed.specifier}")
 
 
 def broken_engine(error: Exception) -> ValuescopeError:

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -183,18 +184,19 @@ def test_a_node_that_cannot_score_is_refused_with_the_reason(
 
 
 def copy_of_clone(target: Path) -> Path:
-    """The code of another version."""
+    """The code of another version, with what pip would say of it."""
     for folder in ("scorer", "warehouse", "dbt_project/seeds"):
         shutil.copytree(
             CLONE / folder,
             target / folder,
-            ignore=shutil.ignore_patterns("*.duckdb*", "landing", "models", "dbt"),
+            ignore=shutil.ignore_patterns("*.duckdb*", "landing", "models", "home", "dbt"),
         )
     shutil.copytree(CLONE / "valuescope", target / "valuescope", symlinks=True)
-    project = (CLONE / "pyproject.toml").read_text(encoding="utf-8")
-    version = next(line for line in project.splitlines() if line.startswith("version = "))
-    changed = project.replace(version, f'version = "{OTHER_VERSION}"')
-    (target / "pyproject.toml").write_text(changed, encoding="utf-8")
+    package = distribution("valuescope")
+    metadata = package.read_text("METADATA") or ""
+    changed = metadata.replace(f"Version: {package.version}\n", f"Version: {OTHER_VERSION}\n")
+    (target / f"valuescope-{OTHER_VERSION}.dist-info").mkdir()
+    (target / f"valuescope-{OTHER_VERSION}.dist-info" / "METADATA").write_text(changed)
     return target
 
 
