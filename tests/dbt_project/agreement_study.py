@@ -17,6 +17,7 @@ from tests.dbt_project.study import (
     land_model,
     land_run,
     random_counts,
+    tests_of_data,
 )
 from valuescope.warehouse.home import Home
 
@@ -45,7 +46,8 @@ QUESTIONS = [
 class AgreementStudy:
     """One built warehouse and all that went into it.
 
-    `scores` has the rows that count, `loads` and `marginals` all that were loaded.
+    `scores` has the rows that count, `loads` and `marginals` all that were loaded. `tests_of_data`
+    are dbt's, to ask of other warehouses.
     """
 
     home: Home
@@ -53,6 +55,7 @@ class AgreementStudy:
     loads: pd.DataFrame
     marginals: pd.DataFrame
     scores: pd.DataFrame
+    tests_of_data: dict[str, str]
 
 
 def build_agreement_study(home: Home, instrument: Instrument) -> AgreementStudy:
@@ -60,7 +63,7 @@ def build_agreement_study(home: Home, instrument: Instrument) -> AgreementStudy:
     loads, marginals = _load_people(home, instrument)
     scores = _land_answers(home, instrument, marginals)
     build_successfully(home, *WITHOUT_UNIT_TESTS)
-    return AgreementStudy(home, instrument, loads, marginals, scores)
+    return AgreementStudy(home, instrument, loads, marginals, scores, tests_of_data())
 
 
 def _load_people(home: Home, instrument: Instrument) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -4,6 +4,7 @@ import atexit
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from tests.dbt_project.started_dbt import StartedDbt
 from valuescope.warehouse.database import create_raw_tables, open_for_writing
 from valuescope.warehouse.home import DBT_PROJECT, SEEDS, Home
 from valuescope.warehouse.landing import ensure_landing_zone, write_shard
@@ -28,33 +30,34 @@ DBT = Path(sys.executable).parent / "dbt"
 
 # Unit tests make their own rows, so one study's build runs them for all.
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
-# Leaves out all of dbt's own tests, which cost as much as all the rest of a build.
-WITHOUT_TESTS = (*WITHOUT_UNIT_TESTS, "--exclude-resource-type", "test")
+# Tests of data cost several times as much as all the rest of a build: `failing` asks the same.
+WITHOUT_DATA_TESTS = ("--exclude-resource-type", "test")
+WITHOUT_TESTS = (*WITHOUT_UNIT_TESTS, *WITHOUT_DATA_TESTS)
 
 
-def build(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+def build(home: Home, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
     """Run `dbt build` (or the dbt command named first) on a home, from dbt_project.
 
-    Half the time of a small build is parsing. dbt keeps what it has parsed as long as
-    VALUESCOPE_HOME and the variables stay, so all homes are built under one name; what dbt writes
-    beside the database is under `dbt_output()` until the next build.
+    dbt parses once for all homes (`started_dbt.py`): they are built under one name, because what is
+    parsed holds it. It parses again for variables that are part of that. What dbt writes beside
+    the database is under `dbt_output()` until the next build.
     """
     home.path.mkdir(parents=True, exist_ok=True)
-    name = dbt_output() / "home"
+    name = _name_of_homes()
     name.unlink(missing_ok=True)
     name.symlink_to(home.path)
-    return build_as_named(Home(name), dbt_output(), *arguments)
+    command = [*_command(arguments), *(("--vars", json.dumps(variables)) if variables else ())]
+    if not _variables_that_are_parsed().isdisjoint(variables):
+        return build_as_named(Home(name), dbt_output(), *command)
+    return _started_dbt().run(tuple(command), {**os.environ, "VALUESCOPE_HOME": str(name)})
 
 
 def build_as_named(home: Home, output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run dbt as `build` does, on a home under its own name; `output` is where dbt writes."""
-    command = list(arguments)
-    if not command or command[0].startswith("-"):
-        command.insert(0, "build")
     return subprocess.run(
         [
             str(DBT),
-            *command,
+            *_command(arguments),
             "--no-use-colors",
             "--target-path",
             str(output / "target"),
@@ -69,6 +72,22 @@ def build_as_named(home: Home, output: Path, *arguments: str) -> subprocess.Comp
     )
 
 
+def _command(arguments: tuple[str, ...]) -> list[str]:
+    is_named = bool(arguments) and not arguments[0].startswith("-")
+    return [*(() if is_named else ("build",)), *arguments]
+
+
+@cache
+def _variables_that_are_parsed() -> frozenset[str]:
+    """The variables in yml files, whose values are part of what is parsed."""
+    files = (DBT_PROJECT / "models").rglob("*.yml")
+    return frozenset(
+        name
+        for file in files
+        for name in re.findall(r"\bvar\(['\"](\w+)", file.read_text(encoding="utf-8"))
+    )
+
+
 @cache
 def dbt_output() -> Path:
     """Where the dbt of this process writes, until the process ends."""
@@ -77,11 +96,47 @@ def dbt_output() -> Path:
     return Path(folder.name)
 
 
+def _name_of_homes() -> Path:
+    return dbt_output() / "home"
+
+
+@cache
+def _started_dbt() -> StartedDbt:
+    """One for this process."""
+    started = StartedDbt(_name_of_homes(), dbt_output())
+    atexit.register(started.stop)
+    return started
+
+
 def build_successfully(home: Home, *arguments: str, **variables: Any) -> None:
     """Build every model and run every test that is not excluded; fail with dbt's own words."""
-    options = ("--vars", json.dumps(variables)) if variables else ()
-    result = build(home, *arguments, *options)
+    result = build(home, *arguments, **variables)
     assert result.returncode == 0, result.stdout.split("Finished running")[-1] + result.stderr
+
+
+def tests_of_data() -> dict[str, str]:
+    """Return the SQL of each test of data that the last build ran and that is no mere warning.
+
+    It selects rows at fault, in any home.
+    """
+    target = dbt_output() / "target"
+    nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    return {
+        name: result["compiled_code"]
+        for result in results
+        if (name := result["unique_id"]).startswith("test.")
+        and nodes[name]["config"]["severity"].lower() == "error"
+    }
+
+
+def failing(home: Home, tests: dict[str, str]) -> list[str]:
+    """Return the names of the tests of data that find rows at fault.
+
+    dbt takes 60 ms of processor time for each, and one connection 3.
+    """
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        return [name for name, sql in tests.items() if connection.execute(sql).fetchone()]
 
 
 def python_model(name: str) -> ModuleType:

@@ -1,6 +1,5 @@
 """The questions in analyses/: each runs, and says what can be worked out without it."""
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -46,9 +45,9 @@ def variables(name: str) -> list[str]:
 Ask = Callable[[str], pd.DataFrame]
 
 
-def asker(home: Home, *options: str) -> Ask:
+def asker(home: Home, **variables: str) -> Ask:
     """Compile all analyses; the function returned runs one of them."""
-    result = build(home, "compile", "--select", "resource_type:analysis", *options)
+    result = build(home, "compile", "--select", "resource_type:analysis", **variables)
     assert result.returncode == 0, result.stdout + result.stderr
     compiled = dbt_output() / "target" / "compiled" / "valuescope" / "analyses"
     statements = {name: (compiled / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
@@ -67,7 +66,7 @@ def ask(pairs: Home) -> Ask:
 
 @pytest.fixture(scope="module")
 def ask_about_one(pairs: Home) -> Ask:
-    return asker(pairs, "--vars", json.dumps(ONE))
+    return asker(pairs, **ONE)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import (
     DBT,
+    WITHOUT_DATA_TESTS,
     WITHOUT_TESTS,
     Instrument,
     add_load,
@@ -21,6 +23,7 @@ from tests.dbt_project.study import (
     build_as_named,
     build_successfully,
     dbt_output,
+    failing,
     land_cells,
     land_design,
     land_model,
@@ -72,11 +75,12 @@ MARTS = {
 
 
 def test_nothing_loaded_and_nothing_scored_builds_empty_marts(
-    new_home: Callable[[], Home],
+    new_home: Callable[[], Home], agreement: AgreementStudy
 ) -> None:
     home = new_home()
     ensure_landing_zone(home)
-    build_successfully(home)
+    build_successfully(home, *WITHOUT_DATA_TESTS)
+    assert failing(home, agreement.tests_of_data) == []
     for mart in sorted(MARTS):
         count = read(home, f"select count(*) as n from marts.{mart}")["n"].item()
         is_instrument = mart in {
@@ -162,21 +166,21 @@ def test_a_missing_landing_zone_is_named_with_the_remedy(new_home: Callable[[], 
     ("variables", "expected"),
     [
         (
-            "{reference_populations: {wvs: 'wvs:5:unweighted:all'}}",
+            {"reference_populations": {"wvs": "wvs:5:unweighted:all"}},
             "names 'wvs:5:unweighted:all' for the survey 'wvs', which is not loaded. "
             "Loaded populations: wvs:7:within_country:all.",
         ),
-        ("{question_selection: some}", "question_selection is 'some'; it may be all or paper"),
-        ("{question_set: all}", "question_set is 'all'; it may be available or common"),
+        ({"question_selection": "some"}, "question_selection is 'some'; it may be all or paper"),
+        ({"question_set": "all"}, "question_set is 'all'; it may be available or common"),
     ],
 )
 def test_a_variable_that_asks_for_the_impossible_stops_the_build(
-    new_home: Callable[[], Home], instrument: Instrument, variables: str, expected: str
+    new_home: Callable[[], Home], instrument: Instrument, variables: dict[str, Any], expected: str
 ) -> None:
     home = new_home()
     ensure_landing_zone(home)
     add_load(home, "a", random_counts(instrument, ["Q1"], ["DEU"], seed=1))
-    result = build(home, "--vars", variables)
+    result = build(home, **variables)
     assert result.returncode != 0
     assert expected in " ".join(result.stdout.split())
 

@@ -96,7 +96,7 @@ def invented(new_home: Callable[[], Home], instrument: Instrument) -> Home:
     counts = counts[(counts["country_id"] != "CHN") | (counts["question_id"] != "Q30")]
     add_load(home, "counts", counts)
     land_known_models(home, shares_of_choices(counts, instrument))
-    build_successfully(home, *WITHOUT_TESTS, bootstrap_replicates=50)
+    build_successfully(home, *WITHOUT_TESTS)
     return home
 
 
@@ -118,7 +118,7 @@ def real(new_home: Callable[[], Home], instrument: Instrument) -> Home:
         weighting="unweighted",
     )
     land_known_models(home, shares_of_choices(shares, instrument))
-    build_successfully(home, *WITHOUT_TESTS, bootstrap_replicates=50)
+    build_successfully(home, *WITHOUT_TESTS)
     return home
 
 
@@ -286,7 +286,6 @@ def test_flipping_the_coding_of_items_leaves_rho0_and_its_ranks_as_they_are(
             "--select",
             "+agg_category_correlations",
             "+int_country_correlations",
-            bootstrap_replicates=50,
         )
         return (
             read(home, "select * from marts.agg_category_correlations order by category_id"),

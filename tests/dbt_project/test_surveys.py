@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import (
     WITHOUT_TESTS,
-    WITHOUT_UNIT_TESTS,
     Instrument,
     add_load,
     build_successfully,
+    failing,
     land_cells,
     land_design,
     land_model,
@@ -112,7 +113,9 @@ def score(home: Home, question_ids: list[str], choice_count: Callable[[str], int
 
 
 @pytest.fixture(scope="module")
-def homes(new_home: Callable[[], Home], instrument: Instrument) -> dict[str, Home]:
+def homes(
+    new_home: Callable[[], Home], instrument: Instrument, agreement: AgreementStudy
+) -> dict[str, Home]:
     """The seeds' survey and one's own: each alone, and together."""
     homes = {name: new_home() for name in ("wvs", "own", "together")}
     for name in ("wvs", "together"):
@@ -125,7 +128,8 @@ def homes(new_home: Callable[[], Home], instrument: Instrument) -> dict[str, Hom
     build_successfully(homes["wvs"], *WITHOUT_TESTS)
     build_successfully(homes["own"], *WITHOUT_TESTS)
     # With the project's own tests of data, which hold for other surveys too.
-    build_successfully(homes["together"], *WITHOUT_UNIT_TESTS)
+    build_successfully(homes["together"], *WITHOUT_TESTS)
+    assert failing(homes["together"], agreement.tests_of_data) == []
     return homes
 
 

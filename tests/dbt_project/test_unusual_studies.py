@@ -10,13 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import (
     SCORED_AT,
-    WITHOUT_UNIT_TESTS,
+    WITHOUT_TESTS,
     Instrument,
     add_load,
     build_successfully,
     choice_row,
+    failing,
     land_cells,
     land_design,
     land_model,
@@ -47,18 +49,23 @@ IMPOSSIBLE = -1e4
 
 
 @pytest.fixture(scope="module")
-def unusual(new_home: Callable[[], Home], instrument: Instrument) -> Home:
+def unusual(
+    new_home: Callable[[], Home], instrument: Instrument, agreement: AgreementStudy
+) -> Home:
     """Unusual people, models, answers, numerics, codings and shards in one warehouse."""
     home = new_home()
     _load_people(home, instrument)
     _land_answers(home, instrument)
     _land_shards_of_another_version(home)
-    build_successfully(home, *WITHOUT_UNIT_TESTS, bootstrap_replicates=200)
+    build_successfully(home, *WITHOUT_TESTS)
+    assert failing(home, agreement.tests_of_data) == []
     return home
 
 
 @pytest.fixture(scope="module")
-def smallest(new_home: Callable[[], Home], instrument: Instrument) -> Home:
+def smallest(
+    new_home: Callable[[], Home], instrument: Instrument, agreement: AgreementStudy
+) -> Home:
     """One model, one country, one question."""
     home = new_home()
     add_load(home, "a", random_counts(instrument, ["Q1"], ["DEU"], seed=1))
@@ -66,7 +73,8 @@ def smallest(new_home: Callable[[], Home], instrument: Instrument) -> Home:
     land_model(home, "m")
     land_run(home, "run", "m", "p")
     land_cells(home, [(_cell("run", "m", "p", "Q1", "DEU"), [-1.0, -2.0, -3.0, -4.0])])
-    build_successfully(home, *WITHOUT_UNIT_TESTS)
+    build_successfully(home, *WITHOUT_TESTS)
+    assert failing(home, agreement.tests_of_data) == []
     return home
 
 

@@ -1,20 +1,31 @@
-"""The command line as a user runs it: a process of its own, in a home of its own."""
+"""The command line as a user meets it, in a home of its own.
+
+Commands run in this process, which saves Python's start and all imports: the entry point is called
+with the arguments, environment, folder and standard streams of a user's. A test whose subject is
+the process (a terminal, a signal, two commands at once, Ray) calls `run_apart` or starts `command`
+in `environment`.
+"""
 
 import os
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 import pytest
 
 from tests.shared_builds import built_once
+from valuescope.cli import main
 from valuescope.warehouse.home import CLONE, Home
 
 COUNTRIES = ("USA", "JPN", "DEU", "BRA", "NGA", "EGY")
 QUESTIONS = ("Q1", "Q2", "Q3", "Q4", "Q5", "Q6")
+STREAMS = ("stdin", "stdout", "stderr")
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -28,17 +39,80 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(home: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run one command; whatever happens, a user never sees a traceback."""
-    finished = subprocess.run(
-        command(*arguments),
-        env=environment(home),
-        cwd=CLONE,
-        input=stdin,
-        capture_output=True,
-        check=False,
+    """Run one command in this process."""
+    before = dict(os.environ)
+    with (
+        TemporaryFile() as given,
+        TemporaryFile() as stdout,
+        TemporaryFile() as stderr,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        given.write(stdin)
+        given.seek(0)
+        patch.chdir(CLONE)
+        patch.setattr(sys, "argv", ["valuescope", *arguments])
+        os.environ.update(environment(home))
+        try:
+            with standard_streams(given, stdout, stderr):
+                status = exit_status()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        stdout.seek(0)
+        stderr.seek(0)
+        finished = subprocess.CompletedProcess(arguments, status, stdout.read(), stderr.read())
+    return without_traceback(finished)
+
+
+def run_apart(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run one command in a process of its own."""
+    return without_traceback(
+        subprocess.run(
+            command(*arguments),
+            env=environment(home),
+            cwd=CLONE,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
     )
+
+
+def without_traceback(
+    finished: subprocess.CompletedProcess[bytes],
+) -> subprocess.CompletedProcess[bytes]:
+    """Whatever happens, a user never sees a traceback."""
     assert b"Traceback" not in finished.stderr, finished.stderr.decode()
     return finished
+
+
+def exit_status() -> int:
+    """Call the entry point; an error that it does not catch is the test's."""
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@contextmanager
+def standard_streams(*files: BinaryIO) -> Iterator[None]:
+    """Make files stdin, stdout and stderr, for C code and started processes too."""
+    own = [os.dup(descriptor) for descriptor in range(3)]
+    with pytest.MonkeyPatch.context() as patch:
+        for descriptor, (name, file) in enumerate(zip(STREAMS, files, strict=True)):
+            os.dup2(file.fileno(), descriptor)
+            mode = "w" if descriptor else "r"
+            stream = os.fdopen(descriptor, mode, encoding="utf-8", closefd=False)
+            patch.setattr(sys, name, stream)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, kept in enumerate(own):
+                os.dup2(kept, descriptor)
+                os.close(kept)
 
 
 def succeed(home: Path, *arguments: str, stdin: bytes = b"") -> str:

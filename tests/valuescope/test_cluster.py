@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.scorer.tiny_models import write_tiny_model
-from tests.valuescope.conftest import command, environment, fail, run, succeed
+from tests.valuescope.conftest import command, environment, fail, run, run_apart, succeed
 from tests.valuescope.tiny_study import answers, landed, running_processes, write_study
 from valuescope.warehouse.home import CLONE
 
@@ -178,7 +178,8 @@ def test_a_node_that_cannot_score_is_refused_with_the_reason(
     place = tmp_path / "place"
     place.mkdir()
     sent = ("--landing", str(place))
-    succeed(Path(mine["VALUESCOPE_HOME"]), *score, "--ray", cluster.address, *sent)
+    scored = run_apart(Path(mine["VALUESCOPE_HOME"]), *score, "--ray", cluster.address, *sent)
+    assert scored.returncode == 0, scored.stderr.decode()
     assert len(answers(Path(mine["VALUESCOPE_HOME"]))) == 16
     assert len(list(place.rglob("choice_log_likelihoods/*.parquet"))) == 1
 
@@ -207,7 +208,9 @@ def test_a_model_that_ends_its_workers_fails_by_name_and_the_others_land(
     write_tiny_model(study.parent / "models" / "attention.gguf", "llama", spells_bytes=False)
     add_node(env_vars={"GGML_NO_BACKTRACE": "1"})  # a debugger would draw it, which takes long
     home = tmp_path / "home"
-    message = fail(home, "score", "--study", str(study), *THREADS, "--ray", cluster.address)
+    failed = run_apart(home, "score", "--study", str(study), *THREADS, "--ray", cluster.address)
+    message = failed.stderr.decode()
+    assert failed.returncode == 1, message
     assert "Failed: " in message
     assert "The questions Q1 to Q2 ended 3 workers" in message
     assert "Worker exit detail" in message
@@ -236,7 +239,7 @@ def test_ctrl_c_on_this_machine_ends_ray_and_the_next_call_goes_on(
     assert 0 < before < len(answers(whole))
     assert "interrupted" in {row["status"] for row in landed(tmp_path, "runs")}
 
-    succeed(tmp_path, "score", "--study", str(study), *THREADS, "--ray")
+    assert run_apart(tmp_path, "score", "--study", str(study), *THREADS, "--ray").returncode == 0
     found, expected = answers(tmp_path), answers(whole)
     assert found.keys() == expected.keys()
     for key, values in expected.items():
@@ -263,7 +266,9 @@ def test_without_ray_the_extra_is_named(
 ) -> None:
     (tmp_path / "ray.py").write_text("raise ImportError('not here')\n", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    message = fail(tmp_path, "score", "--study", str(study), "--ray")
+    failed = run_apart(tmp_path, "score", "--study", str(study), "--ray")
+    message = failed.stderr.decode()
+    assert failed.returncode == 1, message
     assert "install the extra" in message
     assert ".[ray]" in message
 

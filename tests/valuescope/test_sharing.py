@@ -26,15 +26,14 @@ def test_scoring_sends_each_run_and_landing_brings_it_home(tmp_path: Path) -> No
     assert "0 cells scored" in again.stderr.decode()
 
 
-def test_the_place_may_come_from_the_environment(study: Path, tmp_path: Path) -> None:
+def test_the_place_may_come_from_the_environment(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shared = str(tmp_path / "shared")
+    monkeypatch.setenv("VALUESCOPE_LANDING", shared)
     for home, verb in ((study, "send"), (tmp_path / "home", "land")):
-        finished = subprocess.run(
-            command(verb),
-            env=environment(home) | {"VALUESCOPE_LANDING": shared},
-            capture_output=True,
-            check=True,
-        )
+        finished = run(home, verb)
+        assert finished.returncode == 0
         assert f" {shared};" in finished.stderr.decode()
     assert len(landed(tmp_path / "home", "runs")) == 1
 
