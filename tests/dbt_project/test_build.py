@@ -151,10 +151,10 @@ def test_a_homes_name_is_no_pattern(new_home: Callable[[], Home], tmp_path: Path
 def test_a_missing_landing_zone_is_named_with_the_remedy(new_home: Callable[[], Home]) -> None:
     home = new_home()
     home.path.mkdir(parents=True)
-    result = build_as_named(home, home.path)
+    result = build(home)
     assert result.returncode != 0
     message = " ".join(result.stdout.split())
-    assert f"No landing zone at {home.path}/landing/schema=1" in message
+    assert f"No landing zone at {dbt_output() / 'home'}/landing/schema=1" in message
     assert "VALUESCOPE_HOME" in message
     assert "valuescope score --help" in message
     with duckdb.connect(str(home.database)) as connection:

@@ -19,7 +19,9 @@ from typing import BinaryIO
 
 import pytest
 
+from tests.dbt_project.study import WITHOUT_DATA_TESTS
 from tests.shared_builds import built_once
+from valuescope.build import build_warehouse
 from valuescope.cli import main
 from valuescope.warehouse.home import CLONE, Home
 
@@ -146,7 +148,10 @@ def write_survey(path: Path, seed: int = 7) -> Path:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a survey loaded, a model scored on it and the tables built. Read only."""
+    """A home with a survey loaded, a model scored on it and the tables built. Read only.
+
+    A test of its own asks what dbt's tests of data ask.
+    """
 
     def build(home: Home) -> None:
         survey = write_survey(home.path.parent / "answers.csv")
@@ -157,12 +162,20 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *("--compute", "as-is"),
             *("--countries", ",".join(COUNTRIES), "--questions", ",".join(QUESTIONS)),
         )
-        succeed(home.path, "build")
+        build_warehouse(home, WITHOUT_DATA_TESTS)
 
     _, home = built_once(tmp_path_factory, "study", build)
     return home.path
 
 
 @pytest.fixture
-def copy_of_study(study: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(study, tmp_path / "home"))
+def copy_of_study(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy for one test, under the name of the last: dbt uses again what it parsed for that."""
+    copy = tmp_path_factory.getbasetemp() / "copy-of-study"
+    parsed = copy / "dbt" / "target" / "partial_parse.msgpack"
+    kept = parsed.read_bytes() if parsed.exists() else None
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(study, copy)
+    if kept is not None:
+        parsed.write_bytes(kept)
+    return copy

@@ -9,6 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.dbt_project.agreement_study import AgreementStudy
+from tests.dbt_project.study import WITHOUT_TESTS, build_successfully, failing
 from tests.valuescope.conftest import (
     COUNTRIES,
     command,
@@ -19,7 +21,7 @@ from tests.valuescope.conftest import (
     succeed,
     write_survey,
 )
-from valuescope.warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE, Home
 
 COMMANDS = (
     *("demo", "ingest", "doctor", "score", "build", "report", "sql", "export", "status", "prompt"),
@@ -218,30 +220,12 @@ def test_scoring_can_be_watched_stopped_and_taken_up_again(copy_of_study: Path) 
     assert int(there.group(1)) >= 7
 
 
-def test_plain_dbt_builds_the_same_home(copy_of_study: Path, tmp_path: Path) -> None:
-    finished = _dbt_build(copy_of_study, tmp_path)
-    assert finished.returncode == 0, finished.stdout
+def test_plain_dbt_builds_the_same_home(copy_of_study: Path) -> None:
+    build_successfully(Home(copy_of_study), *WITHOUT_TESTS)
     assert "6" in succeed(copy_of_study, "sql", "select count(*) from agg_country_correlations")
 
 
-def test_plain_dbt_says_where_it_expects_the_landing_zone(tmp_path: Path) -> None:
-    finished = _dbt_build(tmp_path / "nowhere", tmp_path)
-    assert finished.returncode != 0
-    assert "valuescope score" in finished.stdout
-    assert "nowhere" in finished.stdout
-
-
-def _dbt_build(home: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
-    home.mkdir(exist_ok=True)
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "dbt.cli.main", "build"),
-            *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-            *("--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")),
-        ],
-        cwd=CLONE / "dbt_project",
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_what_a_real_model_said_passes_dbts_tests_of_data(
+    study: Path, agreement: AgreementStudy
+) -> None:
+    assert failing(Home(study), agreement.tests_of_data) == []

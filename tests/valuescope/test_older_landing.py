@@ -1,6 +1,7 @@
 """What another version of valuescope wrote is read as it is, or left alone and told."""
 
 import json
+import re
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,9 @@ def test_shards_without_the_newest_columns_are_counted_and_built(copy_of_study: 
             pq.write_table(pq.ParquetFile(shard).read().drop_columns(columns), shard)
 
     assert "up to date" in succeed(copy_of_study, "status")
-    succeed(copy_of_study, "build", "--select", "+dim_prompts +dim_runs")
+    built = run(copy_of_study, "build", "--select", "+dim_prompts +dim_runs")
+    assert built.returncode == 0, built.stderr.decode()
+    assert re.search(r"Built \d+ models, [1-9]\d* checks passed", built.stderr.decode())
 
     (row,) = json.loads(
         succeed(
