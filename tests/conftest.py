@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.dbt_project.agreement_study import AgreementStudy, build_agreement_study
@@ -18,6 +19,12 @@ from valuescope.warehouse.home import Home
 
 # A worker holds up to three models in memory.
 MOST_WORKERS = 4
+
+# How long an example takes is a property of the machine and of what else it does.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_xdist_auto_num_workers() -> int:

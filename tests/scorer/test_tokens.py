@@ -43,7 +43,7 @@ def test_the_shared_prefix_is_kept_by_all_and_cannot_be_longer(
     assert length == len(prompt) or any(tokens[: length + 1] != longer for tokens in joint)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=TEXTS, answers=st.lists(TEXTS, min_size=2, max_size=4, unique=True))
 @pytest.mark.parametrize("name", ["smollm2", "gemma"])
 def test_an_answer_starts_where_every_joint_tokenisation_still_agrees_with_the_prompt(

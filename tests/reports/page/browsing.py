@@ -14,6 +14,8 @@ ARGUMENTS = (
 )
 DESKTOP = (1280, 900)
 PHONE = (375, 740)
+# Milliseconds after which a page hangs rather than draws, on a slow machine with a busy neighbour.
+PATIENCE = 300_000
 
 
 @dataclass
@@ -58,6 +60,7 @@ def opened(
         offline=True,
         accept_downloads=True,
     )
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     shown = Opened(page)
     page.on("console", lambda message: shown.problems.append(f"{message.type}: {message.text}"))
