@@ -279,10 +279,11 @@ def test_options_of_one_machine_are_refused(study: Path, tmp_path: Path) -> None
     assert "--limit and --verbose are for one machine" in finished.stderr.decode()
 
 
-def test_usage_statistics_are_off(tmp_path: Path) -> None:
+def test_usage_statistics_are_off(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
     ask = (
-        "from valuescope.scorer.cluster.connection import connected, THIS_MACHINE\n"
-        "with connected(THIS_MACHINE):\n"
+        "from valuescope.scorer.cluster.connection import connected\n"
+        f"with connected({cluster.address!r}):\n"
         "    from ray._common.usage import usage_lib\n"
         "    found = usage_lib.usage_stats_enabled()\n"
         "print(found)\n"
