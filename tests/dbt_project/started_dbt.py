@@ -62,9 +62,10 @@ class StartedDbt:
 def serve(places: tuple[str, ...]) -> None:
     """Parse once, then run every command of stdin in a fork."""
     from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
 
     parsed = dbtRunner().invoke(["--quiet", "parse", *places])
-    if not parsed.success:
+    if not isinstance(parsed.result, Manifest):
         sys.exit(f"dbt cannot parse the project: {parsed.exception}")
     for line in sys.stdin:
         command = Command(**json.loads(line))
