@@ -101,7 +101,8 @@ class NodeReplica:
         self, question_ids: Sequence[str], done: Collection[CellKey]
     ) -> Iterator[ScoredQuestion | Effort]:
         """Do what `Replica.score` does."""
-        return self._replica.score(question_ids, done)
+        # A generator itself, which Ray asks for where it streams.
+        yield from self._replica.score(question_ids, done)
 
     def _own_request(self, request: NodeRequest) -> LoadRequest:
         versions = own_versions()
