@@ -13,7 +13,7 @@ from valuescope.warehouse.errors import ValuescopeError
 COMMANDS = {
     "demo": "Try the whole job on real people and a real model, in a few minutes.",
     "ingest": "Load what people said: a survey FILE, or the open sample.",
-    "doctor": "Check a model before hours are spent on it.",
+    "doctor": "Check the engine, or a model before hours are spent on it.",
     "score": "Ask models the survey's questions and keep the log-likelihood of every answer.",
     "send": "Send what has landed here to a shared place.",
     "land": "Bring home what others have scored and sent to a shared place.",

@@ -19,6 +19,9 @@ def test_the_version_is_the_one_that_the_package_is_built_with() -> None:
 
     assert project_version() == declared
     assert re.fullmatch(r"\d+\.\d+\.\d+", project_version())
+    for name in ("CITATION.cff", "dbt_project/dbt_project.yml"):
+        text = (CLONE / name).read_text(encoding="utf-8")
+        assert f"version: {declared}" in text.splitlines()
 
 
 def test_git_is_asked_in_a_clone_only(monkeypatch: pytest.MonkeyPatch) -> None:
