@@ -1,7 +1,6 @@
 """What a home holds: surveys loaded, cells landed, and whether the tables are up to date."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +26,7 @@ class SurveyLoad:
     countries: int
     questions: int
     loaded_at: datetime
+    valuescope_version: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class ScoringRun:
     cells: int
     cells_planned: int
     started_at: datetime
+    valuescope_version: str
 
 
 @dataclass(frozen=True)
@@ -94,32 +95,25 @@ def describe_home(home: Home) -> HomeState:
 
 
 def other_versions_notices(home: Home) -> Iterator[str]:
-    """Tell of landing zones that other versions left, and of newer versions that use this home."""
+    """Tell of landing zones that other versions of valuescope wrote."""
     if left_alone := other_versions(home):
         yield (
             f"Left alone: {', '.join(map(str, left_alone))}. Another version of valuescope wrote "
             "it; its answers are not in these tables. Build with that version, or score again."
         )
-    newest, own = max(_versions(home), default=Version("0")), Version(project_version())
-    if newest > own:
-        yield (
-            f"valuescope {newest} has written to this home, and this is {own}: its tables can lack "
-            f"what {newest} has added. Use the newer one, or a home for each."
-        )
 
 
-def _versions(home: Home) -> set[Version]:
-    """Return the versions that loaded a survey or scored a model."""
-    found: list[tuple[str]] = []
-    if has_warehouse(home):
-        connection = open_for_reading(home, is_latest=True)
-        with connection, suppress(duckdb.CatalogException):
-            found += connection.execute(
-                "select valuescope_version from raw.survey_loads"
-            ).fetchall()
-    if (home.landing / "runs").exists():
-        found += query_landing(home, "select distinct valuescope_version from runs")
-    return {Version(version) for (version,) in found}
+def newer_version_notice(state: HomeState) -> str | None:
+    """Tell of a newer version that has loaded a survey or scored a model; None without one."""
+    written = [load.valuescope_version for load in state.loads]
+    written += [run.valuescope_version for run in state.runs]
+    newest, own = max(map(Version, written), default=Version("0")), Version(project_version())
+    if newest <= own:
+        return None
+    return (
+        f"valuescope {newest} has written to this home, and this is {own}: its tables can lack "
+        f"what {newest} has added. Use the newer one, or a home for each."
+    )
 
 
 def _has_tables(home: Home) -> bool:
@@ -147,6 +141,7 @@ def _loads(home: Home) -> tuple[SurveyLoad, ...]:
                 count(distinct human_marginals.country_id),
                 count(distinct human_marginals.question_id),
                 survey_loads.loaded_at,
+                survey_loads.valuescope_version,
             from raw.survey_loads
             left join raw.human_marginals
                 on survey_loads.load_id = human_marginals.load_id
@@ -203,6 +198,7 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
             coalesce(landed.cells, 0),
             runs.cells_planned,
             runs.started_at,
+            runs.valuescope_version,
         from latest_runs as runs
         inner join latest_models
             on runs.model_id = latest_models.model_id

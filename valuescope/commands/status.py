@@ -6,7 +6,7 @@ import click
 
 from valuescope.console import out
 from valuescope.reports.fitting import FittingTable
-from valuescope.state import HomeState, describe_home, other_versions_notices
+from valuescope.state import HomeState, describe_home, newer_version_notice, other_versions_notices
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
 
 
@@ -20,8 +20,9 @@ def command() -> None:
         console.print(line, soft_wrap=True)
     console.print(_loads(state) if state.loads else "Loaded: no survey yet.")
     console.print(_runs(state) if state.runs else "Scored: no model yet.")
-    for notice in other_versions_notices(home):
-        console.print(notice, soft_wrap=True)
+    for notice in (*other_versions_notices(home), newer_version_notice(state)):
+        if notice is not None:
+            console.print(notice, soft_wrap=True)
     console.print(_build_line(home, state), soft_wrap=True)
 
 
