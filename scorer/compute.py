@@ -6,10 +6,12 @@ they are faster too; they take more memory.
 """
 
 import ctypes
+import fcntl
 import os
 import shutil
 import time
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,26 +140,40 @@ def computed_file(
     folder = home.cache / "computed"
     target = folder / _file_name(model_file, compute_type)
     needed = parameter_count * BYTES_A_WEIGHT[compute_type]
-    temporary = target.with_suffix(f".{uuid.uuid4().hex}.tmp")
+    # One name, so that what a killed process leaves is overwritten by the next.
+    temporary = target.with_suffix(".tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if free < needed * 1.05:
-            raise ValuescopeError(
-                f"The {compute_type} copy of {model_file.name} needs {needed / 1e9:.1f} GB in "
-                f"{folder}, where {free / 1e9:.1f} GB are free. Make room, or score with "
-                "--compute as-is."
-            )
-        write_weights(model_file.path, temporary, compute_type)
-        temporary.replace(target)
+        with _written_by_one(target):
+            if target.is_file():
+                return target
+            free = shutil.disk_usage(folder).free
+            if free < needed * 1.05:
+                raise ValuescopeError(
+                    f"The {compute_type} copy of {model_file.name} needs {needed / 1e9:.1f} GB in "
+                    f"{folder}, where {free / 1e9:.1f} GB are free. Make room, or score with "
+                    "--compute as-is."
+                )
+            try:
+                write_weights(model_file.path, temporary, compute_type)
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ValuescopeError(
             f"Cannot write {target}: {error.strerror}. Score with --compute as-is, or set "
             "VALUESCOPE_CACHE to a folder that you may write to."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
+
+
+@contextmanager
+def _written_by_one(target: Path) -> Iterator[None]:
+    """Let one process at a time write `target`; on a file system without locks, any."""
+    with target.with_suffix(".lock").open("w", encoding="ascii") as lock:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def written_files(home: Home) -> tuple[Path, ...]:

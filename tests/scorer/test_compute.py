@@ -28,6 +28,9 @@ PARAMETERS = 134_515_008
 def test_the_written_weights_are_kept_for_all_homes(
     home: Home, own_cache: Path, smollm2_file: ModelFile, compute_type: str, size: int
 ) -> None:
+    killed = own_cache / "computed" / f"{smollm2_file.model_id}.{compute_type}.tmp"
+    killed.parent.mkdir(parents=True)
+    killed.write_bytes(b"what a killed process left")
     path = computed_file(smollm2_file, PARAMETERS, compute_type, home)
     assert path.parent == own_cache / "computed"
     assert path.stat().st_size == pytest.approx(PARAMETERS * size, rel=0.02)
@@ -37,7 +40,7 @@ def test_the_written_weights_are_kept_for_all_homes(
     other = Home(home.path.with_name("other"))
     assert computed_file(smollm2_file, PARAMETERS, compute_type, other) == path
     assert path.stat().st_mtime_ns == written
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert {file.suffix for file in path.parent.iterdir()} == {".gguf", ".lock"}
 
 
 def test_weights_that_an_earlier_version_wrote_into_the_home_are_used(
@@ -158,4 +161,4 @@ def test_a_file_that_cannot_be_written_out_leaves_nothing_behind(
     file = replace(smollm2_file, path=broken, model_id="0" * 64)
     with pytest.raises(ValuescopeError, match=r"could not write .*broken\.gguf out as f32"):
         computed_file(file, 10, "f32", home)
-    assert list((own_cache / "computed").iterdir()) == []
+    assert [file.suffix for file in (own_cache / "computed").iterdir()] == [".lock"]
