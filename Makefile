@@ -80,11 +80,10 @@ $(STAMP)/venv:
 
 # CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS and CMAKE_ARGS are remembered: a later call without them keeps
 # the engine as it is. A .venv that meets another processor or compiler gets another engine.
-$(STAMP)/engine-key: $(STAMP)/venv FORCE
+$(STAMP)/engine-key: $(STAMP)/venv FORCE | $(STAMP)/run
 	@$(BIN)/python -m scripts.engine_wheel state $(STAMP)
 
-# The trial of the engine needs numpy and what else a run needs.
-$(STAMP)/engine: $(STAMP)/engine-key | $(STAMP)/run
+$(STAMP)/engine: $(STAMP)/engine-key
 	@wheel=$$($(BIN)/python -m scripts.engine_wheel wheel $(STAMP)) \
 		&& $(PIP) install --quiet --no-deps --force-reinstall "$$wheel"
 	@$(BIN)/python -m scripts.engine_wheel state $(STAMP)
