@@ -98,20 +98,13 @@ def chosen_marts(built: tuple[Mart, ...], names: tuple[str, ...]) -> tuple[Mart,
 
 def _mart(path: Path) -> Mart:
     (model,) = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
-    columns = model["columns"]
-    combinations = [
-        test["unique_combination"]["arguments"]["columns"]
-        for test in model.get("data_tests", ())
-        if "unique_combination" in test
-    ]
-    unique = [[column["name"]] for column in columns if "unique" in column.get("data_tests", ())]
-    (grain,) = combinations or unique
+    meta = model["config"]["meta"]
     return Mart(
         name=model["name"],
         description=_described(model["description"]),
-        grain=tuple(grain),
-        columns=tuple(_column(column) for column in columns),
-        holds_survey_estimates=model["config"].get("meta", {}).get("survey_estimates", False),
+        grain=tuple(meta["grain"]),
+        columns=tuple(_column(column) for column in model["columns"]),
+        holds_survey_estimates=meta.get("survey_estimates", False),
     )
 
 

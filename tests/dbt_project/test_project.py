@@ -103,9 +103,67 @@ def test_exposures_name_what_is_read(manifest: dict[str, Any]) -> None:
 
 
 def test_only_tests_of_what_users_bring_warn(manifest: dict[str, Any]) -> None:
-    warned = [
-        node["test_metadata"]["kwargs"]
+    assert {
+        node["name"]
         for node in manifest["nodes"].values()
         if node["resource_type"] == "test" and node["config"]["severity"].lower() == "warn"
+    } == {
+        "countries_of_human",
+        "countries_and_runs_of_model",
+        "countries_of_comparisons",
+        "countries_of_map",
+    }
+
+
+def test_every_table_is_tested(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
+    """Two are tested where `int_choice_distributions` puts them together."""
+    tested = {
+        node["attached_node"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test"
+        and node["test_metadata"]
+        and node["test_metadata"]["name"] == "columns_hold"
+    }
+    tables = {model["unique_id"] for model in models} | {
+        name for name in manifest["nodes"] if name.startswith("seed.")
+    }
+    assert {name.split(".")[-1] for name in tables - tested} == {
+        "int_asked_distributions",
+        "int_averaged_distributions",
+    }
+
+
+def test_the_grain_is_made_of_columns(models: list[dict[str, Any]]) -> None:
+    grains = {model["name"]: model["config"]["meta"].get("grain") for model in models}
+    assert [name for name, grain in grains.items() if not grain] == [
+        "int_asked_distributions",
+        "int_averaged_distributions",
     ]
-    assert {kwargs["field"] for kwargs in warned} == {"country_id", "run_id"}
+
+
+def test_every_key_of_a_mart_is_looked_for_in_its_dimension(
+    manifest: dict[str, Any], marts: list[dict[str, Any]]
+) -> None:
+    """By the name of its column, which ends as the dimension's own key is called."""
+    looked_for = {
+        (table, dimension)
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node["path"].startswith("keys/")
+        for table in node["depends_on"]["nodes"]
+        for dimension in node["depends_on"]["nodes"]
+    }
+    dimensions = {
+        mart["config"]["meta"]["grain"][0]: mart["unique_id"]
+        for mart in marts
+        if mart["name"].startswith("dim_") and len(mart["config"]["meta"]["grain"]) == 1
+    }
+    missing = [
+        f"{mart['name']}.{column}"
+        for mart in marts
+        for column in mart["columns"]
+        for key, dimension in dimensions.items()
+        if (column == key or column.endswith(f"_{key}"))
+        and mart["unique_id"] != dimension
+        and (mart["unique_id"], dimension) not in looked_for
+    ]
+    assert missing == []
