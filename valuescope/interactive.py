@@ -22,14 +22,23 @@ from valuescope.warehouse.saved_queries import saved_queries
 _HELP = """\
 SQL ends with a semicolon and may have several lines. Tab completes, the arrows go through what was
 asked before.
-  .tables               the marts, a row each
-  .columns TABLE        a table's columns
+  .tables               the marts and what they hold; begin with headline_*
+  .columns TABLE        a table's columns and what they mean
   .saved                the saved queries
   .run NAME [KEY=VALUE] ask one of them, .run may_i_use_q4 model=smollm2-135m-instruct
   .quit                 leave (or Ctrl-D)"""
 _TABLES = """
-    select table_name, estimated_size as row_count, column_count
-    from duckdb_tables() where schema_name = 'marts' order by table_name
+    select table_name, estimated_size as row_count, column_count, comment
+    from duckdb_tables() where schema_name = 'marts'
+    union all
+    select view_name, null, column_count, comment
+    from duckdb_views() where schema_name = 'marts'
+    order by table_name
+"""
+_COLUMNS = """
+    select column_name, data_type, is_nullable, comment
+    from duckdb_columns() where table_name = '{table}' and not internal
+    order by schema_name, column_index
 """
 # fmt: off
 _KEYWORDS = (
@@ -92,7 +101,7 @@ def _answer(home: Home, line: str) -> pa.Table | None:
         case ".tables":
             return run_query(home, _TABLES)
         case ".columns":
-            return run_query(home, f'describe "{rest.strip()}"')
+            return run_query(home, _COLUMNS.format(table=rest.strip().replace("'", "''")))
         case ".saved":
             return saved_query_table()
         case ".run":

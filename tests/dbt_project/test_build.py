@@ -34,6 +34,12 @@ from tests.dbt_project.study import (
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home
 from valuescope.warehouse.landing import ensure_landing_zone
 
+HEADLINES = {
+    "headline_categories",
+    "headline_continents",
+    "headline_countries",
+    "headline_questions",
+}
 MARTS = {
     "agg_category_correlations",
     "agg_category_country_correlations",
@@ -71,6 +77,7 @@ MARTS = {
     "fct_human_mean_scores",
     "fct_mean_scores",
     "fct_normalized_mean_scores",
+    *HEADLINES,
 }
 
 
@@ -191,9 +198,9 @@ def test_schemas_are_exactly_the_four_of_the_design(agreement: AgreementStudy) -
     )
     assert set(tables["table_schema"]) == {"raw", "staging", "intermediate", "marts"}
     assert set(tables.loc[tables["table_schema"] == "marts", "table_name"]) == MARTS
-    # A view over Parquet would hold a path; this one puts two tables together.
+    # A view over Parquet would hold a path; these select from tables.
     views = tables.loc[tables["table_type"] != "BASE TABLE", "table_name"]
-    assert set(views) == {"int_choice_distributions"}
+    assert set(views) == {"int_choice_distributions", *HEADLINES}
 
 
 def test_the_file_is_readable_by_older_tools_and_left_unlocked(agreement: AgreementStudy) -> None:
@@ -265,6 +272,52 @@ def test_the_query_of_the_page_on_numbers_runs(agreement: AgreementStudy) -> Non
     page = (CLONE / "docs" / "numbers.md").read_text(encoding="utf-8")
     (query,) = re.findall(r"^```sql\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     assert read(agreement.home, query).notna().all(axis=None)
+
+
+def test_the_first_questions_run_and_have_answers(agreement: AgreementStudy) -> None:
+    page = (CLONE / "docs" / "first-questions.md").read_text(encoding="utf-8")
+    queries = re.findall(r"^```sql\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(queries) == 11
+    for query in queries:
+        assert len(read(agreement.home, query)) > 0, query
+
+
+def test_headlines_say_of_each_model_one_thing_in_the_design_that_averages_orders(
+    pairs: Home,
+) -> None:
+    countries = read(pairs, "select * from marts.headline_countries")
+    assert countries["is_order_controlled"].all()
+    assert not countries.duplicated(["model", "survey", "country"]).any()
+    by_hand = read(
+        pairs,
+        """select model_id, avg(pearson_r) as r from marts.agg_country_correlations
+        inner join marts.dim_prompts using (prompt_id)
+        where choice_order = 'averaged' and chat_mode = 'template' group by all""",
+    ).set_index("model_id")["r"]
+    found = countries.groupby("model_id")["pearson_r"].mean()
+    assert found.to_dict() == pytest.approx(by_hand.to_dict(), abs=1e-12)
+    flagged = read(pairs, "select * from marts.dim_prompts where is_headline")
+    assert set(flagged["choice_order"]) == {"averaged"}
+    assert flagged["order_family_id"].is_unique
+
+
+def test_the_database_says_what_its_tables_and_columns_hold(agreement: AgreementStudy) -> None:
+    comments = read(
+        agreement.home,
+        """
+        select schema_name, table_name, column_name, comment from duckdb_columns()
+        where schema_name = 'marts'
+        union all
+        select schema_name, table_name, null, comment from duckdb_tables()
+        where schema_name in ('staging', 'marts')
+        union all
+        select schema_name, view_name, null, comment from duckdb_views()
+        where schema_name = 'marts'
+        """,
+    )
+    assert comments[comments["comment"].isna()].empty
+    grain = comments.query("table_name == 'headline_countries' and column_name.isna()")
+    assert grain["comment"].item().strip().endswith("One row per model, survey and country.")
 
 
 def test_a_part_is_built_in_a_new_warehouse_without_the_tests_of_other_parts(

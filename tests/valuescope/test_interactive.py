@@ -90,7 +90,9 @@ def test_words_with_a_dot_list_tables_columns_and_saved_queries(type_: Type) -> 
         *(".run which_countries_does_it_know_best country=JPN", ENTER),
     )
     assert "agg_country_correlations" in tables["table_name"].to_pylist()
-    assert "continent" in columns["column_name"].to_pylist()
+    assert "headline_countries" in tables["table_name"].to_pylist()
+    (continent,) = (row for row in columns.to_pylist() if row["column_name"] == "continent")
+    assert continent["comment"].startswith("One of six continents")
     assert "may_i_use_q4" in saved["name"].to_pylist()
     assert answer["country_name"].to_pylist() == ["Japan"]
 

@@ -25,6 +25,10 @@ final as (
         choice_order,
         is_derived,
         is_derived as is_order_controlled,
+        row_number() over (
+            partition by order_family_id
+            order by is_derived desc, choice_order = 'forward' desc, prompt_id asc
+        ) = 1 as is_headline,
         chat_mode
     from prompts
 
