@@ -17,6 +17,15 @@ having error({{ sql_text(place ~ ': ') }} || string_agg(
 )) is not null
 {% endmacro %}
 
+{#- The same for what only warns: a row for each broken rule. -#}
+{% macro warn_naming(rules) %}
+select broken
+from (
+{{ rules }}
+)
+where broken.row_count > 0
+{% endmacro %}
+
 {#- A struct of columns, each once. -#}
 {% macro struct_of(columns) -%}
     {%- set fields = [] -%}

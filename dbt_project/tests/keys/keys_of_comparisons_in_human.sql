@@ -1,10 +1,10 @@
 -- Dimensions of what people said.
 {{ fail_naming('keys_of_comparisons_in_human', unknown_keys(
-        tables_with_keys('comparisons'),
-        {
-            'question_id': 'dim_questions',
-            'category_id': 'dim_categories',
-            'population_id': 'dim_populations',
-            'survey_id': 'dim_surveys',
-        },
-    )) }}
+    tables_with_keys('comparisons'),
+    {
+        'question_id': 'dim_questions',
+        'category_id': 'dim_categories',
+        'population_id': 'dim_populations',
+        'survey_id': 'dim_surveys',
+    },
+)) }}
