@@ -11,7 +11,7 @@ REFERENCE := tests/scorer/reference
 REFERENCE_VENV := .venv-reference
 LAKE_VENV := .venv-lake
 # The templater compiles models; that needs a connection, but no warehouse.
-SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 0 dbt_project
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
 
 .PHONY: help setup dev demo lake test lint unit bench reference docs dictionary scale lock clean FORCE
