@@ -131,12 +131,19 @@ def tests_of_data() -> dict[str, str]:
 
 
 def failing(home: Home, tests: dict[str, str]) -> list[str]:
-    """Return the names of the tests of data that find rows at fault.
+    """Return what the tests of data find at fault: names, or the rules and rows that they name.
 
     dbt takes 60 ms of processor time for each, and one connection 3.
     """
+    found = []
     with duckdb.connect(str(home.database), read_only=True) as connection:
-        return [name for name, sql in tests.items() if connection.execute(sql).fetchone()]
+        for name, sql in tests.items():
+            try:
+                if connection.execute(sql).fetchone():
+                    found.append(name)
+            except duckdb.InvalidInputException as error:
+                found.append(str(error))
+    return found
 
 
 def python_model(name: str) -> ModuleType:
