@@ -23,9 +23,9 @@ named as (
 
     select
         model_id,
-        concat_ws(' ', display_name, quantization) as file_name,
-        file_name || if(
-            count(*) over (partition by file_name) > 1, ' (' || left(model_id, 8) || ')', ''
+        concat_ws(' ', display_name, quantization) as full_name,
+        full_name || if(
+            count(*) over (partition by full_name) > 1, ' (' || left(model_id, 8) || ')', ''
         ) as model
     from models
 

@@ -48,10 +48,10 @@
             )) -%}
         {%- elif kind == 'not_null' and value is string -%}
             {%- do rules.append(
-                (name ~ ' is null though ' ~ value, [], '(' ~ value ~ ') and ' ~ name ~ ' is null')
+                (name ~ ' is null though ' ~ value, [name], '(' ~ value ~ ') and ' ~ name ~ ' is null')
             ) -%}
         {%- elif kind == 'not_null' -%}
-            {%- do rules.append((name ~ ' is null', [], name ~ ' is null')) -%}
+            {%- do rules.append((name ~ ' is null', [name], name ~ ' is null')) -%}
         {%- elif kind == 'null_reason' -%}
             {%- do rules.append((
                 name ~ ' and ' ~ value ~ ' are both null, or neither is',
