@@ -140,11 +140,12 @@ def test_a_part_of_the_marts_is_written_with_the_others_named(
     copy_of_study: Path, tmp_path: Path
 ) -> None:
     with duckdb.connect(str(copy_of_study / "valuescope.duckdb")) as connection:
-        for (name,) in connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'marts' "
+        for kind, name in connection.execute(
+            "select 'view', view_name from duckdb_views() where schema_name = 'marts' "
+            "union all select 'table', table_name from duckdb_tables() where schema_name = 'marts' "
             "and not (table_name like 'dim_%' or table_name like 'fct_human_%')"
         ).fetchall():
-            connection.execute(f"drop table marts.{name}")
+            connection.execute(f"drop {kind} marts.{name}")
     finished = run(copy_of_study, "export", str(tmp_path / "x"))
     assert finished.returncode == 0
     assert "Not built, so not written: agg_category_correlations" in finished.stderr.decode()
