@@ -1,67 +1,112 @@
-"""An answer in a file as SQL for its code in the survey."""
+"""Answers as a file writes them, turned into the survey's codes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import duckdb
 
 from valuescope.ingest.labels import code_of_label, codes_of_labels
 from valuescope.ingest.layouts import Item
-from valuescope.ingest.sources import Source
-from valuescope.warehouse.instrument import Instrument
+from valuescope.ingest.sources import MISSING_TEXTS, Source
+from valuescope.warehouse.instrument import Instrument, Question
 
 # The code of what is missing for no reason that the file tells.
 MISSING = -5
 # Stand for a blank answer and for one that is no code, until both are dealt with.
 BLANK, BAD = -2147483001, -2147483002
 LARGEST_CODE = 2000000000
+# A column with more different answers holds no answers to a question.
+_MOST_TEXTS = 1000
 
 
-def code(
-    connection: duckdb.DuckDBPyConnection, item: Item, source: Source, instrument: Instrument
-) -> str:
-    """SQL for the code in a question's column, or what stands for a blank or a bad answer."""
+@dataclass(frozen=True)
+class Answers:
+    """SQL for a question's code in the file, and the texts that are no answer, with their counts.
+
+    `has_labels` is whether any cell holds a label instead of a code.
+    """
+
+    code: str
+    bad: Mapping[str, int] = field(default_factory=dict)
+    has_labels: bool = False
+
+
+def quick_answers(item: Item, source: Source) -> Answers:
+    """Read numbers as numbers, and give null for what takes a closer look.
+
+    It names the column once: what an expression names twice DuckDB computes for every row.
+    """
     raw = source.raw(item.column)
-    if source.has_labels:
-        return _code_of_labels(connection, item, source, instrument)
     if item.column in source.numbers:
-        whole = f"{raw} = floor({raw}) and abs({raw}) <= {LARGEST_CODE}"
-        return (
-            f"case when {raw} is null then {BLANK} when {whole} then cast({raw} as integer) "
-            f"else {BAD} end"
+        return Answers(f"coalesce(cast({raw} as double), {BLANK})")
+    return Answers(f"try_cast({raw} as double)")
+
+
+def close_answers(
+    connection: duckdb.DuckDBPyConnection,
+    items: Sequence[Item],
+    source: Source,
+    instrument: Instrument,
+    relation: str,
+) -> Mapping[str, Answers]:
+    """Return what the different texts of columns mean: codes, labels, or missing values.
+
+    All columns are looked at in one pass over `relation`.
+    """
+    columns = [f"histogram({source.cell(item.column)}) as item_{n}" for n, item in enumerate(items)]
+    histograms = connection.execute(f"select {', '.join(columns)} from {relation}").fetchall()[0]
+    return {
+        item.question_id: _answers(
+            source.cell(item.column),
+            histogram or {},
+            item.recodes,
+            instrument.questions.get(item.question_id),
         )
-    number = source.number(item.column)
-    return (
-        f"case when {source.text(item.column)} is null then {BLANK} "
-        f"when {number} = floor({number}) and abs({number}) <= {LARGEST_CODE} "
-        f"then cast({number} as integer) else {BAD} end"
+        for item, histogram in zip(items, histograms, strict=True)
+    }
+
+
+def _answers(
+    cell: str,
+    histogram: Mapping[str, int],
+    recodes: Mapping[int, int] | None,
+    question: Question | None,
+) -> Answers:
+    if len(histogram) > _MOST_TEXTS:
+        return Answers(str(BAD), dict(histogram))
+    known = codes_of_labels(question) if question else {}
+    # A label says which answer of the question is meant, so that nothing is left to recode.
+    codes_in_file = {new: old for old, new in (recodes or {}).items()}
+    meanings: dict[str, int] = {}
+    has_labels = False
+    for text in histogram:
+        number = _whole_number(text)
+        if number is not None:
+            meanings[text] = number
+            continue
+        code = code_of_label(text, known)
+        if code is not None:
+            has_labels = True
+            meanings[text] = code if code < 0 or recodes is None else codes_in_file.get(code, BAD)
+        else:
+            meanings[text] = BLANK if text in MISSING_TEXTS else BAD
+    cases = [
+        f"when '{text.replace(chr(39), chr(39) * 2)}' then {code}"
+        for text, code in meanings.items()
+    ]
+    return Answers(
+        f"case {cell} {' '.join(cases)} else {BLANK} end" if cases else str(BLANK),
+        {text: histogram[text] for text, code in meanings.items() if code == BAD},
+        has_labels,
     )
 
 
-def quick_code(item: Item, source: Source) -> str:
-    """SQL for the code in a text column, null where it takes a closer look, and quick.
-
-    It names the column once: what an expression names twice DuckDB computes for every row. A
-    decimal keeps the fraction that a cast to integer would round away.
-    """
-    return f"try_cast({source.raw(item.column)} as decimal(9, 3))"
-
-
-def _code_of_labels(
-    connection: duckdb.DuckDBPyConnection, item: Item, source: Source, instrument: Instrument
-) -> str:
-    text = source.text(item.column)
-    question = instrument.questions.get(item.question_id)
-    if question is None:
-        return f"coalesce(try_cast({text} as integer), if({text} is null, {BLANK}, {BAD}))"
-    known = codes_of_labels(question)
-    labels = connection.execute(
-        f"select distinct {text} as label from {source.rows(())} where label is not null"
-    ).fetchall()
-    if all(label.lstrip("-").isdigit() for (label,) in labels):
-        return f"coalesce(try_cast({text} as integer), {BLANK})"
-    cases = []
-    for (label,) in labels:
-        code = code_of_label(label, known)
-        if code is not None:
-            quoted = label.replace("'", "''")
-            cases.append(f"when '{quoted}' then {code}")
-    known_labels = f"case {text} {' '.join(cases)} end" if cases else "cast(null as integer)"
-    return f"coalesce({known_labels}, if({text} is null, {BLANK}, {BAD}))"
+def _whole_number(text: str) -> int | None:
+    """The whole number that a text is, BAD for one with a fraction, None for anything else."""
+    try:
+        number = float(text.replace(",", ".") if "." not in text else text)
+    except ValueError:
+        return None
+    if number != number:  # NaN
+        return None
+    return int(number) if number.is_integer() and abs(number) <= LARGEST_CODE else BAD

@@ -1,54 +1,80 @@
-"""ZIP archives that survey files come in."""
+"""ZIP archives and compressed files that survey files come in."""
 
+import bz2
+import gzip
+import lzma
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import pyarrow as pa
 
 from valuescope.warehouse.errors import ValuescopeError
 
+_COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 DATA_SUFFIXES = frozenset(
-    {".csv", ".tsv", ".txt", ".sav", ".zsav", ".dta", ".xlsx", ".xls", ".parquet"}
+    {
+        *(".csv", ".tsv", ".txt", ".sav", ".zsav", ".por", ".dta", ".xlsx", ".xls", ".ods"),
+        *(".parquet", ".feather", ".arrow", ".json", ".jsonl", ".ndjson"),
+        *_COMPRESSED_SUFFIXES,
+        # Not read, but then it is said how to convert them.
+        *(".rds", ".rdata", ".rda", ".sas7bdat"),
+    }
 )
 # Far beyond the largest survey file, and little enough for a laptop's disk.
 LARGEST_FILE = 16 << 30
 _CHUNK = 1 << 20
+_COMPRESSIONS: Mapping[bytes, tuple[str, Callable[[Path], Any]]] = {
+    b"\x1f\x8b": ("gzip", gzip.open),
+    b"BZh": ("bzip2", bz2.open),
+    b"\xfd7zXZ\0": ("xz", lzma.open),
+    b"\x28\xb5\x2f\xfd": ("zstd", lambda file: pa.CompressedInputStream(str(file), "zstd")),
+}
+
+
+def is_compressed(head: bytes) -> bool:
+    """Return whether a file that begins with `head` is compressed, and no archive."""
+    return head.startswith(tuple(_COMPRESSIONS))
+
+
+def decompress(path: Path, file: Path, head: bytes, work: Path) -> Path:
+    """Decompress the file of `path` that begins with `head` into `work`.
+
+    Raises ValuescopeError when it is too large.
+    """
+    name, opened = next(how for start, how in _COMPRESSIONS.items() if head.startswith(start))
+    # `file.csv.gz` is `file.csv`; in a folder of its own, since it may be called what `file` is.
+    target = work / name / (file.stem if file.suffix.lower() in _COMPRESSED_SUFFIXES else file.name)
+    target.parent.mkdir()
+    with opened(file) as packed, target.open("wb") as unpacked:
+        _copy(path, packed, unpacked)
+    return target
 
 
 def unpack(path: Path, member: str | None, work: Path) -> Path:
     """Unpack the one data file of an archive, or the one called `member`, into `work`.
 
-    Raises ValuescopeError when there is none or several, it is damaged, too large or encrypted.
+    Raises ValuescopeError when there is none or several, or it is too large or encrypted.
     """
-    with _opened(path) as archive:
+    with zipfile.ZipFile(path) as archive:
         entry = _choose(path, archive.infolist(), member)
         if entry.flag_bits & 1:
             raise ValuescopeError(
                 f"{path}: {entry.filename} is protected by a password. Unpack it with the "
                 "password and load the file inside."
             )
-        if entry.file_size > LARGEST_FILE:
-            raise ValuescopeError(
-                f"{path}: {entry.filename} unpacks to {entry.file_size / 2**30:.1f} GiB, over "
-                f"the limit of {LARGEST_FILE >> 30} GiB. Unpack it yourself and load the file "
-                "inside if it is right."
-            )
         # Only the last part of the name, so that nothing is written outside `work`.
         target = work / PurePosixPath(entry.filename).name
-        written = 0
         with archive.open(entry) as packed, target.open("wb") as unpacked:
-            while block := packed.read(_CHUNK):
-                written += len(block)
-                if written > entry.file_size:
-                    raise zipfile.BadZipFile("it is larger than it says")
-                unpacked.write(block)
+            _copy(path, packed, unpacked)
     return target
 
 
 def names(path: Path) -> tuple[str, ...]:
-    """The names in an archive. Raises ValuescopeError when it is damaged."""
-    with _opened(path) as archive:
-        return tuple(entry.filename for entry in archive.infolist() if not entry.is_dir())
+    """Return the names in an archive."""
+    with zipfile.ZipFile(path) as archive:
+        return tuple(e.filename for e in archive.infolist() if e.filename and not e.is_dir())
 
 
 def unpack_all(path: Path, work: Path) -> Path:
@@ -61,20 +87,20 @@ def unpack_all(path: Path, work: Path) -> Path:
     return folder
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive, with whatever keeps it from being read as an error that names it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError) as error:
-        raise ValuescopeError(
-            f"{path} cannot be unpacked: {error}. It is damaged or was cut off; download it again."
-        ) from error
+def _copy(path: Path, packed: IO[bytes], unpacked: IO[bytes]) -> None:
+    written = 0
+    while block := packed.read(_CHUNK):
+        written += len(block)
+        if written > LARGEST_FILE:
+            raise ValuescopeError(
+                f"{path} unpacks to more than the limit of {LARGEST_FILE >> 30} GiB. Unpack it "
+                "yourself and load the file inside if it is right."
+            )
+        unpacked.write(block)
 
 
 def _choose(path: Path, entries: list[zipfile.ZipInfo], member: str | None) -> zipfile.ZipInfo:
-    files = [entry for entry in entries if not entry.is_dir()]
+    files = [entry for entry in entries if entry.filename and not entry.is_dir()]
     data = [
         entry
         for entry in files

@@ -1,8 +1,9 @@
 """Survey files of the user's: what a file is, is told by its content, never by its name."""
 
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +13,15 @@ from valuescope.ingest import archives, globalopinionqa
 from valuescope.ingest.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
 from valuescope.ingest.excel import is_workbook, open_workbook
 from valuescope.ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
-from valuescope.ingest.layouts import TIME_SERIES, WAVE7, RespondentFile, missing_columns, recognise
+from valuescope.ingest.guard import reading
+from valuescope.ingest.layouts import (
+    TIME_SERIES,
+    WAVE7,
+    RespondentFile,
+    Stated,
+    missing_columns,
+    recognise,
+)
 from valuescope.ingest.layouts import other_edition as other_edition_of
 from valuescope.ingest.loading import Load, Read, check_load, checked_weighting, run_load
 from valuescope.ingest.own_survey import CHOICES, QUESTIONS, is_own_survey, read_own_survey
@@ -28,12 +37,33 @@ from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import DEFAULT_SURVEY, Instrument, load_instrument
 
 # First bytes of files that people have of the survey but that are read in another way.
+_RDS = (
+    'an R file (.rds). In R, `write.csv(readRDS("{name}"), "{stem}.csv", row.names = FALSE)` '
+    "writes it as CSV; load that, or the survey's CSV, SPSS or Stata edition"
+)
+_RDATA = (
+    'an R workspace (.RData). In R, `table <- get(load("{name}")[1])` and then `write.csv(table, '
+    '"{stem}.csv", row.names = FALSE)` write it as CSV; load that, or the survey\'s CSV, SPSS or '
+    "Stata edition"
+)
 _OTHER_KINDS = {
-    b"\x1f\x8b": "compressed with gzip; unpack it and load the file inside",
     b"%PDF": "a PDF; load the CSV edition of the survey",
-    b"RDX": "an R file; load the CSV, SPSS or Stata edition of the survey",
+    b"RDX": _RDATA,
+    b"RDA": _RDATA,
+    b"X\n\0": _RDS,
+    b"A\n2\n": _RDS,
+    b"A\n3\n": _RDS,
+    b"B\n\2": _RDS,
+    b"B\n\3": _RDS,
+    b"7z\xbc\xaf": "a 7z archive; unpack it and load the file inside",
+    b"Rar!": "a RAR archive; unpack it and load the file inside",
+    b"SQLite format 3": "an SQLite database; export the table as CSV and load that",
+    b"HEADER RECORD*": "a SAS file; load the CSV, SPSS or Stata edition of the survey",
+    b"\0" * 12 + b"\xc2\xea\x81": "a SAS file; load the CSV, SPSS or Stata edition of the survey",
     b"<": "a web page or XML file; download the survey's file again",
 }
+# An archive in a compressed file in an archive: more is no survey file.
+_DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -43,13 +73,18 @@ class LoadOptions:
     `wave` picks one of the file's waves or says which one it holds. `weighting` is
     `within_country` or `unweighted`: for respondents it chooses whether the survey's weights are
     used (they are, unless told otherwise), for marginals it says what they are (`unstated` unless
-    told). `breakdowns` divide respondents further; of cells of a country with fewer respondents
+    told). `country` and `year` are those of all rows, where the file has no column for them.
+    With `weighs_missing_as_one` respondents without a weight count as one, and are left out
+    otherwise. `breakdowns` divide respondents further; of cells of a country with fewer respondents
     than `minimum_cell` nothing is kept. `member` names the file in an archive.
     """
 
     survey_id: str | None = None
     wave: int | None = None
+    year: int | None = None
+    country: str | None = None
     weighting: str | None = None
+    weighs_missing_as_one: bool = False
     breakdowns: tuple[Breakdown, ...] = ()
     minimum_cell: int = DEFAULT_MINIMUM_CELL
     member: str | None = None
@@ -96,23 +131,33 @@ def _prepared(
     path: Path, instrument: Instrument, options: LoadOptions, problems: Problems
 ) -> Iterator[tuple[Load, Read]]:
     """Find out what the file is; what is unpacked or converted is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="valuescope-") as folder:
-        work = Path(folder)
-        survey_folder = _survey_folder(path, work)
-        if survey_folder is not None:
-            yield _own_survey(survey_folder, instrument, options, problems, work)
-            return
-        source = open_source(path, work, options.member)
-        for note in source.notes:
-            problems.warn(note)
-        if source.kind == "csv" and is_globalopinionqa(source.columns):
-            yield _globalopinionqa(source, instrument, options)
-            return
-        file = recognise(source, instrument, problems)
-        if file is not None:
-            yield _respondents(file, instrument, options)
-        else:
-            yield _tidy(source, instrument, options)
+    with ExitStack() as stack:
+        with reading(path):
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valuescope-")))
+            load, read = _look(path, work, instrument, options, problems)
+
+        def guarded(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
+            with reading(path):
+                return read(connection, problems)
+
+        yield load, guarded
+
+
+def _look(
+    path: Path, work: Path, instrument: Instrument, options: LoadOptions, problems: Problems
+) -> tuple[Load, Read]:
+    survey_folder = _survey_folder(path, work)
+    if survey_folder is not None:
+        return _own_survey(survey_folder, instrument, options, problems, work)
+    source = open_source(path, work, options.member)
+    for note in source.notes:
+        problems.warn(note)
+    if is_globalopinionqa(source.columns):
+        return _globalopinionqa(source, instrument, options)
+    file = recognise(source, instrument, problems)
+    if file is not None:
+        return _respondents(file, instrument, options, problems)
+    return _tidy(source, instrument, options, problems)
 
 
 def _survey_folder(path: Path, work: Path) -> Path | None:
@@ -136,42 +181,47 @@ def open_source(path: Path, work: Path, member: str | None = None) -> Source:
             f"{path} is a folder, and not one with a survey of your own ({QUESTIONS}, {CHOICES}). "
             "Name the survey file inside it."
         )
-    head = _head(path)
-    file = path
-    if head.startswith(b"PK\x03\x04") and not is_workbook(archives.names(path)):
-        file = archives.unpack(path, member, work)
+    file, head = path, _head(path)
+    for _ in range(_DEEPEST):
+        if head.startswith(b"PK\x03\x04") and not is_workbook(archives.names(file)):
+            file, member = archives.unpack(file, member, work), None
+        elif archives.is_compressed(head):
+            file = archives.decompress(path, file, head, work)
+        else:
+            break
         head = _head(file)
-    elif member is not None:
+    if member is not None:
         raise ValuescopeError(f"{path} is no ZIP archive, so --member does not apply to it.")
-    if head.startswith(b"PK\x03\x04") and is_workbook(archives.names(file)):
-        return open_workbook(path, file, work)
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return open_workbook(path, file, work)
     form = statistics_format(head)
     if form is not None:
         return open_statistics_file(path, file, form, work)
     for start, kind in _OTHER_KINDS.items():
         if head.startswith(start):
-            raise ValuescopeError(f"{path} is {kind}.")
+            named = kind.format(name=file.name, stem=file.stem) if "{" in kind else kind
+            raise ValuescopeError(f"{path} is {named}.")
     return open_table(path, file, work)
 
 
 def _head(path: Path) -> bytes:
     try:
-        head = read_head(path)
+        is_regular = stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         raise ValuescopeError(f"No such file: {path}. Check the path and repeat.") from None
-    except OSError as error:
+    if not is_regular:
+        # Nobody may ever write into a pipe.
         raise ValuescopeError(
-            f"Cannot read {path}: {error.strerror}. Fix its permissions and repeat."
-        ) from error
+            f"{path} is no file but a pipe or device. Save what comes from it and load that file."
+        )
+    head = read_head(path)
     if not head.strip():
         raise ValuescopeError(f"{path} is empty. Download or export it again.")
     return head
 
 
 def _respondents(
-    file: RespondentFile, instrument: Instrument, options: LoadOptions
+    file: RespondentFile, instrument: Instrument, options: LoadOptions, problems: Problems
 ) -> tuple[Load, Read]:
     source, layout = file.source, file.layout
     if options.survey_id not in (None, DEFAULT_SURVEY):
@@ -189,24 +239,33 @@ def _respondents(
             f"{source.path} is a wave {layout.only_wave} file; wave {options.wave} was asked for. "
             "Leave the wave out."
         )
-    missing = missing_columns(file, weighting != "unweighted")
+    stated = _stated(file, instrument, options)
+    missing = missing_columns(file, weighting != "unweighted", stated)
     if missing:
-        remedy = "Download the complete file"
-        if layout.weight in missing:
-            remedy += f", or load it with --weighting unweighted if only {layout.weight} is missing"
+        columns = ", ".join(column for column, _ in missing)
+        remedies = "; ".join(f"{column}: {remedy}" for column, remedy in missing)
         raise ValuescopeError(
-            f"{source.path} looks like the {layout.title} but lacks the columns "
-            f"{', '.join(missing)}. {remedy}."
+            f"{source.path} looks like the {layout.title} but lacks the columns {columns}. "
+            f"{remedies}."
         )
+    _tell_of_columns(file, stated, problems)
     division = Division(
         is_weighted=weighting != "unweighted",
+        weighs_missing_as_one=options.weighs_missing_as_one,
         wave=None if layout.only_wave is not None else options.wave,
+        stated=stated,
         breakdowns=(EVERYBODY, *options.breakdowns),
         minimum_cell=options.minimum_cell,
     )
     recorded = {}
     if division.wave is not None:
         recorded["wave"] = str(division.wave)
+    if stated.country_id is not None:
+        recorded["country"] = stated.country_id
+    if stated.year is not None:
+        recorded["year"] = str(stated.year)
+    if options.weighs_missing_as_one:
+        recorded["missing_weights"] = "as-one"
     if options.breakdowns:
         recorded["minimum_cell"] = str(options.minimum_cell)
 
@@ -231,12 +290,63 @@ def _respondents(
     return load, read
 
 
-def _tidy(source: Source, instrument: Instrument, options: LoadOptions) -> tuple[Load, Read]:
+def _stated(file: RespondentFile, instrument: Instrument, options: LoadOptions) -> Stated:
+    """What the user says of all rows. Raises ValuescopeError where the file says it itself."""
+    find, layout = file.source.find, file.layout
+    for option, value, column in (
+        ("--country", options.country, find(*layout.country, *layout.country_number)),
+        ("--year", options.year, find(layout.year)),
+    ):
+        if value is not None and column is not None:
+            raise ValuescopeError(
+                f"{file.source.path} has the column {column}, so {option} {value} does not apply "
+                f"to it. Leave {option} out."
+            )
+    country = None if options.country is None else instrument.country(options.country)
+    return Stated(country.country_id if country else None, options.wave, options.year)
+
+
+def _tell_of_columns(file: RespondentFile, stated: Stated, problems: Problems) -> None:
+    """Warn of columns that the file lacks and of those that are named like another."""
+    find, layout = file.source.find, file.layout
+    if layout.only_wave is not None and find(*layout.wave) is None and stated.wave is None:
+        problems.warn(
+            f"The file has no {layout.wave[0]}. It was taken for wave {layout.only_wave}, whose "
+            f"question names it has; --wave {layout.only_wave} says so."
+        )
+    if find(layout.year) is None and stated.year is None:
+        problems.warn(
+            f"The file has no {layout.year}, so the year of its fieldwork is not known; --year "
+            "states it."
+        )
+    if layout.study and find(*layout.study) is None and find("cntry", "S002EVS") is not None:
+        problems.warn(
+            f"The file has no {layout.study[0]}, which tells the World Values Survey's rows from "
+            "the European Values Study's: all rows of the wave were taken for the former's."
+        )
+    used = [*(item.column for item in file.items)]
+    used += [
+        column
+        for name in (*layout.country, *layout.country_number, *layout.wave, layout.weight)
+        if (column := find(name)) is not None
+    ]
+    if others := file.source.other_spellings(used):
+        problems.warn(
+            f"{listed(others)} were left out: their names differ only in case from columns of the "
+            "survey."
+        )
+
+
+def _tidy(
+    source: Source, instrument: Instrument, options: LoadOptions, problems: Problems
+) -> tuple[Load, Read]:
     survey = instrument.survey(options.survey_id or DEFAULT_SURVEY)
     columns = find_columns(source)
     if columns is None:
         raise _not_a_survey_file(source)
     _refuse_breakdowns(source.path, options)
+    if others := source.other_spellings(columns.used):
+        problems.warn(f"{listed(others)} were left out: their names differ only in case.")
     weighting = checked_weighting(options.weighting or "unstated")
     # Without a column for it, a file is of the wave that the user says or the survey's usual one.
     wave = options.wave if columns.wave else options.wave or survey.default_wave
@@ -263,6 +373,7 @@ def _own_survey(
         source,
         instrument.with_survey(own.instrument),
         replace(options, survey_id=own.instrument.survey_id),
+        problems,
     )
 
     def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
@@ -290,7 +401,7 @@ def _globalopinionqa(
     wave = options.wave or globalopinionqa.WAVE
 
     def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
-        own = read_globalopinionqa(connection, source.file, problems, instrument, wave)
+        own = read_globalopinionqa(connection, source, problems, instrument, wave)
         rows = sum(1 for _ in own.questions) if own is not None else 0
         return Findings(rows, own=own)
 
@@ -306,6 +417,11 @@ def _refuse_breakdowns(path: Path, options: LoadOptions) -> None:
         raise ValuescopeError(
             f"{path} holds marginals, not respondents, so they cannot be divided. Leave --by and "
             "--split-halves out."
+        )
+    if options.country or options.year or options.weighs_missing_as_one:
+        raise ValuescopeError(
+            f"{path} holds marginals, not respondents. Leave --country, --year and "
+            "--missing-weights out."
         )
 
 
@@ -337,8 +453,8 @@ def _not_a_survey_file(source: Source) -> ValuescopeError:
     if edition is not None:
         return ValuescopeError(f"{source.path} is {edition}.")
     tidy = "; ".join(missing_tidy_columns(source))
-    wave7 = ", ".join((*WAVE7.country, WAVE7.wave, WAVE7.year, WAVE7.weight, "Q1 to Q259"))
-    series = ", ".join((TIME_SERIES.wave, "S003", TIME_SERIES.year, TIME_SERIES.weight))
+    wave7 = ", ".join((*WAVE7.country, *WAVE7.wave, WAVE7.year, WAVE7.weight, "Q1 to Q259"))
+    series = ", ".join((TIME_SERIES.wave[0], "S003", TIME_SERIES.year, TIME_SERIES.weight))
     return ValuescopeError(
         f"{source.path} is not a survey file. Its columns are {listed(source.columns)}. "
         f"To be tidy marginals it lacks: {tidy}. "

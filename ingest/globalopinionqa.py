@@ -8,7 +8,9 @@ of their own, with the two sources as its categories.
 import ast
 import csv
 import hashlib
+import io
 import json
+import math
 import re
 import sys
 import textwrap
@@ -19,12 +21,15 @@ from difflib import get_close_matches
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
+from token import ENDMARKER, NEWLINE, NL, NUMBER, STRING
+from tokenize import TokenError, generate_tokens
 
 import duckdb
 import pyarrow as pa
 
 from valuescope.ingest.own_survey import category_id
 from valuescope.ingest.problems import Problems, listed
+from valuescope.ingest.sources import Source
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instrument import Instrument
 from valuescope.warehouse.placed_rows import PlacedRow
@@ -48,7 +53,11 @@ _SURVEY = {
     ),
     "doi": "10.48550/arXiv.2306.16388",
 }
-_DEFAULTDICT = re.compile(r"defaultdict\(\s*<class '\w+'>\s*,\s*(.*)\)", re.DOTALL)
+# `defaultdict(<class 'list'>, {..})` is no Python: only its dictionary is read.
+_DEFAULTDICT = re.compile(r"defaultdict\(\s*<class '\w+'>\s*,")
+_WRAPPERS = frozenset(
+    {"defaultdict", "dict", "list", "array", "float16", "float32", "float64", "int64", "str_"}
+)
 _CURRENT = " (current national sample)"
 _LEFT_OUT = (" (non-national sample)", " (old national sample)")
 # Options that are no answer to the question, by what they say and nothing else.
@@ -136,7 +145,7 @@ def is_globalopinionqa(columns: Iterable[str]) -> bool:
 
 def read_globalopinionqa(
     connection: duckdb.DuckDBPyConnection,
-    path: Path,
+    source: Source,
     problems: Problems,
     instrument: Instrument,
     wave: int = WAVE,
@@ -148,7 +157,7 @@ def read_globalopinionqa(
     `instrument` does not know.
     """
     notes = _Notes()
-    items = list(_usable(_items(path, problems), notes))
+    items = list(_usable(_items(connection, source, problems, notes), notes))
     countries = _countries(items, instrument, problems, notes)
     if not items and not problems.refusals:
         problems.refuse("has no question with at least two answers", "Download it again.")
@@ -167,33 +176,55 @@ def read_globalopinionqa(
     return _instrument(items)
 
 
-def _items(path: Path, problems: Problems) -> Iterator[_Item]:
+def _items(
+    connection: duckdb.DuckDBPyConnection, source: Source, problems: Problems, notes: _Notes
+) -> Iterator[_Item]:
+    rows = _csv_rows(source) if source.kind == "csv" else _table_rows(connection, source)
+    for place, values in rows:
+        try:
+            if isinstance(values, str):
+                raise ValueError(values)
+            yield _item(place, notes, *values)
+        except ValueError as error:
+            problems.refuse(
+                f"cannot be read in line {place}: it {error}",
+                "Download the file again or remove the row.",
+            )
+
+
+def _csv_rows(source: Source) -> Iterator[tuple[int, list[str] | str]]:
+    """The last line of each row and its values of `_COLUMNS`, or what is wrong with the row."""
+    places = [source.columns.index(source.find(name) or "") for name in _COLUMNS]
     # Answers of a hundred countries in one cell are longer than csv expects.
     earlier_limit = csv.field_size_limit(sys.maxsize)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with source.file.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            header = [name.strip().casefold() for name in next(reader, [])]
-            places = [header.index(name) for name in _COLUMNS]
+            next(reader, None)
             for values in reader:
-                if not values:
-                    continue
-                try:
-                    if len(values) != len(header):
-                        raise ValueError(f"has {len(values)} values for {len(header)} columns")
-                    yield _item(reader.line_num, *(values[place] for place in places))
-                except ValueError as error:
-                    problems.refuse(
-                        f"cannot be read in line {reader.line_num}: it {error}",
-                        "Download the file again or remove the row.",
-                    )
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        problems.refuse(f"cannot be read: {error}", "Download it again.")
+                if len(values) == len(source.columns):
+                    yield reader.line_num, [values[place] for place in places]
+                elif values:
+                    what = f"has {len(values)} values for {len(source.columns)} columns"
+                    yield reader.line_num, what
     finally:
         csv.field_size_limit(earlier_limit)
 
 
-def _item(line: int, question: str, selections: str, options: str, source: str) -> _Item:
+def _table_rows(
+    connection: duckdb.DuckDBPyConnection, source: Source
+) -> Iterator[tuple[int, list[str]]]:
+    """The same of a file that is no text; its header counts as the first line."""
+    columns = [column for name in _COLUMNS if (column := source.find(name)) is not None]
+    chosen = ", ".join(source.raw(column) for column in columns)
+    rows = connection.execute(f"select {chosen} from {source.rows(columns)}").fetchall()
+    for place, row in enumerate(rows, start=2):
+        yield place, [value if isinstance(value, str) else repr(value) for value in row]
+
+
+def _item(
+    line: int, notes: _Notes, question: str, selections: str, options: str, source: str
+) -> _Item:
     """One row of the file. Raises ValueError, saying what the row has, when it cannot be read."""
     wording = " ".join(question.split())
     if not wording:
@@ -203,29 +234,84 @@ def _item(line: int, question: str, selections: str, options: str, source: str) 
         isinstance(t, str | int | float) for t in texts
     ):
         raise ValueError(f"has options that are no list of texts: {textwrap.shorten(options, 60)}")
-    by_country = _literal("selections", _DEFAULTDICT.sub(r"\1", selections.strip()))
+    by_country = _literal("selections", selections)
     if not isinstance(by_country, dict) or not all(isinstance(c, str) for c in by_country):
         raise ValueError("has selections that map no countries to shares")
     for country, shares in by_country.items():
         if not isinstance(shares, list | tuple) or len(shares) != len(texts):
             raise ValueError(f"has another number of shares for {country} than options")
-        if not all(_is_share(share) for share in shares):
+        if not all(_is_share(share) for share in shares if share is not None):
             raise ValueError(f"has shares outside 0 to 1 for {country}: {list(shares)}")
+        if None in shares:
+            what = "Countries with missing shares were left out"
+            notes.add(what, f"line {line}, {country}")
     return _Item(
         line,
         wording,
         tuple(_text(option) for option in texts),
         source.strip(),
-        {country: list(map(float, shares)) for country, shares in by_country.items()},
+        {
+            country: list(map(float, shares))
+            for country, shares in by_country.items()
+            if None not in shares
+        },
     )
 
 
 def _literal(what: str, text: str) -> object:
-    """A Python literal; never code that is run."""
+    """A Python literal, as Python and NumPy print it; never code that is run."""
     try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        python = _with_commas(_DEFAULTDICT.sub("dict(", text.strip()))
+        return _value(ast.parse(python, mode="eval").body)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, TokenError):
         raise ValueError(f"has {what} that cannot be read: {textwrap.shorten(text, 60)}") from None
+
+
+def _with_commas(text: str) -> str:
+    """NumPy prints the items of an array without commas between them; give them back.
+
+    >>> _with_commas("['Yes' 'No']")
+    "['Yes','No']"
+    """
+    if not re.search(r"['\"\d.]\s+['\"\d.-]", text):
+        return text
+    parts: list[str] = []
+    before = 0
+    for token in generate_tokens(io.StringIO(f"({text})").readline):
+        if token.type in (STRING, NUMBER) and before in (STRING, NUMBER):
+            parts.append(",")
+        if token.type not in (NL, NEWLINE, ENDMARKER):
+            parts.append(token.string)
+            before = token.type
+    return "".join(parts)[1:-1]
+
+
+def _value(node: ast.expr) -> object:
+    """The value of a literal, through the calls that NumPy and `defaultdict` print around it.
+
+    Missing numbers (nan) are None.
+    """
+    match node:
+        case ast.Call(func=function, args=[inner]) if _called(function) in _WRAPPERS:
+            return _value(inner)
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_value(item) for item in items]
+        case ast.Dict(keys=keys, values=values):
+            return {
+                str(_value(key)): _value(value)
+                for key, value in zip(keys, values, strict=True)
+                if key is not None
+            }
+        case ast.Name(id="nan" | "NaN"):
+            return None
+        case ast.Attribute(attr="nan"):
+            return None
+    value: object = ast.literal_eval(node)
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _is_share(value: object) -> bool:

@@ -12,6 +12,8 @@ from valuescope.warehouse.instrument import Question
 
 # The seed of labels in the survey's files that say the same as a choice in other words.
 LABELS = SEEDS / "choice_labels.csv"
+# Unknown labels are listed all at once, so that one look is enough to correct them.
+MOST_LABELS = 100
 _MISSING = {
     "dont know": -1,
     "do not know": -1,
@@ -42,7 +44,12 @@ _MISSING = {
 # `1 (Never justifiable)`: the survey writes either the number or the words.
 _NUMBERED = re.compile(r"(\d+) \((.+)\)")
 _DIRT = re.compile(r"(?:[\s.,;:*#_|/\\-]+|\s*[(\[{][^()\[\]{}]*[)\]}]|_\d+)$")
-_LEADING_NUMBER = re.compile(r"^\d+\s*[-.:)=]+\s*(?=\D)")
+# `2. Rather important`, `[2] Rather important`, `2Rather important`, `Rather important2`.
+_NUMBERED_LABEL = re.compile(
+    r"[(\[{]?\s*(?P<before>-?\d+)\s*[-.:)=\]}]*\s*(?P<label>[^\W\d].*)"
+    r"|(?P<labelled>.*[^\W\d])\s*(?P<after>\d+)",
+    re.DOTALL,
+)
 
 
 def normal(label: str) -> str:
@@ -78,19 +85,29 @@ def codes_of_labels(question: Question) -> Mapping[str, int]:
 def code_of_label(label: str, codes: Mapping[str, int]) -> int | None:
     """The code of a cell's label, None when no option has it.
 
-    What files append to a label (a code in brackets, an asterisk, a full stop, `_1`) or put
-    before it (`2. `) is dropped only where the whole text is no label.
+    What files append to a label (a note in brackets, an asterisk, a full stop, `_1`) is dropped
+    only where the whole text is no label. A number that stands right before or after it must be
+    its code.
     """
     text = label
     while True:
-        for candidate in (text, _LEADING_NUMBER.sub("", text)):
-            code = codes.get(normal(candidate))
+        code = codes.get(normal(text))
+        if code is not None:
+            return code
+        numbered = _NUMBERED_LABEL.fullmatch(text)
+        if numbered:
+            code = codes.get(normal(numbered["label"] or numbered["labelled"]))
             if code is not None:
-                return code
+                return code if code == int(numbered["before"] or numbered["after"]) else None
         shorter = _DIRT.sub("", text)
         if shorter in (text, ""):
             return None
         text = shorter
+
+
+def missing_code(label: str) -> int | None:
+    """The code of the missing answer that a label means, None when it means none."""
+    return code_of_label(label, _MISSING)
 
 
 def nearest_label(label: str, question: Question) -> str:

@@ -4,14 +4,16 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from valuescope.ingest.breakdowns import AGE, EDUCATION, SEX, URBAN, Trait
 from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.sources import Source
 from valuescope.warehouse.home import SEEDS
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instrument import DEFAULT_SURVEY, Instrument
 
 TREND_ITEMS = SEEDS / "trend_items.csv"
+INVERTED_ITEMS = SEEDS / "inverted_items.csv"
 # Q260 and later are about the respondent, not about values.
 LAST_QUESTION = 259
 
@@ -32,21 +34,26 @@ _ISCED = {level: 1 if level < 3 else 2 if level < 5 else 3 for level in range(9)
 class Layout:
     """Which columns of a respondent file play which part; several names are tried in order.
 
-    `wave` holds the wave; a file of one wave only has `only_wave`. `release_sizes` are the
-    respondents of complete files by the first number of their release.
+    `wave` holds the wave; a file of one wave only has `only_wave`, fielded in `only_years`.
+    `study` tells by `own_study` which rows are of the World Values Survey, where the file has
+    those of another survey too. `release_sizes` are the respondents of complete files by the
+    first number of their release.
     """
 
     layout_id: str
     title: str
     country: tuple[str, ...]
     country_number: tuple[str, ...]
-    wave: str
+    wave: tuple[str, ...]
     year: str
     weight: str
     interview: str
     mode: tuple[str, ...]
     traits: Mapping[Trait, tuple[TraitColumn, ...]]
+    study: tuple[str, ...] = ()
+    own_study: int = 2
     only_wave: int | None = None
+    only_years: range | None = None
     release: str = "version"
     doi: str = "doi"
     release_sizes: Mapping[str, int] = field(default_factory=dict)
@@ -57,7 +64,7 @@ WAVE7 = Layout(
     title="official wave 7 file",
     country=("B_COUNTRY_ALPHA",),
     country_number=("B_COUNTRY",),
-    wave="A_WAVE",
+    wave=("A_WAVE",),
     year="A_YEAR",
     weight="W_WEIGHT",
     interview="D_INTERVIEW",
@@ -69,6 +76,7 @@ WAVE7 = Layout(
         URBAN: (TraitColumn("H_URBRURAL"),),
     },
     only_wave=7,
+    only_years=range(2017, 2024),
     release_sizes={"6": 97220, "5": 94278, "4": 94278, "2": 76897},
 )
 TIME_SERIES = Layout(
@@ -76,7 +84,7 @@ TIME_SERIES = Layout(
     title="integrated time series",
     country=("COUNTRY_ALPHA",),
     country_number=("S003",),
-    wave="S002VS",
+    wave=("S002VS", "S002"),
     year="S020",
     weight="S017",
     interview="S007",
@@ -87,6 +95,21 @@ TIME_SERIES = Layout(
         EDUCATION: (TraitColumn("X025R"),),
         URBAN: (TraitColumn("X050C"),),
     },
+    study=("S001",),
+)
+# The surveys of 2017 to 2022 of both, whose questions are named as in the time series.
+JOINT_EVS_WVS = Layout(
+    layout_id="evs_wvs_joint",
+    title="joint EVS/WVS file",
+    country=("cntry_AN",),
+    country_number=("cntry",),
+    wave=("wave",),
+    year="year",
+    weight="gwght",
+    interview="uniqid",
+    mode=("mode",),
+    traits=TIME_SERIES.traits,
+    study=("study",),
 )
 
 
@@ -94,12 +117,26 @@ TIME_SERIES = Layout(
 class Item:
     """One question of the file; `recodes` maps its codes to the question's where they differ.
 
-    Non-negative codes that `recodes` lacks are then no answers of the question.
+    Non-negative codes that `recodes` lacks are then no answers of the question; in an edition
+    with codes of its own they show that its codes are others than those that are known.
     """
 
     question_id: str
     column: str
     recodes: Mapping[int, int] | None = None
+    has_edition_codes: bool = False
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the user says of all rows, for columns that were dropped because they are constant."""
+
+    country_id: str | None = None
+    wave: int | None = None
+    year: int | None = None
+
+
+NOTHING_STATED = Stated()
 
 
 @dataclass(frozen=True)
@@ -131,28 +168,38 @@ class RespondentFile:
 
 def recognise(source: Source, instrument: Instrument, problems: Problems) -> RespondentFile | None:
     """The respondent file that the columns show, complete or not; None for anything else."""
-    wave7 = (*WAVE7.country, *WAVE7.country_number, WAVE7.wave, WAVE7.interview, WAVE7.weight)
+    wave7 = (*WAVE7.country, *WAVE7.country_number, *WAVE7.wave, WAVE7.interview, WAVE7.weight)
     has_questions = any(re.match(r"Q\d", column, re.IGNORECASE) for column in source.columns)
     if has_questions and source.find(*wave7) is not None:
         items, inverted = _wave7_items(source, instrument, problems)
         return RespondentFile(source, WAVE7, items, inverted)
-    if source.find(TIME_SERIES.wave) is not None and source.find("S003", "COUNTRY_ALPHA"):
-        return RespondentFile(source, TIME_SERIES, _trend_items(source))
+    for layout in (TIME_SERIES, JOINT_EVS_WVS):
+        if source.find(*layout.country_number) and source.find(*layout.wave, layout.weight):
+            return RespondentFile(source, layout, _trend_items(source))
     return None
 
 
-def missing_columns(file: RespondentFile, is_weighted: bool) -> tuple[str, ...]:
-    """The columns without which the file cannot be loaded."""
+def missing_columns(
+    file: RespondentFile, is_weighted: bool, stated: Stated
+) -> tuple[tuple[str, str], ...]:
+    """The columns without which the file cannot be loaded, and what to do about each."""
     layout, source = file.layout, file.source
     missing = []
-    if source.find(*layout.country, *layout.country_number) is None:
-        missing.append(layout.country[0])
-    needed = (
-        (layout.wave, layout.year, layout.weight) if is_weighted else (layout.wave, layout.year)
-    )
-    missing += [name for name in needed if source.find(name) is None]
+    has_country = source.find(*layout.country, *layout.country_number) is not None
+    if not has_country and stated.country_id is None:
+        missing.append((layout.country[0], "name the country with --country"))
+    has_wave = source.find(*layout.wave) is not None or layout.only_wave is not None
+    if not has_wave and stated.wave is None:
+        missing.append((layout.wave[0], "name the wave with --wave"))
+    if is_weighted and source.find(layout.weight) is None:
+        missing.append((layout.weight, "load it with --weighting unweighted"))
     if not file.items:
-        missing.append("Q1 to Q259" if layout is WAVE7 else "questions that wave 7 asks too")
+        missing.append(
+            (
+                "Q1 to Q259" if layout is WAVE7 else "questions that wave 7 asks too",
+                "download the complete file",
+            )
+        )
     return tuple(missing)
 
 
@@ -171,53 +218,56 @@ def other_edition(source: Source) -> str | None:
 def _wave7_items(
     source: Source, instrument: Instrument, problems: Problems
 ) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """Exact question names only: `Q33_3` is another variable, `Q11P` is Q11 turned round."""
-    own: dict[str, str] = {}
-    turned: dict[str, str] = {}
-    for column in source.columns:
-        named = re.fullmatch(r"Q([1-9]\d*)(P?)", column, re.IGNORECASE)
-        if named and int(named.group(1)) <= LAST_QUESTION:
-            (turned if named.group(2) else own)[f"Q{named.group(1)}"] = column
-    items = [Item(question_id, column) for question_id, column in own.items()]
-    inverted, unclear = [], []
-    for question_id, column in turned.items():
-        if question_id in own:
+    """Exact question names only: `Q33_3` is another variable. `Q11P` is Q11 of another edition."""
+    inverted = _items_of_seed(INVERTED_ITEMS, "inverted_variable")
+    items, turned = [], []
+    for question in instrument.questions_of_survey(DEFAULT_SURVEY):
+        question_id = question.question_id
+        if (column := source.find(question_id)) is not None:
+            items.append(Item(question_id, column))
+        elif (column := source.find(f"{question_id}P")) is None:
             continue
-        question = instrument.questions.get(question_id)
-        if question is None:
-            problems.warn(f"{column} was left out: the instrument has no {question_id}.")
-            continue
-        codes = [code for choice in question.choices["native"] for code in choice.survey_codes]
-        outside = question.codes_outside_scale["native"]
-        if codes != sorted(codes) or any(code > max(codes) for code in outside):
-            # What takes which code's place is nowhere said.
-            unclear.append(column)
-            continue
-        recodes = {code: codes[0] + codes[-1] - code for code in codes}
-        recodes |= {code: code for code in outside}
-        items.append(Item(question_id, column, recodes))
-        inverted.append(column)
-    if unclear:
-        problems.warn(
-            f"{listed(unclear)} were left out: it is not documented how this edition turns round a "
-            "scale whose codes are not in order or that has an answer outside it. The edition "
-            "without inverted scales has them."
-        )
-    order = {question_id: n for n, question_id in enumerate(instrument.questions)}
-    items.sort(key=lambda item: order.get(item.question_id, len(order)))
-    return tuple(items), tuple(inverted)
+        elif (known := inverted.get(f"{question_id}P")) is None:
+            problems.warn(
+                f"{column} was left out: its codes are not documented ({INVERTED_ITEMS.name}). "
+                f"The edition without inverted scales has {question_id}."
+            )
+        else:
+            items.append(Item(question_id, column, known[1], has_edition_codes=True))
+            turned.append(column)
+    # Answers to questions that the instrument lacks are kept in raw where they are codes.
+    unknown = {
+        name
+        for column in source.columns
+        if re.fullmatch(r"Q[1-9]\d{0,2}", name := column.upper())
+        and name not in instrument.questions
+        and int(name[1:]) <= LAST_QUESTION
+    }
+    items += [Item(name, column) for name in sorted(unknown) if (column := source.find(name))]
+    return tuple(items), tuple(turned)
 
 
 def _trend_items(source: Source) -> tuple[Item, ...]:
-    items = []
-    with TREND_ITEMS.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            column = source.find(row["trend_variable"])
-            if column is None:
-                continue
-            recodes = None
-            if row["recodes"]:
-                pairs = (pair.split(">") for pair in row["recodes"].split("|"))
-                recodes = {int(old): int(new) for old, new in pairs}
-            items.append(Item(row["question_id"], column, recodes))
-    return tuple(items)
+    return tuple(
+        Item(question_id, column, recodes)
+        for variable, (question_id, recodes) in _items_of_seed(
+            TREND_ITEMS, "trend_variable"
+        ).items()
+        if (column := source.find(variable)) is not None
+    )
+
+
+def _items_of_seed(path: Path, variable: str) -> dict[str, tuple[str, Mapping[int, int] | None]]:
+    """By variable: its question, and its codes where they differ from the question's."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return {
+            row[variable]: (row["question_id"], _recodes(row["recodes"]))
+            for row in csv.DictReader(file)
+        }
+
+
+def _recodes(text: str) -> Mapping[int, int] | None:
+    if not text:
+        return None
+    pairs = (pair.split(">") for pair in text.split("|"))
+    return {int(old): int(new) for old, new in pairs}

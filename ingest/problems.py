@@ -65,7 +65,7 @@ class Problems:
             )
 
 
-def listed(names: Iterable[str], total: int | None = None) -> str:
+def listed(names: Iterable[str], total: int | None = None, shown: int = _SHOWN) -> str:
     """The first names and how many more there are.
 
     >>> listed(["Q1", "Q2"])
@@ -75,6 +75,6 @@ def listed(names: Iterable[str], total: int | None = None) -> str:
     """
     names = list(names)
     total = len(names) if total is None else total
-    shown = names[:_SHOWN]
-    more = f" and {total - len(shown)} more" if total > len(shown) else ""
-    return ", ".join(shown) + more
+    first = names[:shown]
+    more = f" and {total - len(first)} more" if total > len(first) else ""
+    return ", ".join(first) + more

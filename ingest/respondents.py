@@ -1,14 +1,27 @@
 """Respondents in, marginals out: one row of the file is one person's answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
-from valuescope.ingest.answers import BAD, LARGEST_CODE, MISSING, code, quick_code
+from valuescope.ingest.answers import (
+    BAD,
+    LARGEST_CODE,
+    MISSING,
+    Answers,
+    close_answers,
+    quick_answers,
+)
 from valuescope.ingest.breakdowns import EVERYBODY, Breakdown, Trait
 from valuescope.ingest.indicators import store_moments
-from valuescope.ingest.layouts import RespondentFile, TraitColumn
+from valuescope.ingest.layouts import (
+    INVERTED_ITEMS,
+    NOTHING_STATED,
+    RespondentFile,
+    Stated,
+    TraitColumn,
+)
 from valuescope.ingest.names import create_country_codes
 from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.report import Findings
@@ -18,9 +31,10 @@ from valuescope.ingest.respondent_checks import (
     check_rows,
     check_value_labels,
     check_waves,
+    drop_label_row,
     warn_of_size,
 )
-from valuescope.ingest.sources import Source, reading
+from valuescope.ingest.sources import Source, whole
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instrument import Instrument
 
@@ -40,10 +54,16 @@ _WAVE_LABELS = {
 
 @dataclass(frozen=True)
 class Division:
-    """How respondents are counted: weighted or not, one wave or all, and into which cells."""
+    """How respondents are counted: weighted or not, one wave or all, and into which cells.
+
+    `stated` holds what the file has no column for. With `weighs_missing_as_one` respondents
+    without a weight count once; they are left out otherwise.
+    """
 
     is_weighted: bool = True
+    weighs_missing_as_one: bool = False
     wave: int | None = None
+    stated: Stated = NOTHING_STATED
     breakdowns: tuple[Breakdown, ...] = (EVERYBODY,)
     minimum_cell: int = 1
 
@@ -62,27 +82,32 @@ def read_respondents(
     """
     source = file.source
     check_value_labels(file, instrument, problems)
-    expressions = {
-        item.question_id: code(connection, item, source, instrument) for item in file.items
-    }
-    with reading(source.path):
-        _read_rows(connection, file, division, _quick_where_possible(file, expressions))
-        unclear = _columns_with_nulls(connection, file)
-        if unclear:
-            connection.execute("drop table respondents")
-            quick = _quick_where_possible(file, expressions)
-            _read_rows(
-                connection,
-                file,
-                division,
-                {name: expressions[name] if name in unclear else quick[name] for name in quick},
-            )
+    answers = {item.question_id: quick_answers(item, source) for item in file.items}
+    _read_rows(connection, file, division, answers)
+    unclear = [i for i in file.items if i.question_id in _columns_with_nulls(connection, file)]
+    if unclear:
+        connection.execute("drop table respondents")
+        relation = source.rows(item.column for item in unclear)
+        answers |= close_answers(connection, unclear, source, instrument, relation)
+        # What the instrument does not ask must not keep the rest from being loaded.
+        needless = {
+            i.question_id
+            for i in unclear
+            if i.question_id not in instrument.questions and answers[i.question_id].bad
+        }
+        file = replace(file, items=tuple(i for i in file.items if i.question_id not in needless))
+        answers = {name: found for name, found in answers.items() if name not in needless}
+        _read_rows(connection, file, division, answers)
     read = _total(connection, "select count(*) from respondents")
     if not read:
         raise ValuescopeError(f"{source.path} has a header but no respondents. Download it again.")
-    check_waves(connection, file, problems)
+    drop_label_row(connection, file, problems)
+    _keep_own_study(connection, file, problems)
     if division.wave is not None:
         _keep_wave(connection, division.wave, problems)
+    check_waves(connection, file, problems)
+    if division.is_weighted:
+        _settle_missing_weights(connection, file, division, problems)
     check_rows(connection, file, division.is_weighted, problems)
     _name_places(connection, file, instrument, problems)
     check_duplicates(connection, file, problems)
@@ -90,12 +115,12 @@ def read_respondents(
     if any(breakdown.split is not None for breakdown in division.breakdowns):
         _draw_halves(connection, file, division, problems)
     _count_answers(connection, file, division)
-    check_answers(connection, file, instrument, expressions, problems)
-    _check_recodes(connection, file, problems)
+    check_answers(connection, file, instrument, answers, problems)
+    kept = _check_recodes(connection, file, problems)
     _store_marginals(connection, file, division, problems)
     store_moments(
         connection,
-        file,
+        kept,
         division.breakdowns,
         [_cell(breakdown) for breakdown in division.breakdowns],
         division.minimum_cell,
@@ -104,25 +129,14 @@ def read_respondents(
     return Findings(rows_read=read, columns_ignored=file.ignored_columns())
 
 
-def _quick_where_possible(
-    file: RespondentFile, expressions: Mapping[str, str]
-) -> Mapping[str, str]:
-    source = file.source
-    return {
-        item.question_id: expressions[item.question_id]
-        if source.has_labels or item.column in source.numbers
-        else quick_code(item, source)
-        for item in file.items
-    }
-
-
 def _columns_with_nulls(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile
 ) -> frozenset[str]:
     """The questions with answers that the quick way could not read: blank ones or no codes."""
-    if not file.items:
-        return frozenset()
-    counts = ", ".join(f'count(*) - count("{item.question_id}")' for item in file.items)
+    counts = ", ".join(
+        f'count(*) - count("{item.question_id}") filter (isfinite("{item.question_id}"))'
+        for item in file.items
+    )
     nulls = connection.execute(f"select {counts} from respondents").fetchall()[0]
     return frozenset(
         item.question_id for item, count in zip(file.items, nulls, strict=True) if count
@@ -133,73 +147,82 @@ def _read_rows(
     connection: duckdb.DuckDBPyConnection,
     file: RespondentFile,
     division: Division,
-    expressions: Mapping[str, str],
+    answers: Mapping[str, Answers],
 ) -> None:
     """Create `respondents`: who and where as text and numbers, and one code a question."""
-    source, layout = file.source, file.layout
+    source, layout, stated = file.source, file.layout, division.stated
     find = source.find
     country, number = find(*layout.country), find(*layout.country_number)
-    wave, year, weight = find(layout.wave), find(layout.year), find(layout.weight)
+    wave, year, weight = find(*layout.wave), find(layout.year), find(layout.weight)
     interview, mode = find(layout.interview), find(*layout.mode)
     release, doi = find(layout.release), find(layout.doi)
+    study = find(*layout.study)
     traits = {
         trait: _trait(source, trait, columns)
         for trait, columns in layout.traits.items()
         if any(trait in breakdown.traits for breakdown in division.breakdowns)
     }
-    used = [country, number, wave, year, weight, interview, mode, release, doi]
+    used = [country, number, wave, year, weight, interview, mode, release, doi, study]
     used += [item.column for item in file.items]
     used += [find(c.column) for columns in layout.traits.values() for c in columns]
-    weight_text = source.text(weight) if division.is_weighted else "'1'"
-    if source.has_labels:
-        weight_text = f"if(lower({weight_text}) = '{_UNWEIGHTED_LABEL}', '1', {weight_text})"
-        weight_number = f"try_cast({weight_text} as double)"
-    else:
-        weight_number = source.number(weight) if division.is_weighted else "1::double"
+    country_text = source.text(country)
+    if country is None and number is None:
+        country_text = f"'{stated.country_id}'"
+    # The whole number, where pandas made 528.0 of 528.
+    number_text = source.text(number)
+    number_text = f"coalesce(cast({whole(source.number(number))} as varchar), {number_text})"
     parts = {
-        "country_text": source.text(country),
-        "number_text": source.text(number),
+        "country_text": country_text,
+        "number_text": number_text,
         "wave_text": source.text(wave),
-        "wave": _wave(source, wave),
+        "wave": _wave(source, wave) if wave else f"{stated.wave or layout.only_wave}",
         "year_text": source.text(year),
-        "fieldwork_year": f"try_cast({source.text(year)} as integer)",
-        "weight_text": weight_text if division.is_weighted else "cast(null as varchar)",
-        "weight": weight_number,
+        "fieldwork_year": whole(source.number(year)) if year else f"{stated.year or 'null'}::int",
+        "weight_text": source.text(weight) if division.is_weighted else "cast(null as varchar)",
+        "weight": _weight(source, weight) if division.is_weighted else "1::double",
         "interview": source.text(interview),
         "mode": _mode(source, mode),
         "release": source.text(release),
         "doi": source.text(doi),
+        "study": whole(source.number(study)),
         **{f"trait_{trait.name}": sql for trait, sql in traits.items()},
-        **expressions,
+        **{question_id: found.code for question_id, found in answers.items()},
     }
     chosen = ",\n".join(f'{sql} as "{name}"' for name, sql in parts.items())
     relation = source.rows(column for column in used if column is not None)
     connection.execute(f"create temp table respondents as select {chosen} from {relation}")
 
 
-def _wave(source: Source, column: str | None) -> str:
-    """SQL for the wave: a number, or in a file with labels its years or `Wave 7`."""
-    if not source.has_labels:
-        return f"try_cast({source.text(column)} as integer)"
+def _weight(source: Source, column: str | None) -> str:
+    number = source.number(column)
+    if column is None or column in source.numbers:
+        return number
+    return f"if(lower({source.text(column)}) = '{_UNWEIGHTED_LABEL}', 1, {number})"
+
+
+def _wave(source: Source, column: str) -> str:
+    """SQL for the wave: a number, or a label with its years or `Wave 7`."""
     text = source.text(column)
     by_year = " ".join(f"when '{year}' then {wave}" for year, wave in _WAVE_LABELS.items())
     return (
-        f"coalesce(try_cast({text} as integer), "
+        f"coalesce({whole(source.number(column))}, "
         f"try_cast(regexp_extract({text}, '(?i)wave (\\d)', 1) as integer), "
         f"case left({text}, 4) {by_year} end)"
     )
 
 
 def _mode(source: Source, column: str | None) -> str:
-    if column is None or source.has_labels:
-        return source.text(column)
+    """SQL for the mode of an interview: its label, or the code that the file does not explain."""
+    text = source.text(column)
+    if column is None:
+        return text
     labels = source.value_labels.get(column, {})
     cases = " ".join(
         f"when '{code}' then '{label.replace(chr(39), chr(39) * 2)}'"
         for code, label in labels.items()
     )
-    text = source.text(column)
-    return f"case {text} {cases} else 'code ' || {text} end" if cases else f"'code ' || {text}"
+    other = f"if(try_cast({text} as double) is null, {text}, 'code ' || {text})"
+    return f"case {text} {cases} else {other} end" if cases else other
 
 
 def _trait(source: Source, trait: Trait, columns: Sequence[TraitColumn]) -> str:
@@ -215,7 +238,7 @@ def _trait(source: Source, trait: Trait, columns: Sequence[TraitColumn]) -> str:
         conditions = []
         for index, category in enumerate(trait.categories):
             condition = f"{number} between {category.lowest} and {category.highest}"
-            if source.has_labels:
+            if column not in source.numbers:
                 text = f"lower({source.text(column)})"
                 tests = [f"starts_with({text}, '{label}')" for label in category.labels]
                 condition = " or ".join([condition, *tests])
@@ -224,6 +247,52 @@ def _trait(source: Source, trait: Trait, columns: Sequence[TraitColumn]) -> str:
     raise ValuescopeError(
         f"{source.path} has no column {' or '.join(c.column for c in columns)}, which "
         f"--by {trait.name} needs. Leave {trait.name} out."
+    )
+
+
+def _keep_own_study(
+    connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
+) -> None:
+    """Leave out the respondents of another survey, in files of several."""
+    if not file.layout.study:
+        return
+    # Without a column that tells the study, other surveys' rows have a missing wave.
+    others = (
+        f"study <> {file.layout.own_study} or (study is null and wave between -5 and -1)"
+        f" or (study = {file.layout.own_study} and wave < 0)"
+    )
+    left_out = _total(connection, f"select count(*) from respondents where {others}")
+    if left_out:
+        connection.execute(f"delete from respondents where {others}")
+        problems.warn(
+            f"{left_out} respondents of another survey (the European Values Study) were left out."
+        )
+
+
+def _settle_missing_weights(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    division: Division,
+    problems: Problems,
+) -> None:
+    """Leave out respondents without a weight, or count each once; tell of them."""
+    column = file.layout.weight
+    found = connection.execute(
+        "select coalesce(country_text, number_text), count(*) from respondents "
+        "where weight_text is null group by all order by all"
+    ).fetchall()
+    if not found:
+        return
+    total = sum(count for _, count in found)
+    where = listed(f"{country} {count}" for country, count in found)
+    if division.weighs_missing_as_one:
+        connection.execute("update respondents set weight = 1 where weight_text is null")
+        problems.warn(f"{total} respondents without a {column} ({where}) count as one each.")
+        return
+    connection.execute("delete from respondents where weight_text is null")
+    problems.warn(
+        f"{total} respondents without a {column} ({where}) were left out. Count each as one with "
+        "--missing-weights as-one."
     )
 
 
@@ -350,7 +419,7 @@ def _count_answers(
         """
         create temp table answers (
             breakdown utinyint, item usmallint, place usmallint, cell usmallint,
-            answer decimal(18, 3),
+            answer double,
             respondents bigint, sum_of_weights double, sum_of_squared_weights double
         )
         """
@@ -373,14 +442,18 @@ def _count_answers(
         )
     connection.execute("alter table answers add column code integer")
     connection.execute(
-        f"update answers set code = if(answer = floor(answer), cast(answer as integer), {BAD})"
+        f"update answers set code = if(answer = floor(answer) and abs(answer) <= {-BAD}, "
+        f"try_cast(answer as integer), {BAD})"
     )
 
 
 def _check_recodes(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
-) -> None:
-    """Create `recodes`; a code that a recoded question does not know must not become another."""
+) -> RespondentFile:
+    """Create `recodes`; a code that a recoded question does not know must not become another.
+
+    Returns the file without the questions that are left out for it.
+    """
     connection.execute("create temp table recodes (item usmallint, code integer, new integer)")
     rows = [
         [index, old, new]
@@ -388,7 +461,7 @@ def _check_recodes(
         for old, new in (item.recodes or {}).items()
     ]
     if not rows:
-        return
+        return file
     connection.executemany("insert into recodes values (?, ?, ?)", rows)
     unknown = connection.execute(
         """
@@ -404,12 +477,29 @@ def _check_recodes(
         order by all
         """
     ).fetchall()
-    if unknown:
-        shown = [f"{file.items[item].column} {code} {n} times" for item, code, n in unknown]
+    # An edition's codes are known together or not at all.
+    refused = {item for item, _, _ in unknown if file.items[item].has_edition_codes}
+    if refused:
+        connection.execute("delete from answers where list_contains(?, item)", [list(refused)])
+        connection.execute("delete from recodes where list_contains(?, item)", [list(refused)])
+        shown = [_count_of_code(file, row) for row in unknown if row[0] in refused]
+        problems.warn(
+            f"{listed(file.items[item].column for item in sorted(refused))} were left out: they "
+            f"have codes that this edition is not known to have ({listed(shown)}; "
+            f"{INVERTED_ITEMS.name})."
+        )
+    shown = [_count_of_code(file, row) for row in unknown if row[0] not in refused]
+    if shown:
         problems.warn(
             f"Codes that the question does not know were stored as missing (code {MISSING}): "
             f"{listed(shown)}."
         )
+    return replace(file, items=tuple(i for n, i in enumerate(file.items) if n not in refused))
+
+
+def _count_of_code(file: RespondentFile, row: tuple[int, int, int]) -> str:
+    item, code, count = row
+    return f"{file.items[item].column} {code} {count} times"
 
 
 def _store_marginals(
@@ -508,7 +598,7 @@ def _store_fieldwork(connection: duckdb.DuckDBPyConnection) -> None:
             count(*) as respondents,
             min(weight) as smallest_weight,
             max(weight) as largest_weight,
-            power(fsum(weight), 2) / fsum(weight * weight) as effective_sample_size
+            power(fsum(weight), 2) / nullif(fsum(weight * weight), 0) as effective_sample_size
         from respondents
         inner join places using (place)
         group by all

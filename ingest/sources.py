@@ -4,19 +4,38 @@ import codecs
 import csv
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
 
+from valuescope.ingest.problems import listed
 from valuescope.warehouse.errors import ValuescopeError
 
 _HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 22
 _DELIMITERS = ",;\t|"
+# How many rows tell which character separates the columns.
+_ROWS_SNIFFED, _LINES_SNIFFED = 20, 200
+# Excel's way to name the separator, in a line of its own before the header.
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*(?:\r\n|\r|\n)', re.IGNORECASE)
+# `Q46: Feeling of happiness`, as the single-country files head their columns.
+_LABELLED_HEADER = re.compile(r"(\w+)\s*:(?:\s|$)")
+# What programs write for a missing value: R and pandas, Stata, SPSS, Excel, databases.
+MISSING_TEXTS = frozenset(
+    {"", "NA", "<NA>", "NaN", "nan", ".", "#NULL!", "#N/A", "N/A", "n/a", "None", "NULL", "null"}
+)
+_MISSING_LIST = ", ".join(f"'{text}'" for text in sorted(MISSING_TEXTS))
+# Whole numbers beyond it are no longer exact.
+_LARGEST_EXACT = 1e15
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -34,8 +53,8 @@ class Source:
     archive held; `file` is what is read, in UTF-8 if it is text.
     `rows(columns)` gives SQL for a relation that has at least these columns; the n-th of `columns`
     is called `column_names[n]` there and holds text, or numbers where it is in `numbers`.
-    `value_labels` maps a column's codes to their labels where the file tells them; in a file with
-    `has_labels` the cells themselves hold labels. `notes` are for the one who loads the file.
+    `value_labels` maps a column's codes to their labels where the file tells them. `notes` are
+    shown to the user.
     """
 
     path: Path
@@ -47,42 +66,83 @@ class Source:
     rows: Callable[[Iterable[str]], str]
     numbers: frozenset[str] = frozenset()
     value_labels: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
-    has_labels: bool = False
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def _places(self) -> Mapping[str, Sequence[int]]:
+        return _places_by(self.columns, str)
+
+    @cached_property
+    def _folded(self) -> Mapping[str, Sequence[int]]:
+        return _places_by(self.columns, str.casefold)
+
     def find(self, *names: str) -> str | None:
-        """The file's own name of the first of `names` that it has, in any case."""
-        own = {column.casefold(): column for column in self.columns}
-        return next((own[name.casefold()] for name in names if name.casefold() in own), None)
+        """Return the file's own name of the first of `names` that it has, in any case.
+
+        The exact name wins over one in another case. Raises ValuescopeError when nothing tells
+        which of several columns is meant.
+        """
+        for name in names:
+            found = self._places.get(name) or self._folded.get(name.casefold(), ())
+            if len(found) > 1:
+                spelled = ", ".join(repr(self.columns[place]) for place in found)
+                raise ValuescopeError(
+                    f"{self.path} has {len(found)} columns for {name}: {spelled} (columns "
+                    f"{listed(str(place + 1) for place in found)}). Rename or remove all but one."
+                )
+            if found:
+                return self.columns[found[0]]
+        return None
+
+    def other_spellings(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return the columns whose names differ from one of `columns` in case only."""
+        return tuple(
+            self.columns[place]
+            for column in columns
+            for place in self._folded[column.casefold()]
+            if self.columns[place] != column
+        )
 
     def raw(self, column: str) -> str:
         """SQL for a column as it is."""
-        name = self.column_names[self.columns.index(column)].replace('"', '""')
+        name = self.column_names[self._places[column][0]].replace('"', '""')
         return f'"{name}"'
 
-    def text(self, column: str | None) -> str:
-        """SQL for the trimmed text of a column, null where it is blank or there is no column.
+    def cell(self, column: str) -> str:
+        """SQL for the trimmed text of a column, null where it is blank.
 
         Whole numbers have no decimal point.
         """
-        if column is None:
-            return "cast(null as varchar)"
         value = self.raw(column)
         if column in self.numbers:
             return (
-                f"case when {value} = floor({value}) then cast(cast({value} as bigint) as varchar) "
+                f"case when {value} = floor({value}) and abs({value}) < {_LARGEST_EXACT} "
+                f"then cast(try_cast({value} as bigint) as varchar) "
                 f"else cast({value} as varchar) end"
             )
-        # R writes NA for what is missing.
-        return f"nullif(nullif(trim(cast({value} as varchar)), ''), 'NA')"
+        return f"nullif(trim(cast({value} as varchar)), '')"
+
+    def text(self, column: str | None) -> str:
+        """SQL for the trimmed text of a column, null where it is missing or there is no column."""
+        if column is None:
+            return "cast(null as varchar)"
+        cell = self.cell(column)
+        return f"case when {cell} not in ({_MISSING_LIST}) then {cell} end"
 
     def number(self, column: str | None) -> str:
         """SQL for the number in a column, null where it is none; a decimal comma is understood."""
         if column is None:
             return "cast(null as double)"
         if column in self.numbers:
-            return self.raw(column)
+            return f"cast({self.raw(column)} as double)"
         return decimal(self.text(column))
+
+
+def _places_by(columns: Iterable[str], key: Callable[[str], str]) -> Mapping[str, Sequence[int]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, column in enumerate(columns):
+        places[key(column)].append(place)
+    return places
 
 
 def decimal(text: str) -> str:
@@ -93,29 +153,32 @@ def decimal(text: str) -> str:
     )
 
 
-def open_table(path: Path, file: Path, work: Path) -> Source:
-    """Look at the head of a CSV or Parquet file. Text that is not UTF-8 is rewritten in `work`.
+def whole(number: str) -> str:
+    """SQL for a number as an integer, null where it has a fraction or is out of range."""
+    return f"case when {number} = floor({number}) then try_cast({number} as integer) end"
 
-    Raises ValuescopeError when it is neither.
+
+def variable_name(header: str) -> str:
+    """Return the variable that a header names: `Q46` of `Q46: Feeling of happiness`."""
+    header = header.strip()
+    labelled = _LABELLED_HEADER.match(header)
+    return labelled.group(1) if labelled else header
+
+
+def open_table(path: Path, file: Path, work: Path) -> Source:
+    """Look at the head of a CSV, Parquet, Arrow or JSON file; `work` is for what is rewritten.
+
+    Raises ValuescopeError when it is none of them.
     """
     head = read_head(file)
     if head.startswith(b"PAR1"):
-        return open_parquet(path, file)
+        return open_relation(path, file, parquet_relation(file), "parquet", _parquet_names(file))
+    if head.startswith((b"ARROW1", b"FEA1")):
+        return _open_arrow(path, file, work)
+    if head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith((b"{", b"[")):
+        relation = f"read_json({_pattern(file)}, sample_size = -1)"
+        return open_relation(path, file, relation, "json")
     return _open_csv(path, file, head, work)
-
-
-def refuse_repeated_columns(path: Path, columns: tuple[str, ...]) -> None:
-    """Raise ValuescopeError when two columns have one name, in whatever case.
-
-    Columns without a name repeat freely: nobody can ask for one.
-    """
-    folded = [name.casefold() for name in columns]
-    repeated = sorted({name for name in columns if name and folded.count(name.casefold()) > 1})
-    if repeated:
-        raise ValuescopeError(
-            f"{path} has more than one column named {', '.join(map(repr, repeated))}. Keep one of "
-            "each and repeat."
-        )
 
 
 def read_head(file: Path) -> bytes:
@@ -130,55 +193,99 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn DuckDB's complaints about the rows of `path` into errors that name file and line."""
-    try:
-        yield
-    except duckdb.InvalidInputException as error:
-        raise _row_error(path, str(error)) from error
-    except duckdb.IOException as error:
-        if path.name not in str(error):
-            raise
-        raise ValuescopeError(
-            f"Cannot read {path}: {str(error).splitlines()[0]} Download or export it again."
-        ) from error
-
-
 def parquet_relation(file: Path) -> str:
     """SQL for the rows of a Parquet file."""
     return f"read_parquet({_pattern(file)})"
 
 
-def open_parquet(path: Path, file: Path) -> Source:
-    """The source that a Parquet file is. Raises ValuescopeError when it is damaged."""
-    relation = parquet_relation(file)
-    with reading(path), duckdb.connect() as connection:
+def open_relation(
+    path: Path, file: Path, relation: str, kind: str, headers: Sequence[str] | None = None
+) -> Source:
+    """Return the source that a relation is; `headers` are its columns where DuckDB renames them."""
+    with duckdb.connect() as connection:
         described = connection.execute(f"describe select * from {relation}").fetchall()
-    columns = tuple(str(row[0]) for row in described)
-    return Source(path, file, file, "parquet", columns, columns, lambda _: relation)
+    names = tuple(str(row[0]) for row in described)
+    columns = tuple(variable_name(header) for header in headers or names)
+    types = [str(row[1]) for row in described]
+    numbers = frozenset(
+        column
+        for column, kind_of in zip(columns, types, strict=True)
+        if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|DOUBLE|FLOAT|DECIMAL", kind_of)
+        and not kind_of.endswith("]")
+    )
+    # NaN is how many programs store a missing number.
+    missing = [
+        f"nullif({quoted}, 'nan') as {quoted}"
+        for name, kind_of in zip(names, types, strict=True)
+        if kind_of in ("DOUBLE", "FLOAT")
+        for quoted in (_quote_name(name),)
+    ]
+    rows = f"(select * replace ({', '.join(missing)}) from {relation})" if missing else relation
+    return Source(path, file, file, kind, columns, names, lambda _: rows, numbers=numbers)
+
+
+def _parquet_names(file: Path) -> list[str]:
+    return [str(name) for name in pq.read_schema(file).names]
+
+
+def _open_arrow(path: Path, file: Path, work: Path) -> Source:
+    """Arrow and Feather files, of both versions, rewritten as Parquet."""
+    table = pyarrow.feather.read_table(file)
+    target = work / f"{file.stem}.parquet"
+    names = [f"column_{place}" for place in range(table.num_columns)]
+    pq.write_table(table.rename_columns(names), target)
+    headers = [str(name) for name in table.column_names]
+    return open_relation(path, file, parquet_relation(target), "arrow", headers)
 
 
 def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
     original = file
     file, notes = _as_utf8(path, file, head, work)
-    header = read_head(file).removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
-    line, *rows = header.splitlines() if header.strip() else [""]
-    delimiter = max(_DELIMITERS, key=line.count)
-    columns = tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter), []))
-    first = next(csv.reader(rows[:1], delimiter=delimiter), [])
-    if len(first) == len(columns) + 1 and not first[-1]:
-        # Single-country files end every row, but not the header, with a delimiter.
-        columns = (*columns, "")
-    refuse_repeated_columns(path, columns)
+    named = _SEPARATOR_LINE.match(read_head(file).removeprefix(codecs.BOM_UTF8).decode("latin-1"))
+    delimiters = named.group(1) if named else _DELIMITERS
+    delimiter, (header, *sample) = max(
+        ((mark, _first_records(file, mark, skip=bool(named))) for mark in delimiters),
+        key=lambda candidate: _fit(candidate[1]),
+    )
+    columns = tuple(variable_name(name) for name in header)
+    if sample and all(len(row) == len(columns) + 1 for row in sample):
+        # Single-country files end every row, but not the header, with a delimiter; R's
+        # write.table heads no column of row names.
+        ends_rows = not any(row[-1] for row in sample)
+        columns = (*columns, "") if ends_rows else ("", *columns)
     # Positions instead of names, since a header may hold anything.
     names = tuple(f"column_{index}" for index in range(len(columns)))
     types = ", ".join(f"'{name}': 'varchar'" for name in names)
     relation = (
         f"read_csv({_pattern(file)}, header = true, auto_detect = false, strict_mode = true, "
+        f"skip = {int(bool(named))}, "
         f"delim = {_quote(delimiter)}, quote = '\"', escape = '\"', columns = {{{types}}})"
     )
     return Source(path, original, file, "csv", columns, names, lambda _: relation, notes=notes)
+
+
+def _first_records(file: Path, delimiter: str, skip: bool) -> list[list[str]]:
+    """The header and some rows, as far as they can be read; at least an empty header."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            # A quote that is never closed must not read the whole file.
+            lines = islice(iter(lambda: opened.readline(_BLOCK_BYTES), ""), _LINES_SNIFFED)
+            reader = csv.reader(lines, delimiter=delimiter)
+            records = islice((r for r in reader if r), int(skip), _ROWS_SNIFFED + int(skip))
+            return list(records) or [[]]
+    except csv.Error:
+        return [[]]
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _fit(records: list[list[str]]) -> tuple[bool, int]:
+    """How well a delimiter fits: rows as long as the header, then the number of columns."""
+    header, *rows = records
+    lengths = {len(row) for row in rows}
+    is_even = len(header) > 1 and len(lengths) <= 1 and lengths <= {len(header), len(header) + 1}
+    return is_even, len(header)
 
 
 def _as_utf8(path: Path, file: Path, head: bytes, work: Path) -> tuple[Path, tuple[str, ...]]:
@@ -242,25 +349,13 @@ def _is_utf8(file: Path) -> bool:
     return True
 
 
-def _row_error(path: Path, complaint: str) -> ValuescopeError:
-    line = re.search(r"CSV Error on Line: (\d+)", complaint)
-    where = f"Line {line.group(1)} of {path}" if line else str(path)
-    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", complaint)
-    if counts:
-        what = f"has {counts.group(2)} values where the header has {counts.group(1)} columns"
-    elif "unterminated quote" in complaint:
-        what = "has a quote that is never closed"
-    else:
-        what = f"cannot be read ({complaint.splitlines()[0]})"
-    return ValuescopeError(
-        f"{where} {what}: the file is damaged or was cut off. Download or "
-        "export it again; nothing was loaded."
-    )
-
-
 def _pattern(path: Path) -> str:
     """The path as SQL text, with what DuckDB would take for wildcards made literal."""
     return _quote(re.sub(r"([\[*?])", r"[\1]", str(path)))
+
+
+def _quote_name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _quote(text: str) -> str:

@@ -1,15 +1,17 @@
 """Tidy marginals: one row a country, question and answer code, with a share or a count."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
+from valuescope.ingest.labels import MOST_LABELS, code_of_label, codes_of_labels, nearest_label
 from valuescope.ingest.names import create_country_names
 from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.report import Findings
-from valuescope.ingest.sources import Source, decimal, reading
+from valuescope.ingest.sources import Source, decimal, whole
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instrument import Instrument, Question
 
 COUNTRY = ("iso3", "country_id", "country_code", "country", "b_country_alpha")
 QUESTION = ("variable", "question_id", "question", "item")
@@ -25,6 +27,10 @@ WAVE = ("wave", "a_wave")
 # However coarsely shares were rounded, a sum this far from 1 has lost an answer.
 _LARGEST_TOLERANCE = 0.02
 _SMALLEST_TOLERANCE = 1e-6
+# Digits in groups of three: thousands, or decimals that happen to be three.
+_GROUPED = "\\d{1,3}(?:[., \u00a0\u202f''’_]\\d{3})+"
+# More people than there are.
+_LARGEST_COUNT = 1e10
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class TidyColumns:
     """Which column of the file plays which part; `format_id` says what `value` holds.
 
     `asked` holds the number of respondents that a share is a share of; `weight` and
-    `squared_weight` the sums of weights and of their squares that stand beside counts.
+    `squared_weight` the sums of weights and of their squares that stand beside counts; `share`
+    and `share_of_all` the shares beside counts, which must agree with them.
     """
 
     format_id: str
@@ -44,6 +51,8 @@ class TidyColumns:
     wave: str | None
     weight: str | None = None
     squared_weight: str | None = None
+    share: str | None = None
+    share_of_all: str | None = None
 
     @property
     def used(self) -> frozenset[str]:
@@ -57,6 +66,8 @@ class TidyColumns:
             self.wave,
             self.weight,
             self.squared_weight,
+            self.share,
+            self.share_of_all,
         )
         return frozenset(column for column in named if column is not None)
 
@@ -80,9 +91,10 @@ def find_columns(source: Source) -> TidyColumns | None:
             break
     if country is None or question is None or code is None or value is None:
         return None
-    weight = squared_weight = None
+    weight = squared_weight = share = share_of_all = None
     if format_id == "tidy_counts":
         asked = None
+        share, share_of_all = source.find(*SHARE), source.find(*SHARE_OF_ALL)
         weight = source.find(*SUM_OF_WEIGHTS)
         squared_weight = source.find(*SUM_OF_SQUARED_WEIGHTS) if weight else None
     return TidyColumns(
@@ -95,6 +107,8 @@ def find_columns(source: Source) -> TidyColumns | None:
         source.find(*WAVE),
         weight,
         squared_weight,
+        share,
+        share_of_all,
     )
 
 
@@ -130,6 +144,8 @@ def read_tidy(
     rows_read = _total(connection, "select count(*) from tidy_rows")
     if not rows_read:
         raise ValuescopeError(f"{source.path} has a header but no rows. Export it again.")
+    questions = [q for q in instrument.questions.values() if q.survey_id == survey_id]
+    _read_labels(connection, questions, survey_id, problems)
     _check_cells(connection, columns, weighting, problems)
     if columns.wave is not None:
         _check_waves(connection, source, wave, problems)
@@ -139,7 +155,7 @@ def read_tidy(
         instrument,
         problems,
     )
-    known = tuple(q.question_id for q in instrument.questions.values() if q.survey_id == survey_id)
+    known = tuple(question.question_id for question in questions)
     _name_rows(connection, survey_id, known)
     if not _total(connection, "select count(*) from named_rows where in_instrument"):
         problems.refuse(
@@ -148,13 +164,14 @@ def read_tidy(
         )
     problems.refuse_rows(
         connection,
-        "select country_id, question_id, 'code ' || code from named_rows "
+        "select country_id, question_id, 'code ' || code from named_rows where code is not null "
         "group by wave, country_id, question_id, code having count(*) > 1 order by all",
         "has more than one row for",
         "Keep one row for each country, question and code.",
     )
     if columns.format_id == "tidy_counts":
         _warn_of_empty_questions(connection, problems)
+        _check_shares_of_counts(connection, columns, problems)
     else:
         _check_sums(connection, columns.format_id, problems)
     if columns.asked is not None and weighting == "within_country":
@@ -176,10 +193,10 @@ def _store_marginals(
     amount = "number * asked" if in_counts else "number"
     # A weighted count says nothing of the squares of its weights.
     has_counts = in_counts or (columns.format_id == "tidy_counts" and not is_weighted)
-    respondents = f"round({amount})::bigint" if has_counts else "null"
+    respondents = f"try_cast(round({amount}) as bigint)" if has_counts else "null"
     weight, squared_weight = amount, amount if has_counts else "null"
     if columns.weight is not None:
-        respondents, weight = "number::bigint", "weight"
+        respondents, weight = "try_cast(number as bigint)", "weight"
         squared_weight = "squared_weight" if columns.squared_weight else "null"
     connection.execute(
         f"""
@@ -193,7 +210,7 @@ def _store_marginals(
             {weight} as sum_of_weights,
             {squared_weight} as sum_of_squared_weights
         from named_rows
-        where country_id is not null and code is not null and number is not null
+        where country_id is not null and code is not null and isfinite(number)
             and wave is not null
         """
     )
@@ -209,27 +226,64 @@ def _read_rows(
     if columns.format_id == "tidy_counts" and columns.value not in source.numbers:
         # A comma in a count parts thousands; in a share it is a decimal comma.
         number = f"try_cast({source.text(columns.value)} as double)"
-    with reading(source.path):
-        connection.execute(
-            f"""
-            create temp table tidy_rows as
-            select
-                {source.text(columns.country)} as country,
-                {source.text(columns.question)} as question,
-                {source.text(columns.code)} as code_text,
-                {source.text(columns.value)} as number_text,
-                {source.text(columns.asked)} as asked_text,
-                {wave_text} as wave_text,
-                {source.text(columns.weight)} as weight_text,
-                {source.text(columns.squared_weight)} as squared_weight_text,
-                try_cast(code_text as double) as code_number,
-                {number} as number,
-                try_cast(asked_text as double) as asked,
-                try_cast(wave_text as integer) as wave,
-                {decimal("weight_text")} as weight,
-                {decimal("squared_weight_text")} as squared_weight
-            from {source.rows(used)}
-            """
+    connection.execute(
+        f"""
+        create temp table tidy_rows as
+        select
+            {source.text(columns.country)} as country,
+            {source.text(columns.question)} as question,
+            {source.text(columns.code)} as code_text,
+            {source.text(columns.value)} as number_text,
+            {source.text(columns.asked)} as asked_text,
+            {wave_text} as wave_text,
+            {source.text(columns.weight)} as weight_text,
+            {source.text(columns.squared_weight)} as squared_weight_text,
+            {source.text(columns.share)} as share_text,
+            {source.text(columns.share_of_all)} as share_of_all_text,
+            try_cast(code_text as double) as code_number,
+            {number} as number,
+            try_cast(asked_text as double) as asked,
+            try_cast(wave_text as double) as wave_number,
+            {whole("wave_number")} as wave,
+            {decimal("weight_text")} as weight,
+            {decimal("squared_weight_text")} as squared_weight,
+            {decimal("share_text")} as share,
+            {decimal("share_of_all_text")} as share_of_all
+        from {source.rows(used)}
+        """
+    )
+
+
+def _read_labels(
+    connection: duckdb.DuckDBPyConnection,
+    questions: Sequence[Question],
+    survey_id: str,
+    problems: Problems,
+) -> None:
+    """Give rows that have an answer's words its code; refuse words that no option has."""
+    known = {question.question_id.casefold(): question for question in questions}
+    found = connection.execute(
+        "select question, code_text, count(*) from tidy_rows "
+        "where question is not null and code_text is not null and code_number is null "
+        "group by all order by all"
+    ).fetchall()
+    unknown = []
+    for name, text, times in found:
+        folded = name.casefold()
+        question = known.get(folded) or known.get(f"{survey_id}:{folded}")
+        code = None if question is None else code_of_label(text, codes_of_labels(question))
+        if code is not None:
+            connection.execute(
+                "update tidy_rows set code_number = ? where question = ? and code_text = ?",
+                [code, name, text],
+            )
+        elif question is not None:
+            near = nearest_label(text, question)
+            unknown.append(f"{name} {text!r} {times} times, nearest {near}")
+    if unknown:
+        problems.refuse(
+            f"has answers that match no option: {listed(unknown, shown=MOST_LABELS)}",
+            "Write the option's words or its code in their place.",
         )
 
 
@@ -251,10 +305,8 @@ def _check_cells(
         connection,
         f"""
         {where} code_text from tidy_rows
-        where code_text is not null and (
-            code_number is null or not isfinite(code_number)
-            or code_number <> floor(code_number) or abs(code_number) > 2000000000
-        )
+        where not isfinite(code_number) or code_number <> floor(code_number)
+            or abs(code_number) > 2000000000
         """,
         f"has answer codes in column {columns.code!r} that are not whole numbers",
         "Write the survey's numeric codes there.",
@@ -273,9 +325,11 @@ def _check_cells(
         problems.refuse_rows(
             connection,
             f"{where} asked_text from tidy_rows "
-            "where asked is null or not isfinite(asked) or asked <= 0 or asked <> floor(asked)",
+            f"where asked is null or not asked between 1 and {_LARGEST_COUNT} "
+            "or asked <> floor(asked) "
+            f"or regexp_full_match(asked_text, '{_GROUPED}')",
             f"has numbers of respondents in column {columns.asked!r} that are not positive and "
-            "whole",
+            "whole, or may have thousands separators",
             "Correct these rows or remove the column; write thousands without separators.",
         )
         problems.refuse_rows(
@@ -294,18 +348,25 @@ def _check_counts(
     problems: Problems,
 ) -> None:
     where = "select country, question, code_text, number_text from tidy_rows where "
+    # A weighted count may have three decimals, if all of them have.
+    is_decimal = "false"
+    if weighting == "within_country" and columns.weight is None:
+        is_decimal = (
+            "regexp_full_match(number_text, '\\d+\\.\\d{3}') and (select bool_and("
+            "regexp_full_match(number_text, '\\d+\\.\\d{3}')) from tidy_rows)"
+        )
     separated = problems.refuse_rows(
         connection,
-        f"{where} regexp_full_match(number_text, '\\d{{1,3}}([, \u00a0''’]\\d{{3}})+')",
-        f"has counts in column {columns.value!r} with thousands separators",
-        "Write them as digits only.",
+        f"{where} regexp_full_match(number_text, '{_GROUPED}') and not ({is_decimal})",
+        f"has counts in column {columns.value!r} that may have thousands separators",
+        "Write them as digits only: 1000, not 1.000 or 1,000.",
     )
     if not separated:
         problems.refuse_rows(
             connection,
             f"{where} number_text is not null "
-            "and (number is null or not isfinite(number) or number < 0)",
-            f"has counts in column {columns.value!r} that are negative or no numbers",
+            f"and (number is null or not number between 0 and {_LARGEST_COUNT})",
+            f"has counts in column {columns.value!r} that are negative, too large or no numbers",
             "Correct these rows.",
         )
     if weighting != "within_country" or columns.weight is not None:
@@ -313,15 +374,14 @@ def _check_counts(
             connection,
             f"{where} number <> floor(number)",
             f"has counts in column {columns.value!r} that are not whole",
-            "If they are sums of weights, load the file with --weighting within_country; if a "
-            "point parts thousands, leave it out.",
+            "If they are sums of weights, load the file with --weighting within_country.",
         )
     for column, name in ((columns.weight, "weight"), (columns.squared_weight, "squared_weight")):
         if column is not None:
             problems.refuse_rows(
                 connection,
                 f"select country, question, code_text, {name}_text from tidy_rows "
-                f"where {name} is null or not isfinite({name}) or {name} < 0",
+                f"where {name} is null or not {name} between 0 and {_LARGEST_COUNT}",
                 f"has sums in column {column!r} that are negative or no numbers",
                 "Correct these rows.",
             )
@@ -371,6 +431,11 @@ def _name_rows(
             try_cast(tidy_rows.code_number as integer) as code,
             tidy_rows.number,
             tidy_rows.number_text,
+            tidy_rows.code_text,
+            tidy_rows.share,
+            tidy_rows.share_text,
+            tidy_rows.share_of_all,
+            tidy_rows.share_of_all_text,
             tidy_rows.asked,
             tidy_rows.weight,
             tidy_rows.squared_weight
@@ -418,6 +483,43 @@ def _check_sums(connection: duckdb.DuckDBPyConnection, format_id: str, problems:
         else "has shares that do not sum to 1 for",
         "An answer may be missing or come twice; export the file again.",
     )
+
+
+def _check_shares_of_counts(
+    connection: duckdb.DuckDBPyConnection, columns: TidyColumns, problems: Problems
+) -> None:
+    """Refuse a share beside a count that says something else, whatever the share is of."""
+    for column, name, answers in (
+        (columns.share, "share", "code >= 0"),
+        (columns.share_of_all, "share_of_all", "true"),
+    ):
+        if column is None:
+            continue
+        problems.refuse_rows(
+            connection,
+            f"""
+            with shares as (
+                select
+                    country_id, question_id, code_text, number_text, {name}_text, {name},
+                    number / nullif(sum(number) filter ({answers}) over same, 0) as valid,
+                    number / nullif(sum(number) over same, 0) as of_all,
+                    0.5 * power(10, -max(length(regexp_extract({name}_text, '[.,](\\d+)', 1)))
+                        over same) as rounding
+                from named_rows
+                window same as (partition by wave, country_id, question_id)
+            )
+
+            select country_id, question_id, code_text, number_text, {name}_text
+            from shares
+            where {name} is not null
+                and least(abs({name} - valid), abs({name} - of_all))
+                    > least(rounding, {_LARGEST_TOLERANCE}) + {_SMALLEST_TOLERANCE}
+            order by all
+            """,
+            f"has shares in column {column!r} that contradict the counts in {columns.value!r}",
+            f"Correct one of the two. If the shares are weighted, load them alone: without the "
+            f"column {columns.value!r}.",
+        )
 
 
 def _warn_of_empty_questions(connection: duckdb.DuckDBPyConnection, problems: Problems) -> None:

@@ -45,6 +45,10 @@ EDUCATIONS = {1: "Lower", 2: "Middle", 3: "Upper"}
 SETTLEMENTS = {1: "Urban", 2: "Rural"}
 # What cells of the Excel edition carry after their label.
 DIRT = ("", " ", "\u00a0", ".", " (1)", "*", "_1", "\u200b")
+# Questions that are 0 (no) and 1 (yes) in the edition with inverted scales.
+INVERTED_DICHOTOMIES = frozenset(
+    f"Q{number}" for number in (*range(7, 27), 151, 165, 166, 167, 168)
+)
 # Columns of the official file that look like questions and are none.
 VARIANTS = ("Q33_3", "Q82_EU", "Q94R", "Q275A")
 _EXCEL_HEADERS = {
@@ -362,8 +366,15 @@ def _questionnaire_order(name: str) -> tuple[int, str]:
 
 
 def _inverted(question_id: str, code: Value) -> Value:
-    scale = scale_codes(question_id)
-    return min(scale) + max(scale) - code if isinstance(code, int) and code in scale else code
+    """As the labels of the survey's own SPSS file of this edition have it."""
+    if not isinstance(code, int) or code < 0:
+        return code
+    if question_id in INVERTED_DICHOTOMIES:
+        return {1: 1, 2: 0}[code]
+    if question_id == "Q254" and code == 5:
+        return code
+    scale = scale_codes(question_id) | ({4} if question_id in ("Q221", "Q222") else set())
+    return min(scale) + max(scale) - code
 
 
 def _shares_of_thousand(people: Sequence[Respondent]) -> list[Value]:

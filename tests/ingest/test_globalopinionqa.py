@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from valuescope.ingest.files import open_source
 from valuescope.ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
 from valuescope.ingest.problems import Problems
 from valuescope.warehouse.errors import ValuescopeError
@@ -54,7 +55,8 @@ class Reading:
         self.problems = Problems(path)
         with duckdb.connect() as connection:
             connection.execute(MARGINALS)
-            self.own = read_globalopinionqa(connection, path, self.problems, instrument)
+            source = open_source(path, path.parent)
+            self.own = read_globalopinionqa(connection, source, self.problems, instrument)
             self.rows = connection.execute(
                 "select question_id, country_id, code, sum_of_weights from marginals order by all"
             ).fetchall()

@@ -86,6 +86,17 @@ _HIGH_MISSING_RATE = 0.1
 @click.option(
     "--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the halves."
 )
+@click.option(
+    "--year", type=click.IntRange(1980, 2100), help="Year of fieldwork of a file without A_YEAR."
+)
+@click.option("--country", metavar="NAME", help="Country of a file of respondents that names none.")
+@click.option(
+    "--missing-weights",
+    type=click.Choice(["leave-out", "as-one"]),
+    default="leave-out",
+    show_default=True,
+    help="What becomes of respondents without a weight.",
+)
 @click.option("--member", metavar="NAME", help="Which file of a ZIP archive to load.")
 @click.option(
     "--survey",
@@ -106,6 +117,9 @@ def command(
     minimum_cell: int,
     splits: int | None,
     seed: int,
+    year: int | None,
+    country: str | None,
+    missing_weights: str,
     member: str | None,
     survey_id: str | None,
 ) -> None:
@@ -132,7 +146,7 @@ def command(
     if file is None:
         if weighting:
             raise click.UsageError("--weighting does not apply to --sample: it carries no weights.")
-        if check or traits or splits or member or survey_id:
+        if check or traits or splits or member or survey_id or year or country:
             raise click.UsageError("--sample takes no option but --wave and --since.")
         with step_progress("Loading the open sample"):
             report = load_sample(home, instrument, wave=wave, since=since)
@@ -143,7 +157,17 @@ def command(
     breakdowns: tuple[Breakdown, ...] = tuple(dict.fromkeys(map(parse_breakdown, traits)))
     if splits:
         breakdowns += split_halves(splits, seed)
-    options = LoadOptions(survey_id, wave, weighting, breakdowns, minimum_cell, member)
+    options = LoadOptions(
+        survey_id=survey_id,
+        wave=wave,
+        year=year,
+        country=country,
+        weighting=weighting,
+        weighs_missing_as_one=missing_weights == "as-one",
+        breakdowns=breakdowns,
+        minimum_cell=minimum_cell,
+        member=member,
+    )
     if check:
         with step_progress(f"Looking at {file}"):
             found = check_file(file, home, instrument, options)
