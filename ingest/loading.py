@@ -9,6 +9,14 @@ from datetime import UTC, datetime
 import duckdb
 
 from valuescope.ingest.checking import describe_file
+from valuescope.ingest.effects import (
+    Confirm,
+    changed_reference,
+    create_effect_tables,
+    reference_population,
+    repeated_people,
+    replaced_loads,
+)
 from valuescope.ingest.problems import Problems
 from valuescope.ingest.report import FileReport, Findings, LoadReport
 from valuescope.warehouse.database import (
@@ -119,10 +127,16 @@ class Load:
 
 
 def run_load(
-    load: Load, home: Home, instrument: Instrument, problems: Problems, read: Read
+    load: Load,
+    home: Home,
+    instrument: Instrument,
+    problems: Problems,
+    read: Read,
+    confirm: Confirm | None = None,
 ) -> LoadReport:
     """Load what `read` puts into the temporary tables `marginals` and `fieldwork`.
 
+    `confirm` is told what would change that nobody may expect, and raises to stop it.
     All of it is loaded or nothing; raises ValuescopeError with every fault that `read` found,
     or when the database is held; nothing is lost then.
     """
@@ -140,7 +154,16 @@ def run_load(
         loaded_at = datetime.now(UTC)
         _list_loads(connection, load)
         with stored_whole(home, connection):
+            wave = instrument.survey(load.survey_id).default_wave
+            before = create_effect_tables(connection, load.survey_id, wave)
             replaced = _store(connection, load, findings.rows_read, loaded_at)
+            effects = replaced_loads(connection)
+            unexpected = (
+                *changed_reference(before, reference_population(connection, load.survey_id, wave)),
+                *repeated_people(connection, load.weighting),
+            )
+            if unexpected and confirm is not None:
+                confirm((*effects, *unexpected))
             if findings.own is not None:
                 # Before the answers are there: a survey without answers harms nobody.
                 store_instrument(home, findings.own)
@@ -150,6 +173,7 @@ def run_load(
             load_ids=_load_ids(connection, load),
             already_loaded=False,
             replaced_earlier_version=replaced,
+            effects=(*effects, *unexpected),
             loaded_at=loaded_at,
         )
 

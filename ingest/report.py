@@ -145,7 +145,8 @@ class LoadReport:
     """The outcome of one load, for the command line to print.
 
     `already_loaded` is true where the same file with the same options was there before: the
-    database is then untouched, and `file` tells of what is loaded.
+    database is then untouched, and `file` tells of what is loaded. `effects` say what it
+    replaced, and what it changed of what was loaded before.
     """
 
     file: FileReport
@@ -154,3 +155,4 @@ class LoadReport:
     already_loaded: bool
     replaced_earlier_version: bool
     loaded_at: datetime
+    effects: tuple[str, ...] = ()

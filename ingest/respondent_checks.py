@@ -130,7 +130,7 @@ def check_rows(
                 when weight < 0 then 'negative'
                 else 'too large'
             end as problem,
-            min(weight_text),
+            '(' || min(weight_text) || ')',
             {_ROWS}
         from respondents
         where weight is null or not weight between 0 and 1e9
@@ -143,7 +143,7 @@ def check_rows(
     problems.refuse_rows(
         connection,
         f"select coalesce(country_text, number_text), {_ROWS} from respondents "
-        "group by country_text, number_text, wave having sum(weight) = 0 order by all",
+        "group by country_text, number_text, wave having max(abs(weight)) = 0 order by all",
         f"has countries whose weights in {layout.weight} are all zero",
         "Load the file with --weighting unweighted.",
     )

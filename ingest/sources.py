@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import duckdb
@@ -251,8 +251,10 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
     if sample and all(len(row) == len(columns) + 1 for row in sample):
         # Single-country files end every row, but not the header, with a delimiter; R's
         # write.table heads no column of row names.
-        ends_rows = not any(row[-1] for row in sample)
-        columns = (*columns, "") if ends_rows else ("", *columns)
+        if not any(row[-1] for row in sample):
+            columns = (*columns, "")
+        elif _are_row_names([row[0] for row in sample]):
+            columns = ("", *columns)
     # Positions instead of names, since a header may hold anything.
     names = tuple(f"column_{index}" for index in range(len(columns)))
     types = ", ".join(f"'{name}': 'varchar'" for name in names)
@@ -262,6 +264,14 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
         f"delim = {_quote(delimiter)}, quote = '\"', escape = '\"', columns = {{{types}}})"
     )
     return Source(path, original, file, "csv", columns, names, lambda _: relation, notes=notes)
+
+
+def _are_row_names(values: list[str]) -> bool:
+    """Whether values are the numbers of rows, some of which may have been filtered out."""
+    if len(values) < 2 or not all(value.isascii() and value.isdigit() for value in values):
+        return False
+    numbers = [int(value) for value in values]
+    return all(one < next_one for one, next_one in pairwise(numbers))
 
 
 def _first_records(file: Path, delimiter: str, skip: bool) -> list[list[str]]:

@@ -1,6 +1,6 @@
 """What a home holds: surveys loaded, cells landed, and whether the tables are up to date."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,10 @@ import duckdb
 from packaging.version import Version
 
 from valuescope.changes import changes_since, last_build
+from valuescope.ingest import Reference, reference_population
 from valuescope.warehouse.database import has_warehouse, open_for_reading
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.instrument import load_instrument
 from valuescope.warehouse.landing import other_versions, query_landing
 from valuescope.warehouse.version import project_version
 
@@ -19,6 +21,7 @@ from valuescope.warehouse.version import project_version
 class SurveyLoad:
     """One loaded file."""
 
+    load_id: str
     survey_id: str
     wave_selection: str
     weighting: str
@@ -56,6 +59,7 @@ class HomeState:
     """
 
     loads: tuple[SurveyLoad, ...]
+    references: tuple[Reference, ...]
     runs: tuple[ScoringRun, ...]
     is_built: bool
     has_other_tables: bool
@@ -85,12 +89,19 @@ def landed_cell_count(home: Home) -> int:
 def describe_home(home: Home) -> HomeState:
     """Everything `valuescope status` tells."""
     loads = _loads(home) if has_warehouse(home) else ()
+    references = _references(home, loads)
     runs = _runs(home) if (home.landing / "runs").exists() else ()
     built = last_build(home) if has_warehouse(home) else None
     stale = changes_since(built, home) if built else ()
     has_other_tables = built is None and has_warehouse(home) and _has_tables(home)
     return HomeState(
-        loads, runs, built is not None, has_other_tables, built.variables if built else {}, stale
+        loads,
+        references,
+        runs,
+        built is not None,
+        has_other_tables,
+        built.variables if built else {},
+        stale,
     )
 
 
@@ -134,6 +145,7 @@ def _loads(home: Home) -> tuple[SurveyLoad, ...]:
         rows = connection.execute(
             """
             select
+                survey_loads.load_id,
                 survey_loads.survey_id,
                 survey_loads.wave_selection,
                 survey_loads.weighting,
@@ -154,6 +166,24 @@ def _loads(home: Home) -> tuple[SurveyLoad, ...]:
     finally:
         connection.close()
     return tuple(SurveyLoad(*row) for row in rows)
+
+
+def _references(home: Home, loads: Iterable[SurveyLoad]) -> tuple[Reference, ...]:
+    """The population of each loaded survey that models are compared with unless told another."""
+    surveys = dict.fromkeys(load.survey_id for load in loads)
+    if not surveys:
+        return ()
+    known = load_instrument(home).surveys
+    connection = open_for_reading(home, is_latest=True)
+    try:
+        found = [
+            reference_population(connection, name, known[name].default_wave)
+            for name in surveys
+            if name in known
+        ]
+    finally:
+        connection.close()
+    return tuple(reference for reference in found if reference is not None)
 
 
 def _runs(home: Home) -> tuple[ScoringRun, ...]:

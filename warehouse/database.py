@@ -33,6 +33,11 @@ def population_id_expression() -> str:
     return _macro_body("population_id.sql", "population_id")
 
 
+def reference_order() -> str:
+    """SQL for the order of a survey's populations, the reference first, from the dbt macro."""
+    return _macro_body("reference_order.sql", "reference_order")
+
+
 def _macro_body(file_name: str, macro: str) -> str:
     """What a dbt macro without arguments and without Jinja inside expands to."""
     file = _MACROS / file_name

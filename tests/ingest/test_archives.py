@@ -67,7 +67,7 @@ def test_what_is_larger_than_the_limit_is_not_unpacked(
 ) -> None:
     monkeypatch.setattr(archives, "LARGEST_FILE", 10)
 
-    with pytest.raises(ValuescopeError, match="over the limit"):
+    with pytest.raises(ValuescopeError, match="more than the limit"):
         load_file(zipped(shares), home, instrument)
 
 
@@ -78,13 +78,13 @@ def test_a_cut_archive_and_a_damaged_member_are_refused(
     content = archive.read_bytes()
 
     archive.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValuescopeError, match=r"cannot be unpacked.*download it again"):
+    with pytest.raises(ValuescopeError, match=r"cannot be read.*Download or export it again"):
         load_file(archive, home, instrument)
     # A byte of the packed data, behind the header and the name.
     damaged = bytearray(content)
     damaged[30 + len("shares.csv") + 5] ^= 0xFF
     archive.write_bytes(bytes(damaged))
-    with pytest.raises(ValuescopeError, match=r"cannot be unpacked.*download it again"):
+    with pytest.raises(ValuescopeError, match=r"cannot be read.*Download or export it again"):
         load_file(archive, home, instrument)
     assert not home.database.exists()
 

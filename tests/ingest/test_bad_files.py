@@ -49,11 +49,11 @@ def test_a_bad_file_is_refused_with_its_fault_and_nothing_is_lost(
         pytest.param("iso3,größe\n".encode("latin-1"), "columns are iso3, größe", id="Latin-1"),
         pytest.param("iso3,variable\n".encode("utf-16"), "columns are iso3, variable", id="UTF-16"),
         pytest.param("iso3,größe\n".encode("utf-16")[:-1], "readable as utf-16", id="cut UTF-16"),
-        pytest.param(b"PK\x03\x04rest", "cannot be unpacked", id="damaged ZIP"),
+        pytest.param(b"PK\x03\x04rest", "cannot be read.*zip", id="damaged ZIP"),
         pytest.param(b"$FL2@(#) SPSS", "cannot be read as SPSS file", id="damaged SPSS"),
         pytest.param(b"<stata_dta><header>", "cannot be read as Stata file", id="damaged Stata"),
-        pytest.param(b"\xd0\xcf\x11\xe0old", "cannot be read as Excel file", id="damaged Excel"),
-        pytest.param(b"\x1f\x8b\x08gz", "compressed with gzip", id="gzip"),
+        pytest.param(b"\xd0\xcf\x11\xe0old", "cannot be read.*damaged", id="damaged Excel"),
+        pytest.param(b"\x1f\x8b\x08gz", "cannot be read.*cut off", id="cut gzip"),
         pytest.param(b"RDX3\nX", "an R file", id="R"),
         pytest.param(
             b"PAR1 and then nothing of the kind", "damaged or was cut off", id="damaged Parquet"

@@ -65,7 +65,7 @@ def test_a_file_with_ten_defects_is_told_all_of_them_at_once(
         rows[3]["A_YEAR"] = "19"
         rows[4]["W_WEIGHT"] = "-1"
         rows[5]["W_WEIGHT"] = "heavy"
-        rows[6]["Q1"] = "Very important"
+        rows[6]["Q1"] = "Very dear"
         rows[7]["Q181"] = "1.5"
         rows[8] = dict(rows[9])
         rows[10]["B_COUNTRY_ALPHA"] = rows[10]["B_COUNTRY"] = ""
@@ -80,14 +80,15 @@ def test_a_file_with_ten_defects_is_told_all_of_them_at_once(
         "Unknown country 'JAP'; did you mean JPN",
         "JPN with the number 840, but 840 is USA, not JPN",
         "whose A_YEAR is not a year: 19 1 row",
-        "unusable weights in W_WEIGHT: negative 1 row, not a number 1 row",
-        "Q1 Very important 1 times, Q181 1.5 1 times",
+        "unusable weights in W_WEIGHT: negative (-1) 1 row, not a number (heavy) 1 row",
+        "Q1 'Very dear' 1 times, nearest 'Very important' (code 1)",
+        "Q181 1.5 1 times",
         "the same respondent more than once (same D_INTERVIEW, same answers): JPN",
         "a blank B_COUNTRY_ALPHA: 1 row",
     ):
         assert phrase in told
     assert [(c.question_id, c.code) for c in report.codes_outside_instrument] == [("Q57", 7)]
-    assert any("1 blank answers (Q57)" in warning for warning in report.warnings)
+    assert any("1 answers are blank" in warning for warning in report.warnings)
     assert [d.question_id for d in report.directions] == ["Q1"]
     assert not home.database.exists()
 
@@ -97,14 +98,14 @@ def test_loading_a_file_with_several_defects_names_them_all(
 ) -> None:
     def spoil(rows: list[dict[str, str]]) -> None:
         rows[1]["B_COUNTRY_ALPHA"] = "JAP"
-        rows[4]["W_WEIGHT"] = "0"
+        rows[4]["W_WEIGHT"] = "-1"
 
     file = edited(tmp_path / "spoilt.csv", spoil)
 
     with pytest.raises(ValuescopeError, match="has 2 faults; nothing was loaded") as refusal:
         load_file(file, home, instrument)
     assert "Unknown country 'JAP'" in str(refusal.value)
-    assert "zero 1 row" in str(refusal.value)
+    assert "negative (-1) 1 row" in str(refusal.value)
     assert not home.database.exists()
 
 

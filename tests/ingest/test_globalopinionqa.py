@@ -338,7 +338,7 @@ def test_questions_that_cannot_be_asked_are_left_out_and_named(file: Path) -> No
         ("{'Japan': [-0.5, 1]}", "['a', 'b']", "shares outside 0 to 1 for Japan"),
         ("{'Japan': ['x', 1]}", "['a', 'b']", "shares outside 0 to 1 for Japan"),
         ("{'Japan': [1e999, 1]}", "['a', 'b']", "shares outside 0 to 1 for Japan"),
-        ("{'Japan': [nan, 1]}", "['a', 'b']", "selections that cannot be read"),
+        ("{'Japan': [open('x'), 1]}", "['a', 'b']", "selections that cannot be read"),
         ("__import__('os').mkdir('hacked')", "['a', 'b']", "selections that cannot be read"),
         ("[0.5, 0.5]", "['a', 'b']", "map no countries"),
         ("{'Japan': [0.5, 0.5]", "['a', 'b']", "selections that cannot be read"),

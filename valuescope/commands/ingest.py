@@ -1,6 +1,8 @@
 """`valuescope ingest`."""
 
 import dataclasses
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,8 +23,9 @@ from valuescope.ingest.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRA
 from valuescope.ingest.problems import listed
 from valuescope.reports.fitting import FittingTable
 from valuescope.reports.json_text import json_text
+from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instrument import DEFAULT_SURVEY, load_instrument
 
 _SHOWN = 10
 # Shares of missing answers from here on are worth a look.
@@ -97,6 +100,12 @@ _HIGH_MISSING_RATE = 0.1
     show_default=True,
     help="What becomes of respondents without a weight.",
 )
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Load without asking, even where the same people are loaded already or models would be "
+    "compared with another population.",
+)
 @click.option("--member", metavar="NAME", help="Which file of a ZIP archive to load.")
 @click.option(
     "--survey",
@@ -120,6 +129,7 @@ def command(
     year: int | None,
     country: str | None,
     missing_weights: str,
+    yes: bool,
     member: str | None,
     survey_id: str | None,
 ) -> None:
@@ -134,6 +144,8 @@ def command(
 
     Loading a file again changes nothing; a corrected file of the same name replaces its own
     rows. Files of the same survey stand side by side: counts go before shares, then the newest.
+    Where the same people are loaded already, or models would be compared with another
+    population, it is told and you are asked (--yes in scripts).
     """
     if (file is None) == (not sample):
         raise click.UsageError("Name a FILE, or ask for --sample (one of the two).")
@@ -179,20 +191,46 @@ def command(
             raise SystemExit(1)
         return
     with step_progress(f"Loading {file}"):
-        report = load_file(file, home, instrument, options)
+        report = load_file(file, home, instrument, options, None if yes else _confirm)
     print_load_report(report)
+
+
+def _confirm(effects: Sequence[str]) -> None:
+    """Ask whether a load is meant. Raises ValuescopeError where it is not, or nobody is there."""
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        for effect in effects:
+            say(effect)
+        if click.confirm("Load it all the same?", err=True):
+            return
+        raise ValuescopeError("Nothing was loaded.")
+    raise ValuescopeError(
+        "\n".join(("Nothing was loaded yet.", *effects))
+        + "\nRepeat with --yes to load it all the same, or remove the other load first with "
+        "`valuescope forget LOAD`."
+    )
 
 
 def print_load_report(report: LoadReport, next_step: bool = True) -> None:
     """Say what was loaded and the next step; what could mislead goes to stderr as warnings."""
     _print_summary(report.file)
     _say_warnings(report.file)
+    for effect in report.effects:
+        say(effect)
     if report.already_loaded:
         say(f"Already loaded on {report.loaded_at:%Y-%m-%d %H:%M}; nothing changed.")
     elif report.replaced_earlier_version:
         say("Replaced the rows of an earlier file of this name. Next: valuescope build")
     elif next_step:
-        say("Loaded. Next: valuescope score --model NAME, then valuescope build")
+        score = f"valuescope score --model NAME{_selection(report.file)}"
+        say(f"Loaded. Next: {score}, then valuescope build")
+
+
+def _selection(file: FileReport) -> str:
+    """The options with which `score` asks what this file can be compared with."""
+    survey = "" if file.survey_id == DEFAULT_SURVEY else f" --survey {file.survey_id}"
+    if len(file.country_ids) > _SHOWN:
+        return survey
+    return f"{survey} --countries {','.join(file.country_ids)}"
 
 
 def _print_summary(file: FileReport) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import click
 
 from valuescope.console import out
+from valuescope.ingest import Reference
 from valuescope.reports.fitting import FittingTable
 from valuescope.state import HomeState, describe_home, newer_version_notice, other_versions_notices
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
@@ -19,6 +20,8 @@ def command() -> None:
     for line in _places(home):
         console.print(line, soft_wrap=True)
     console.print(_loads(state) if state.loads else "Loaded: no survey yet.")
+    for reference in state.references:
+        console.print(_reference_line(reference, state), soft_wrap=True)
     console.print(_runs(state) if state.runs else "Scored: no model yet.")
     for notice in (*other_versions_notices(home), newer_version_notice(state)):
         if notice is not None:
@@ -40,13 +43,14 @@ def _places(home: Home) -> Iterator[str]:
 
 def _loads(state: HomeState) -> FittingTable:
     table = FittingTable(title="Loaded surveys", title_justify="left", header_style="bold")
-    for column in ("survey", "wave", "weighting", "file"):
+    for column in ("load", "survey", "wave", "weighting", "file"):
         table.add_column(column, overflow="fold")
     for column in ("countries", "questions"):
         table.add_column(column, justify="right")
     table.add_column("loaded")
     for load in state.loads:
         table.add_row(
+            load.load_id,
             load.survey_id,
             load.wave_selection,
             load.weighting,
@@ -56,6 +60,25 @@ def _loads(state: HomeState) -> FittingTable:
             f"{load.loaded_at:%Y-%m-%d %H:%M}",
         )
     return table
+
+
+def _reference_line(reference: Reference, state: HomeState) -> str:
+    named = state.variables.get("reference_populations", {}).get(reference.survey_id)
+    if named:
+        return (
+            f"People of {reference.survey_id}: {named}, which the last build's variable "
+            "reference_populations names."
+        )
+    others = reference.other_populations
+    why = (
+        f"of {others + 1} populations the one of the survey's usual wave that covers most"
+        if others
+        else "the only population"
+    )
+    return (
+        f"People of {reference.survey_id}: {reference.population_id} ({reference.countries} "
+        f"countries, {reference.cells} answers by country), {why}."
+    )
 
 
 def _runs(state: HomeState) -> FittingTable:

@@ -42,7 +42,9 @@ populations as (
         loads.weighting,
         loads.subgroup_id,
         max(marginals.wave) as newest_wave,
-        count(distinct marginals.country_id) as country_count
+        count(distinct (marginals.country_id, marginals.question_id)) filter (
+            marginals.code >= 0 and marginals.sum_of_weights > 0
+        ) as cell_count
     from loads
     inner join marginals on loads.load_id = marginals.load_id
     group by all
@@ -59,17 +61,7 @@ ranked as (
             partition by populations.survey_id
             order by
                 named.population_id is not null desc,
-                populations.subgroup_id = 'all' desc,
-                populations.wave_selection = cast(surveys.default_wave as varchar) desc,
-                populations.wave_selection = 'latest' desc,
-                populations.newest_wave desc,
-                case populations.weighting
-                    when 'within_country' then 1
-                    when 'unstated' then 2
-                    else 3
-                end asc,
-                populations.country_count desc,
-                populations.population_id asc
+                {{ reference_order() }}
         ) as preference
     from populations
     left outer join surveys on populations.survey_id = surveys.survey_id

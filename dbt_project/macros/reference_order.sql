@@ -1,0 +1,18 @@
+{#-
+    Which population of a survey models are compared with: first come all respondents, the survey's
+    usual wave, and the population that covers most cells; a weighting decides among those that
+    cover the same. `valuescope ingest` reads the same lines to tell what a load changes.
+-#}
+{% macro reference_order() -%}
+    populations.subgroup_id = 'all' desc,
+    populations.wave_selection = cast(surveys.default_wave as varchar) desc,
+    populations.wave_selection = 'latest' desc,
+    populations.newest_wave desc,
+    populations.cell_count desc,
+    case populations.weighting
+        when 'within_country' then 1
+        when 'unstated' then 2
+        else 3
+    end asc,
+    populations.population_id asc
+{%- endmacro %}
