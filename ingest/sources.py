@@ -34,6 +34,7 @@ MISSING_TEXTS = frozenset(
     {"", "NA", "<NA>", "NaN", "nan", ".", "#NULL!", "#N/A", "N/A", "n/a", "None", "NULL", "null"}
 )
 _MISSING_LIST = ", ".join(f"'{text}'" for text in sorted(MISSING_TEXTS))
+_MOST_COLUMNS = 20_000
 # Whole numbers beyond it are no longer exact.
 _LARGEST_EXACT = 1e15
 _BYTE_ORDER_MARKS = {
@@ -158,6 +159,16 @@ def whole(number: str) -> str:
     return f"case when {number} = floor({number}) then try_cast({number} as integer) end"
 
 
+def refuse_many_columns(path: Path, columns: Sequence[str]) -> None:
+    """Raise ValuescopeError for more columns than any survey has, which would take minutes."""
+    if len(columns) > _MOST_COLUMNS:
+        raise ValuescopeError(
+            f"{path} has {len(columns)} columns, more than {_MOST_COLUMNS}: {listed(columns)}. "
+            "Respondents stand in rows and questions in columns: turn the table round if they "
+            "stand the other way, or leave out the columns that you do not need."
+        )
+
+
 def variable_name(header: str) -> str:
     """Return the variable that a header names: `Q46` of `Q46: Feeling of happiness`."""
     header = header.strip()
@@ -202,6 +213,8 @@ def open_relation(
     path: Path, file: Path, relation: str, kind: str, headers: Sequence[str] | None = None
 ) -> Source:
     """Return the source that a relation is; `headers` are its columns where DuckDB renames them."""
+    if headers is not None:
+        refuse_many_columns(path, headers)
     with duckdb.connect() as connection:
         described = connection.execute(f"describe select * from {relation}").fetchall()
     names = tuple(str(row[0]) for row in described)
@@ -247,6 +260,7 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
         ((mark, _first_records(file, mark, skip=bool(named))) for mark in delimiters),
         key=lambda candidate: _fit(candidate[1]),
     )
+    refuse_many_columns(path, header)
     columns = tuple(variable_name(name) for name in header)
     if sample and all(len(row) == len(columns) + 1 for row in sample):
         # Single-country files end every row, but not the header, with a delimiter; R's

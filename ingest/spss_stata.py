@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pyreadstat
 
 from valuescope.ingest.labels import missing_code
-from valuescope.ingest.sources import Source, parquet_relation
+from valuescope.ingest.sources import Source, parquet_relation, refuse_many_columns
 from valuescope.warehouse.errors import ValuescopeError
 
 # How much of a file is in memory at once.
@@ -55,6 +55,7 @@ def open_statistics_file(path: Path, file: Path, form: _Format, work: Path) -> S
     """
     described, encoding = _describe(path, file, form)
     columns = tuple(str(name) for name in described.column_names)
+    refuse_many_columns(path, columns)
     types = {str(name): str(kind) for name, kind in described.readstat_variable_types.items()}
     texts = frozenset(name for name, kind in types.items() if kind.startswith("string"))
     labels = {str(name): own for name, own in described.variable_value_labels.items()}
