@@ -4,6 +4,7 @@ import codecs
 import csv
 import hashlib
 import re
+import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -255,9 +256,12 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
     original = file
     file, notes = _as_utf8(path, file, head, work)
     named = _SEPARATOR_LINE.match(read_head(file).removeprefix(codecs.BOM_UTF8).decode("latin-1"))
-    delimiters = named.group(1) if named else _DELIMITERS
+    delimiters = _DELIMITERS
+    if named:
+        delimiters = named.group(1)
+        file = _without_start(file, len(named.group()), work)
     delimiter, (header, *sample) = max(
-        ((mark, _first_records(file, mark, skip=bool(named))) for mark in delimiters),
+        ((mark, _first_records(file, mark)) for mark in delimiters),
         key=lambda candidate: _fit(candidate[1]),
     )
     refuse_many_columns(path, header)
@@ -274,7 +278,6 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
     types = ", ".join(f"'{name}': 'varchar'" for name in names)
     relation = (
         f"read_csv({_pattern(file)}, header = true, auto_detect = false, strict_mode = true, "
-        f"skip = {int(bool(named))}, "
         f"delim = {_quote(delimiter)}, quote = '\"', escape = '\"', columns = {{{types}}})"
     )
     return Source(path, original, file, "csv", columns, names, lambda _: relation, notes=notes)
@@ -288,7 +291,17 @@ def _are_row_names(values: list[str]) -> bool:
     return all(one < next_one for one, next_one in pairwise(numbers))
 
 
-def _first_records(file: Path, delimiter: str, skip: bool) -> list[list[str]]:
+def _without_start(file: Path, length: int, work: Path) -> Path:
+    """A copy in `work` of a file of UTF-8 without its first characters, which are ASCII."""
+    copy = work / f"rest-of-{file.name}"
+    with file.open("rb") as source, copy.open("wb") as target:
+        start = source.read(len(codecs.BOM_UTF8))
+        source.seek(length + (len(start) if start == codecs.BOM_UTF8 else 0))
+        shutil.copyfileobj(source, target)
+    return copy
+
+
+def _first_records(file: Path, delimiter: str) -> list[list[str]]:
     """The header and some rows, as far as they can be read; at least an empty header."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
@@ -296,8 +309,7 @@ def _first_records(file: Path, delimiter: str, skip: bool) -> list[list[str]]:
             # A quote that is never closed must not read the whole file.
             lines = islice(iter(lambda: opened.readline(_BLOCK_BYTES), ""), _LINES_SNIFFED)
             reader = csv.reader(lines, delimiter=delimiter)
-            records = islice((r for r in reader if r), int(skip), _ROWS_SNIFFED + int(skip))
-            return list(records) or [[]]
+            return list(islice((r for r in reader if r), _ROWS_SNIFFED)) or [[]]
     except csv.Error:
         return [[]]
     finally:

@@ -87,7 +87,7 @@ class TestPulling:
     def test_surveys_that_only_the_file_has_are_not_lost(
         self, laptop: Path, lake: Lake, tmp_path: Path
     ) -> None:
-        succeed(laptop, "ingest", str(write_survey(tmp_path / "mine.csv")))
+        succeed(laptop, "ingest", "--yes", str(write_survey(tmp_path / "mine.csv")))
         before = Home(laptop).database.read_bytes()
 
         message = lake.at(laptop).fail("lake", "pull")

@@ -67,7 +67,7 @@ def test_four_processes_load_and_ask_while_a_build_runs(lake: Lake, tmp_path: Pa
     build = lake.start(*HUMAN)
     others = []
     for number in range(2):
-        loads = [("ingest", str(file)) for file in (*files[number:6:2], files[6])]
+        loads = [("ingest", "--yes", str(file)) for file in (*files[number:6:2], files[6])]
         others.append(lake.at(tmp_path / f"home_{number}").start("-c", commands(*loads)))
     asked = ("sql", question, "--format", "csv")
     readers = [lake.start("-c", commands(*[asked] * 8)) for _ in range(2)]
@@ -126,7 +126,7 @@ def stop(*arguments):
     store(*arguments)
     os._exit(9)
 loading._store = stop
-{commands(("ingest", str(file)))}
+{commands(("ingest", "--yes", str(file)))}
 """
     loads = "select count(*) from raw.survey_loads"
     before = raw(lake, loads)
@@ -134,7 +134,7 @@ loading._store = stop
     assert lake.run("-c", stopped).returncode == 9
 
     assert raw(lake, loads) == before
-    lake.succeed("ingest", str(file))
+    lake.succeed("ingest", "--yes", str(file))
     assert raw(lake, loads)[0][0] == before[0][0] + 1
 
 
@@ -196,7 +196,7 @@ def wait(*arguments):
     sys.stdin.read()
     return replaced
 loading._store = wait
-{commands(("ingest", str(file)))}
+{commands(("ingest", "--yes", str(file)))}
 """
     load = subprocess.Popen(
         lake.python("-c", waiting),
@@ -218,7 +218,7 @@ loading._store = wait
     assert "Traceback" not in stderr
     assert "What was not finished is not in it" in stderr
     assert raw(lake, "select count(*) from raw.human_marginals") == [[0]]
-    lake.succeed("ingest", str(file))
+    lake.succeed("ingest", "--yes", str(file))
 
 
 def test_where_no_lake_has_been_made_the_command_that_makes_one_is_named(

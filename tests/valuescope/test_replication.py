@@ -173,7 +173,7 @@ def test_tables_that_are_out_of_date_are_not_packed(copy_of_study: Path, tmp_pat
     runs.rename(tmp_path / "kept")
     assert "no longer in the landing zone" in fail(copy_of_study, *folder)
     (tmp_path / "kept").rename(runs)
-    succeed(copy_of_study, "ingest", str(write_survey(tmp_path / "more.csv", seed=8)))
+    succeed(copy_of_study, "ingest", "--yes", str(write_survey(tmp_path / "more.csv", seed=8)))
     assert "surveys were loaded" in fail(copy_of_study, *folder)
     assert not (tmp_path / "x").exists()
 
