@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import openpyxl
@@ -38,7 +39,7 @@ PEOPLE = pd.DataFrame(
         "Q254": [1, 4, 5, 2, 3, -5],
     }
 )
-LABELS = {
+LABELS: dict[str, dict[int, str]] = {
     "Q7": {1: "Important", 2: "Not mentioned"},
     "Q46": {
         **{1: "Very happy", 2: "Quite  happy", 3: "Not very happy", 4: "Not at all happy"},
@@ -87,7 +88,7 @@ def excel(people: pd.DataFrame, path: Path) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "Data"
-    sheet.append([HEADERS.get(name, f"{name}: {name}") for name in people])
+    sheet.append([HEADERS.get(str(name), f"{name}: {name}") for name in people])
     for row in people.itertuples(index=False):
         sheet.append([None if pd.isna(value) else value for value in row])
     # A note far from the data, and formatting below it.
@@ -157,6 +158,11 @@ def stata_with_twins(people: pd.DataFrame, path: Path) -> Path:
     """After `gen q46 = 5 - Q46` and `gen w_weight = 1`."""
     twins = people.assign(q46=5 - people["Q46"], w_weight=9.0)
     pyreadstat.write_dta(twins.astype({"B_COUNTRY_ALPHA": object}), path)
+    return path
+
+
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
     return path
 
 
@@ -247,10 +253,11 @@ def test_stata_s_missing_values_are_what_their_labels_say(
 ) -> None:
     people = PEOPLE.astype({"Q46": object, "B_COUNTRY_ALPHA": object})
     people["Q46"] = [1, "d", "d", "r", "z", None]
+    labels: dict[Any, str] = {1: "Very happy", "d": "Don't know", "r": "Routed"}
     pyreadstat.write_dta(
         people,
         tmp_path / "people.dta",
-        variable_value_labels={"Q46": {1: "Very happy", "d": "Don't know", "r": "Routed"}},
+        variable_value_labels={"Q46": labels},
         missing_user_values={"Q46": ["d", "r", "z"]},
     )
 
@@ -278,7 +285,7 @@ def test_who_has_no_weight_is_left_out_and_told_or_counts_as_one(
     tmp_path: Path, home: Home, instrument: Instrument, query: Query
 ) -> None:
     total = "select sum(respondents), sum(sum_of_weights) from raw.human_marginals "
-    people = PEOPLE.assign(W_WEIGHT=[None, 1.5, 1.25, 1.0, 2.0, 0.0])
+    people = PEOPLE.assign(W_WEIGHT=[float("nan"), 1.5, 1.25, 1.0, 2.0, 0.0])
     file = save(tmp_path / "people.csv", text(people))
 
     report = load_file(file, home, instrument)
@@ -338,7 +345,7 @@ def test_rows_of_the_european_values_study_are_left_out(
         pytest.param(
             lambda f: save(f, gzip.compress(b"X\n\0\0\0\3")), "an R file.*readRDS", id="R"
         ),
-        pytest.param(lambda f: os.mkfifo(f) or f, "no file but a pipe", id="pipe"),
+        pytest.param(pipe, "no file but a pipe", id="pipe"),
         pytest.param(
             lambda f: save(
                 f, "iso3,variable,code,count," + ",".join(map(str, range(30000))) + "\n"

@@ -135,12 +135,12 @@ def command(
 ) -> None:
     """Load what people said: a survey FILE, or the open sample.
 
-    FILE is what you have: the World Values Survey's wave 7 as CSV (plain or with inverted
-    scales), SPSS, Stata or a single country's Excel file; its integrated time series 1981-2022;
-    GlobalOpinionQA; answer shares or counts as CSV or Parquet (columns country or iso3, question
-    or variable, code, and share, share_of_all or count); or a folder with a survey of your own
-    (docs/own-surveys.md). Each also inside the ZIP archive it came in. What it is, is found by
-    its content.
+    FILE is what you have: the World Values Survey's wave 7 (plain or with inverted scales), its
+    integrated time series 1981-2022, or the files merged with the European Values Study, as CSV,
+    SPSS, Stata, Excel, OpenDocument, Parquet, Arrow or JSON lines; GlobalOpinionQA; answer shares
+    or counts (columns country or iso3, question or variable, code, and share, share_of_all or
+    count); or a folder with a survey of your own (docs/own-surveys.md). Each also compressed, or
+    inside the ZIP archive it came in. What it is, is found by its content.
 
     Loading a file again changes nothing; a corrected file of the same name replaces its own
     rows. Files of the same survey stand side by side: counts go before shares, then the newest.

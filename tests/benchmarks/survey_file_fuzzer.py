@@ -1,0 +1,283 @@
+"""Damage survey files of every kind and see that each is refused in words or loaded right.
+
+    python -m tests.benchmarks.survey_file_fuzzer --files 10000 --seed 1
+
+Every file is read in a process of its own kind of batch, so that an abort is counted and named by
+seed. What still loads is counted again by another reader of the format (pandas, pyreadstat), where
+that one can read it. Exits with 1 where there was a traceback, a hang, an abort or a wrong share.
+"""
+
+import argparse
+import gzip
+import multiprocessing
+import random
+import signal
+import sys
+import tempfile
+import traceback
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import openpyxl
+import pandas as pd
+import pyarrow.feather
+import pyreadstat
+
+from valuescope.ingest.files import DEFAULT_OPTIONS, _prepared
+from valuescope.ingest.loading import _WORKING_TABLES
+from valuescope.ingest.problems import Problems
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instrument import load_instrument
+
+QUESTIONS = ("Q1", "Q46", "Q57", "Q182")
+LONGEST_SECONDS = 20
+BATCH = 50
+TEXTS = ["NaN", "inf", "1e400", "-", "", "1,5", "1.000", "9" * 30, "\x00", "é", '"', "Very happy"]
+
+
+def people(dice: random.Random) -> pd.DataFrame:
+    count = dice.randint(1, 60)
+    columns: dict[str, list[Any]] = {
+        "A_WAVE": [7] * count,
+        "A_YEAR": [2022] * count,
+        "B_COUNTRY_ALPHA": [dice.choice(["NLD", "JPN", "USA"]) for _ in range(count)],
+        "D_INTERVIEW": list(range(1, count + 1)),
+        "W_WEIGHT": [dice.randint(1, 40) / 8 for _ in range(count)],
+    }
+    for question in QUESTIONS:
+        columns[question] = [dice.choice([1, 2, 3, 4, -1, -2]) for _ in range(count)]
+    return pd.DataFrame(columns)
+
+
+def _csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False)
+
+
+def _gzip(frame: pd.DataFrame, path: Path) -> None:
+    path.write_bytes(gzip.compress(frame.to_csv(index=False).encode()))
+
+
+def _zip(frame: pd.DataFrame, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("people.csv", frame.to_csv(index=False))
+
+
+def _lzma_zip(frame: pd.DataFrame, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("people.csv", frame.to_csv(index=False))
+
+
+def _excel(frame: pd.DataFrame, path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "Data"
+    for row in [list(frame), *frame.values.tolist()]:
+        book.active.append(row)
+    book.save(path)
+
+
+def _parquet(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path)
+
+
+def _feather(frame: pd.DataFrame, path: Path) -> None:
+    pyarrow.feather.write_feather(frame, path)
+
+
+def _sav(frame: pd.DataFrame, path: Path) -> None:
+    pyreadstat.write_sav(frame.astype({"B_COUNTRY_ALPHA": object}), path)
+
+
+def _dta(frame: pd.DataFrame, path: Path) -> None:
+    pyreadstat.write_dta(frame.astype({"B_COUNTRY_ALPHA": object}), path)
+
+
+def _json(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_json(path, orient="records", lines=True)
+
+
+def _tidy(frame: pd.DataFrame, path: Path) -> None:
+    rows = [
+        f"{country},{question},{code},{count}"
+        for question in QUESTIONS
+        for (country, code), count in Counter(
+            zip(frame["B_COUNTRY_ALPHA"], frame[question], strict=True)
+        ).items()
+    ]
+    path.write_text("\n".join(["country,question,code,count", *rows]) + "\n")
+
+
+def _globalopinionqa(frame: pd.DataFrame, path: Path) -> None:
+    share = len(frame) / 100
+    path.write_text(
+        "question,selections,options,source\n"
+        f"Is life good?,\"{{'France': [{share}, {1 - share}]}}\",\"['Yes', 'No']\",GAS\n"
+    )
+
+
+# Another reader of the format, where there is one.
+FORMATS: dict[str, tuple[Callable[[pd.DataFrame, Path], None], Callable[[Path], Any] | None]] = {
+    "csv": (_csv, lambda path: pd.read_csv(path)),
+    "gzip": (_gzip, lambda path: pd.read_csv(path, compression="gzip")),
+    "zip": (_zip, lambda path: pd.read_csv(path, compression="zip")),
+    "lzma in zip": (_lzma_zip, None),
+    "excel": (_excel, lambda path: pd.read_excel(path, engine="openpyxl")),
+    "parquet": (_parquet, lambda path: pd.read_parquet(path)),
+    "feather": (_feather, lambda path: pd.read_feather(path)),
+    "spss": (_sav, lambda path: pyreadstat.read_sav(str(path), user_missing=True)[0]),
+    "stata": (_dta, lambda path: pd.read_stata(path, convert_categoricals=False)),
+    "json": (_json, lambda path: pd.read_json(path, lines=True)),
+    "tidy": (_tidy, None),
+    "globalopinionqa": (_globalopinionqa, None),
+}
+
+
+def damage(content: bytes, dice: random.Random) -> bytes:
+    """One to four changes: bytes, cuts, repeats, and texts that programs trip over."""
+    changed = bytearray(content)
+    for _ in range(dice.randint(1, 4)):
+        if not changed:
+            break
+        place = dice.randrange(len(changed))
+        match dice.randrange(6):
+            case 0:
+                changed[place] = dice.randrange(256)
+            case 1:
+                changed[place] ^= 1 << dice.randrange(8)
+            case 2:
+                del changed[place:]
+            case 3:
+                changed[place:place] = changed[place : place + dice.randint(1, 40)]
+            case 4:
+                del changed[place : place + dice.randint(1, 8)]
+            case _:
+                text = dice.choice(TEXTS).encode()
+                end = place + len(text) if dice.random() < 0.5 else place
+                changed[place:end] = text
+    return bytes(changed)
+
+
+def one(seed: int, folder: Path) -> tuple[str, str, str]:
+    """The format, the outcome and what there is to say of one damaged file."""
+    dice = random.Random(seed)
+    name = dice.choice(list(FORMATS))
+    write, read_again = FORMATS[name]
+    path = folder / f"file-{seed}"
+    write(people(dice), path)
+    path.write_bytes(damage(path.read_bytes(), dice))
+    signal.alarm(LONGEST_SECONDS)
+    try:
+        found = shares(path)
+    except ValuescopeError as error:
+        return name, "refused", str(error)
+    except TimeoutError:
+        return name, "hang", ""
+    except BaseException:
+        return name, "traceback", traceback.format_exc()
+    finally:
+        signal.alarm(0)
+    if read_again is None:
+        return name, "loaded, not counted again", ""
+    try:
+        expected = recounted(read_again(path))
+    except Exception as error:
+        return name, "loaded, not counted again", repr(error)
+    differing = {
+        key for key in found | expected if abs(found.get(key, 0) - expected.get(key, 0)) > 1e-9
+    }
+    if differing:
+        return name, "wrong", f"{sorted(differing)[:4]} {found} {expected}"
+    return name, "loaded as counted again", ""
+
+
+def shares(path: Path) -> dict[tuple[str, str, int], float]:
+    """The weighted shares of the valid answers that the file is loaded with."""
+    problems = Problems(path)
+    with (
+        _prepared(path, load_instrument(), DEFAULT_OPTIONS, problems) as (_, read),
+        duckdb.connect() as connection,
+    ):
+        connection.execute(_WORKING_TABLES)
+        read(connection, problems)
+        problems.raise_refusals()
+        rows = connection.execute(
+            "select country_id, question_id, code, sum_of_weights / sum(sum_of_weights) over "
+            "(partition by country_id, question_id) from marginals where code >= 0 "
+            "qualify sum(sum_of_weights) over (partition by country_id, question_id) > 0"
+        ).fetchall()
+    return {tuple(row[:3]): row[3] for row in rows if row[3] > 0}
+
+
+def recounted(frame: pd.DataFrame) -> dict[tuple[str, str, int], float]:
+    """The same in pandas, of a table with the survey's column names."""
+    weights = pd.to_numeric(frame["W_WEIGHT"])
+    found: dict[tuple[str, str, int], float] = {}
+    for question in (name for name in QUESTIONS if name in frame):
+        codes = pd.to_numeric(frame[question])
+        sums = weights[codes >= 0].groupby([frame["B_COUNTRY_ALPHA"], codes]).sum()
+        weighted: dict[Any, float] = sums.to_dict()
+        for (country, code), weight in weighted.items():
+            total = sum(w for (other, _), w in weighted.items() if other == country)
+            if weight > 0:
+                found[str(country).strip(), question, int(code)] = weight / total
+    return found
+
+
+def batch(seeds: list[int], results: Any) -> None:
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, stop)
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in seeds:
+            results.put((seed, None))
+            results.put((seed, one(seed, Path(folder))))
+
+
+def outcomes(first: int, count: int) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """The outcome of every seed; a process that dies is the abort of the file it was reading."""
+    context = multiprocessing.get_context("fork")
+    waiting = list(range(first, first + count))
+    while waiting:
+        results = context.SimpleQueue()
+        process = context.Process(target=batch, args=(waiting[:BATCH], results))
+        process.start()
+        begun: int | None = None
+        done = set()
+        while process.is_alive() or not results.empty():
+            if results.empty():
+                process.join(0.02)
+                continue
+            begun, outcome = results.get()
+            if outcome is not None:
+                done.add(begun)
+                yield begun, outcome
+        if begun is not None and begun not in done:
+            yield begun, ("", "abort", f"exit status {process.exitcode}")
+            done.add(begun)
+        waiting = [seed for seed in waiting if seed not in done]
+
+
+def main() -> None:
+    """Print how many files of each format ended how, and each failure with its seed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    counts: Counter[tuple[str, str]] = Counter()
+    failures = 0
+    for seed, (name, outcome, text) in outcomes(options.seed, options.files):
+        counts[name, outcome] += 1
+        if outcome in ("traceback", "hang", "abort", "wrong"):
+            failures += 1
+            sys.stdout.write(f"seed {seed}, {name}: {outcome}\n{text}\n")
+    for (name, outcome), number in sorted(counts.items()):
+        sys.stdout.write(f"{number:6} {name}: {outcome}\n")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
