@@ -46,8 +46,8 @@ _NUMBERED = re.compile(r"(\d+) \((.+)\)")
 _DIRT = re.compile(r"(?:[\s.,;:*#_|/\\-]+|\s*[(\[{][^()\[\]{}]*[)\]}]|_\d+)$")
 # `2. Rather important`, `[2] Rather important`, `2Rather important`, `Rather important2`.
 _NUMBERED_LABEL = re.compile(
-    r"[(\[{]?\s*(?P<before>-?\d+)\s*[-.:)=\]}]*\s*(?P<label>[^\W\d].*)"
-    r"|(?P<labelled>.*[^\W\d])\s*(?P<after>\d+)",
+    r"[(\[{]?\s*(?P<before>-?\d+)\s*[-.:)=\]}]*\s*(?P<label>[^\W\d_].*)"
+    r"|(?P<labelled>.*[^\W\d_])\s*(?P<after>\d+)",
     re.DOTALL,
 )
 

@@ -11,6 +11,7 @@ from packaging.version import Version
 from valuescope.changes import changes_since, last_build
 from valuescope.ingest import Reference, reference_population
 from valuescope.warehouse.database import has_warehouse, open_for_reading
+from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instrument import load_instrument
 from valuescope.warehouse.landing import other_versions, query_landing
@@ -173,7 +174,11 @@ def _references(home: Home, loads: Iterable[SurveyLoad]) -> tuple[Reference, ...
     surveys = dict.fromkeys(load.survey_id for load in loads)
     if not surveys:
         return ()
-    known = load_instrument(home).surveys
+    try:
+        known = load_instrument(home).surveys
+    except ValuescopeError:
+        # A fault in the home's own surveys is told elsewhere.
+        known = load_instrument().surveys
     connection = open_for_reading(home, is_latest=True)
     try:
         found = [

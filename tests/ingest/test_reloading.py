@@ -4,15 +4,21 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.ingest.conftest import Query
-from valuescope.ingest import LoadOptions, load_file
-from valuescope.warehouse.database import open_for_reading
+from valuescope.ingest import (
+    LoadOptions,
+    Reference,
+    forget_loads,
+    load_file,
+    reference_population,
+)
+from valuescope.warehouse.database import open_for_reading, open_for_writing
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.instrument import Instrument
@@ -259,3 +265,62 @@ def test_a_disk_that_is_full_leaves_the_database_as_it_was(
     assert "is unchanged; make room" in finished.stdout
     assert home.database.read_bytes() == before
     assert not (home.path / ".next").exists()
+
+
+def test_a_load_says_what_it_changes_and_asks_first(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    """A country's respondents beside shares of more countries, and a file with fewer rows."""
+    header = "country,question,code,share\n"
+    many = tmp_path / "shares.csv"
+    many.write_text(header + "JPN,Q1,1,1\nDEU,Q1,1,1\nDEU,Q57,1,1\n")
+    one = tmp_path / "japan.csv"
+    one.write_text("country,question,code,count\nJPN,Q1,1,9\n")
+    asked: list[Sequence[str]] = []
+
+    def refuse(effects: Sequence[str]) -> None:
+        asked.append(effects)
+        raise ValuescopeError("no")
+
+    load_file(many, home, instrument, confirm=refuse)
+    weighted = LoadOptions(weighting="within_country")
+    with pytest.raises(ValuescopeError, match="no"):
+        load_file(one, home, instrument, weighted, refuse)
+    assert query("select distinct file_name from raw.survey_loads") == [("shares.csv",)]
+    (told,) = asked[0]
+    assert told.startswith("The same people are loaded from shares.csv (unstated; 1 answers")
+
+    # More cells than the shares have: the reference would change, and that is asked as well.
+    one.write_text(
+        "country,question,code,count\n" + "".join(f"JPN,Q{n},1,9\n" for n in range(1, 5))
+    )
+    with pytest.raises(ValuescopeError, match="no"):
+        load_file(one, home, instrument, weighted, refuse)
+    assert asked[1][0].startswith("Models were compared with wvs:7:unstated:all (2 countries, 3 ")
+
+    load_file(one, home, instrument, weighted)
+    many.write_text(header + "JPN,Q1,1,1\n")
+    report = load_file(many, home, instrument)
+    assert "no longer loaded: DEU" in report.effects[0]
+    with open_for_reading(home) as connection:
+        reference = reference_population(connection, "wvs", 7)
+    assert reference == Reference("wvs", "wvs:7:within_country:all", 4, 1, 1)
+
+
+def test_a_load_is_forgotten_by_its_file_or_its_id(
+    tmp_path: Path, home: Home, instrument: Instrument, query: Query
+) -> None:
+    for name, code in (("a.csv", 1), ("b.csv", 2)):
+        (tmp_path / name).write_text(f"country,question,code,share\nJPN,Q1,{code},1\n")
+        report = load_file(tmp_path / name, home, instrument)
+
+    for name in ("a.csv", *report.load_ids):
+        with open_for_writing(home.database) as connection:
+            (forgotten,) = forget_loads(connection, name)
+        assert "survey wvs, wave 7, unstated" in forgotten
+    assert query("select count(*) from raw.human_marginals") == [(0,)]
+    with (
+        open_for_writing(home.database) as connection,
+        pytest.raises(ValuescopeError, match=r"No load is called a\.csv"),
+    ):
+        forget_loads(connection, "a.csv")

@@ -24,7 +24,19 @@ from tests.valuescope.conftest import (
 from valuescope.warehouse.home import CLONE, Home
 
 COMMANDS = (
-    *("demo", "ingest", "doctor", "score", "build", "report", "sql", "export", "status", "prompt"),
+    *(
+        "demo",
+        "ingest",
+        "doctor",
+        "score",
+        "build",
+        "report",
+        "sql",
+        "export",
+        "status",
+        "forget",
+        "prompt",
+    ),
     "models",
 )
 SCORE = (

@@ -57,6 +57,23 @@ def test_codes_outside_the_instrument_are_named_and_kept(tmp_path: Path) -> None
     assert "run `valuescope build`" in fail(tmp_path, "report")
 
 
+def test_people_that_are_loaded_already_take_a_yes_and_can_be_forgotten(tmp_path: Path) -> None:
+    home, survey = tmp_path / "home", tmp_path / "answers.csv"
+    survey.write_text("country,question,code,count\nUSA,Q1,1,5\n", "utf-8")
+    succeed(home, "ingest", str(survey))
+
+    told = fail(home, "ingest", str(survey), "--weighting", "unweighted")
+    assert "The same people are loaded from answers.csv (unstated" in told
+    assert "Repeat with --yes" in told
+    succeed(home, "ingest", str(survey), "--weighting", "unweighted", "--yes")
+    status = succeed(home, "status")
+    assert "People of wvs: wvs:7:unstated:all (1 countries, 1 answers by country)" in status
+    assert "of 2 populations" in status
+
+    succeed(home, "forget", "answers.csv")
+    assert "no survey yet" in succeed(home, "status")
+
+
 def test_a_check_tells_what_a_file_holds_and_loads_nothing(tmp_path: Path) -> None:
     survey = zipped(write_wave7_csv(SURVEY, tmp_path / "survey.csv"))
     finished = run(tmp_path / "home", "ingest", str(survey), "--check")
