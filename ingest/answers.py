@@ -12,9 +12,10 @@ from valuescope.warehouse.instrument import Instrument, Question
 
 # The code of what is missing for no reason that the file tells.
 MISSING = -5
-# Stand for a blank answer and for one that is no code, until both are dealt with.
-BLANK, BAD = -2147483001, -2147483002
-LARGEST_CODE = 2000000000
+# Stand for a blank answer and for one that is no code, until both are dealt with. Answers are held
+# in 4 bytes, which have these numbers and all codes exactly, and show fractions beyond 1e-7.
+BLANK, BAD = -2147482880, -2147483008
+LARGEST_CODE = (1 << 24) - 1
 # A column with more different answers holds no answers to a question.
 _MOST_TEXTS = 1000
 
@@ -38,8 +39,8 @@ def quick_answers(item: Item, source: Source) -> Answers:
     """
     raw = source.raw(item.column)
     if item.column in source.numbers:
-        return Answers(f"coalesce(cast({raw} as double), {BLANK})")
-    return Answers(f"try_cast({raw} as double)")
+        return Answers(f"coalesce(try_cast({raw} as float), if({raw} is null, {BLANK}, {BAD}))")
+    return Answers(f"try_cast({raw} as float)")
 
 
 def close_answers(

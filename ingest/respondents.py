@@ -84,7 +84,8 @@ def read_respondents(
     check_value_labels(file, instrument, problems)
     answers = {item.question_id: quick_answers(item, source) for item in file.items}
     _read_rows(connection, file, division, answers)
-    unclear = [i for i in file.items if i.question_id in _columns_with_nulls(connection, file)]
+    with_nulls = _columns_with_nulls(connection, file)
+    unclear = [item for item in file.items if item.question_id in with_nulls]
     if unclear:
         connection.execute("drop table respondents")
         relation = source.rows(item.column for item in unclear)
@@ -442,8 +443,8 @@ def _count_answers(
         )
     connection.execute("alter table answers add column code integer")
     connection.execute(
-        f"update answers set code = if(answer = floor(answer) and abs(answer) <= {-BAD}, "
-        f"try_cast(answer as integer), {BAD})"
+        f"update answers set code = if(answer = floor(answer) and "
+        f"(abs(answer) <= {LARGEST_CODE} or answer = {BLANK}), try_cast(answer as integer), {BAD})"
     )
 
 

@@ -34,7 +34,11 @@ _LABELLED_HEADER = re.compile(r"(\w+)\s*:(?:\s|$)")
 MISSING_TEXTS = frozenset(
     {"", "NA", "<NA>", "NaN", "nan", ".", "#NULL!", "#N/A", "N/A", "n/a", "None", "NULL", "null"}
 )
-_MISSING_LIST = ", ".join(f"'{text}'" for text in sorted(MISSING_TEXTS))
+# A few at a time: DuckDB plans longer lists as a join, which holds all columns in memory.
+_MISSING_LISTS = [
+    ", ".join(f"'{text}'" for text in sorted(MISSING_TEXTS)[start : start + 4])
+    for start in range(0, len(MISSING_TEXTS), 4)
+]
 _MOST_COLUMNS = 20_000
 # Whole numbers beyond it are no longer exact.
 _LARGEST_EXACT = 1e15
@@ -129,7 +133,8 @@ class Source:
         if column is None:
             return "cast(null as varchar)"
         cell = self.cell(column)
-        return f"case when {cell} not in ({_MISSING_LIST}) then {cell} end"
+        is_known = " and ".join(f"{cell} not in ({texts})" for texts in _MISSING_LISTS)
+        return f"case when {is_known} then {cell} end"
 
     def number(self, column: str | None) -> str:
         """SQL for the number in a column, null where it is none; a decimal comma is understood."""

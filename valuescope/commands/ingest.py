@@ -227,10 +227,13 @@ def print_load_report(report: LoadReport, next_step: bool = True) -> None:
 
 def _selection(file: FileReport) -> str:
     """The options with which `score` asks what this file can be compared with."""
-    survey = "" if file.survey_id == DEFAULT_SURVEY else f" --survey {file.survey_id}"
-    if len(file.country_ids) > _SHOWN:
-        return survey
-    return f"{survey} --countries {','.join(file.country_ids)}"
+    options = "" if file.survey_id == DEFAULT_SURVEY else f" --survey {file.survey_id}"
+    if len(file.country_ids) <= _SHOWN:
+        options += f" --countries {','.join(file.country_ids)}"
+    asked = [name for name in file.questions if name not in file.questions_outside_instrument]
+    if file.questions_missing and len(asked) <= _SHOWN:
+        options += f" --questions {','.join(asked)}"
+    return options
 
 
 def _print_summary(file: FileReport) -> None:
