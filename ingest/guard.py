@@ -20,7 +20,8 @@ def reading(path: Path) -> Iterator[None]:
     """Raise ValuescopeError, naming `path`, for whatever reading it raises."""
     try:
         yield
-    except ValuescopeError:
+    except (ValuescopeError, NameError):
+        # A name that is missing is a fault of ours, never of the file.
         raise
     except Exception as error:
         raise ValuescopeError(_message(path, error)) from error

@@ -7,6 +7,7 @@ import duckdb
 
 from valuescope.ingest.answers import (
     BAD,
+    BLANK,
     LARGEST_CODE,
     MISSING,
     Answers,
