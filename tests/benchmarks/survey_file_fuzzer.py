@@ -213,6 +213,9 @@ def shares(path: Path) -> dict[tuple[str, str, int], float]:
 
 def recounted(frame: pd.DataFrame) -> dict[tuple[str, str, int], float]:
     """The same in pandas, of a table with the survey's column names."""
+    # As when a file is loaded: a name in another case does, where there is no exact one.
+    exact = set(frame.columns)
+    frame = frame.rename(columns={n: str(n).upper() for n in frame if str(n).upper() not in exact})
     weights = pd.to_numeric(frame["W_WEIGHT"])
     found: dict[tuple[str, str, int], float] = {}
     for question in (name for name in QUESTIONS if name in frame):
