@@ -197,7 +197,7 @@ def test_a_database_held_by_another_process_is_named_with_its_holder(
         for arguments in (("sql", "select 1"), ("ingest", str(survey)), ("build",)):
             assert f"process {holder.pid}" in fail(copy_of_study, *arguments)
         holder.communicate(b"\n")
-    succeed(copy_of_study, "ingest", str(survey))
+    succeed(copy_of_study, "ingest", str(survey), "--yes")
 
 
 def test_scoring_can_be_watched_stopped_and_taken_up_again(copy_of_study: Path) -> None:

@@ -25,7 +25,7 @@ COMMANDS = [
     ("sql", "select country_id, pearson_r from agg_country_correlations"),
 ]
 # Paths and hashes stand on one line, which the terminal breaks: so that they can be copied.
-UNBROKEN = ("Home: ", "Built", "file", "package_file")
+UNBROKEN = ("Home: ", "Models and ", "Built", "file", "package_file")
 
 
 def on_terminal(home: Path, *arguments: str, columns: int = 40, **variables: str) -> str:
