@@ -42,7 +42,7 @@ populations as (
         loads.weighting,
         loads.subgroup_id,
         max(marginals.wave) as newest_wave,
-        count(distinct (marginals.country_id, marginals.question_id)) filter (
+        count(distinct row(marginals.country_id, marginals.question_id)) filter (
             marginals.code >= 0 and marginals.sum_of_weights > 0
         ) as cell_count
     from loads
