@@ -1,4 +1,4 @@
-"""One guard around reading: whatever a damaged or hostile file makes a library raise, is told."""
+"""Turn what a damaged or hostile file makes a library raise into an error that names the file."""
 
 import errno
 import re

@@ -5,8 +5,8 @@ The scorer needs no survey and never opens the warehouse. Its entry points:
 - `templates.named_template(name, wordings)`: a prompt template;
 - `design.PromptDesign`: how questions are put; `expand_orders(names, ..)`: choice orders;
 - `models.resolve_model(name_or_path, home, instrument)`: a name or path -> `ModelFile`;
-  `models.locate_model(registered, home)`: where a registered model's file would be;
-- `run.score(...)`: score what is missing -> `RunSummary`;
+  `models.file_on_machine(name_or_path, home, instrument)`: where its file lies, if anywhere;
+- `session.ScoringSession`: score what is missing, design after design -> `RunSummary`;
 - `tasks.expand(plan, instrument)`: a study as tasks, `divide(tasks, count)`: its parts;
 - `cluster.driver.score_on_cluster(...)`: the same on a Ray cluster;
 - `describe.describe_prompt(...)`: exactly what a model is asked -> `PromptDescription`;
