@@ -24,8 +24,8 @@ COMMANDS = [
     ("sql", "from agg_country_correlations"),
     ("sql", "select country_id, pearson_r from agg_country_correlations"),
 ]
-# Paths and hashes stand on one line, which the terminal breaks: so that they can be copied.
-UNBROKEN = ("Home: ", "Models and ", "Built", "file", "package_file")
+# Paths and hashes are printed on one line, so that they can be copied; the terminal breaks them.
+UNBROKEN = ("Home: ", "Models and ", "dbt project: ", "Built", "file", "package_file")
 
 
 def on_terminal(home: Path, *arguments: str, columns: int = 40, **variables: str) -> str:
