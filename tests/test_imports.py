@@ -63,7 +63,7 @@ GRAPH = {module: set(imported(module)) for module in MODULES}
 
 
 def test_every_import_of_ours_is_seen() -> None:
-    assert "valuescope.warehouse.home" in GRAPH["valuescope.warehouse.database"]
+    assert "valuescope.warehouse.home" in GRAPH["valuescope.warehouse.database.connections"]
     assert {room(module) for module in GRAPH} == {name for floor in FLOORS for name in floor}
 
 

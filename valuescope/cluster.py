@@ -7,14 +7,14 @@ from rich.progress import Progress
 from valuescope.console import cell_progress, say
 from valuescope.scorer.cluster.connection import connected
 from valuescope.scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
-from valuescope.scorer.numerics import ALL_LAYERS, Numerics, default_batch_size
-from valuescope.scorer.run import RunSummary
-from valuescope.scorer.study import Plan
-from valuescope.scorer.tasks import Part, by_model, expand, tasks_of
+from valuescope.scorer.engine.numerics import ALL_LAYERS, Numerics, default_batch_size
+from valuescope.scorer.planning.division import Part, by_model, expand, tasks_of
+from valuescope.scorer.planning.study import Plan
+from valuescope.scorer.runs.run import RunSummary
 from valuescope.scoring import Failures, lock_name, print_summary, sent, tell_unworded
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
-from valuescope.warehouse.sending import Sender
+from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.landing_zone.upload import Sender
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import pyarrow.parquet as pq
 
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.templates import named_template
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
-from valuescope.warehouse.wordings import load_wording_set
+from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.instruments.wordings import load_wording_set
 
 
 def chosen_design(

@@ -5,12 +5,12 @@ import dataclasses
 import click
 
 from valuescope.console import out, step_progress
-from valuescope.reports.fitting import FittingTable
-from valuescope.reports.json_text import json_text
-from valuescope.scorer.numerics import default_threads, engine_version
-from valuescope.scorer.processor import notable_features, processor_name
+from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.scorer.engine.numerics import default_threads, engine_version
+from valuescope.scorer.engine.processor import notable_features, processor_name
 from valuescope.scorer.trial.records import Engine, failed_trial
 from valuescope.scorer.trial.try_engine import Trial, try_engine
+from valuescope.warehouse.tables.json_text import json_text
 
 
 def report_engine(as_json: bool) -> None:

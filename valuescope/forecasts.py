@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from valuescope.console import out, say
-from valuescope.reports.fitting import FittingTable
-from valuescope.scorer.messages import Pace
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.tasks import Load, Part
+from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.planning.division import Load, Part
+from valuescope.scorer.process.messages import Pace
 from valuescope.scoring import PlannedRun
 
 

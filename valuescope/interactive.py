@@ -14,10 +14,10 @@ from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
 from valuescope.console import say
-from valuescope.query import run_query, saved_query_table, saved_statement
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.saved_queries import saved_queries
+from valuescope.warehouse.tables.query import run_query, saved_query_table, saved_statement
+from valuescope.warehouse.tables.saved_queries import saved_queries
 
 _HELP = """\
 SQL ends with a semicolon and may have several lines. Tab completes, the arrows go through what was

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from valuescope.scorer.templates import load_templates
-from valuescope.warehouse.instrument import DEFAULT_SURVEY
-from valuescope.warehouse.wordings import OUR_WORDINGS
+from valuescope.scorer.planning.templates import load_templates
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 
 # Names the shared place that scoring sends to and landing brings from.
 LANDING_VARIABLE = "VALUESCOPE_LANDING"

@@ -12,12 +12,12 @@ from string import Template
 from typing import Any
 
 from valuescope.forecasts import duration
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.templates import named_template
-from valuescope.scorer.workload import PlannedModel, chat_tokens, estimated_tokens
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.forecast import PlannedModel, chat_tokens, estimated_tokens
+from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.home import CLONE
-from valuescope.warehouse.instrument import DEFAULT_SURVEY, load_instrument
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, load_instrument
 
 PAGE, CONSTANTS = CLONE / "docs" / "scale.md", CLONE / "docs" / "scale.toml"
 STYLES = ("label", "label_text", "text")

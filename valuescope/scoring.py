@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from rich.progress import Progress, TaskID
 
 from valuescope.console import cell_progress, say
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.messages import Estimate
-from valuescope.scorer.models import resolve_model
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.run import RunSummary
-from valuescope.scorer.session import ScoringSession
-from valuescope.scorer.study import Plan
-from valuescope.scorer.tasks import DesignWork, ModelWork, Part, by_model, expand, tasks_of
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.division import (
+    DesignWork,
+    ModelWork,
+    Part,
+    by_model,
+    expand,
+    tasks_of,
+)
+from valuescope.scorer.planning.study import Plan
+from valuescope.scorer.process.messages import Estimate
+from valuescope.scorer.runs.run import RunSummary
+from valuescope.scorer.runs.session import ScoringSession
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
-from valuescope.warehouse.sending import Sender
+from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.landing_zone.upload import Sender
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def connect(home: str | Path | None = None) -> "duckdb.DuckDBPyConnection":
     ValuescopeError when there is no warehouse, or none with marts.
     """
     # Here, because all packages import this one, and most of them need no DuckDB.
-    from valuescope.warehouse.database import open_marts
+    from valuescope.warehouse.database.connections import open_marts
     from valuescope.warehouse.home import Home, current_home
 
     return open_marts(Home(Path(home).expanduser().resolve()) if home else current_home())

@@ -78,7 +78,7 @@ def scoring_code_fingerprint() -> str:
             for package in (ROOMS / room).rglob("__init__.py")
             for path in package.parent.glob("*.py")
         ),
-        ROOMS / "scorer" / "templates.toml",
+        ROOMS / "scorer" / "planning" / "templates.toml",
         SEEDS / "models.csv",
     ]
     digest = hashlib.sha256()

@@ -11,8 +11,8 @@ from typing import Any
 
 import duckdb
 
-from valuescope.reports.summary import query
-from valuescope.warehouse.saved_queries import statement
+from valuescope.reports.terminal.summary import query
+from valuescope.warehouse.tables.saved_queries import statement
 
 Row = dict[str, Any]
 Specification = dict[str, Any]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from valuescope.reports.summary import Design, query_table
+from valuescope.reports.terminal.summary import Design, query_table
 
 MEAN_SCORE_UNITS = 1_000
 SHARE_UNITS = 100

@@ -18,7 +18,6 @@ import vl_convert
 from valuescope.reports.charts.palette import look
 from valuescope.reports.exhibits.catalogue import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row, Section, Selector
-from valuescope.reports.json_text import plain
 from valuescope.reports.page.cells import (
     MEAN_SCORE_UNITS,
     SHARE_UNITS,
@@ -28,7 +27,8 @@ from valuescope.reports.page.cells import (
     grid,
     people,
 )
-from valuescope.reports.summary import Design, query
+from valuescope.reports.terminal.summary import Design, query
+from valuescope.warehouse.tables.json_text import plain
 
 _FOLDER = Path(__file__).parent
 _DIGITS = 5

@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from valuescope.scorer.numerics import default_threads
+from valuescope.scorer.engine.numerics import default_threads
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.version import install_command
 

@@ -21,23 +21,23 @@ from valuescope.scorer.cluster.replica import (
     own_versions,
 )
 from valuescope.scorer.cluster.work import DesignRun, Job, ModelState, state_of
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.locks import part_of_run, whole_run
-from valuescope.scorer.messages import Effort, Opening
-from valuescope.scorer.models import file_on_machine, resolve_model
-from valuescope.scorer.numerics import AUTO, Numerics
-from valuescope.scorer.run import (
+from valuescope.scorer.engine.numerics import AUTO, Numerics
+from valuescope.scorer.models.files import file_on_machine, resolve_model
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.division import ModelWork
+from valuescope.scorer.process.messages import Effort, Opening
+from valuescope.scorer.runs.locks import part_of_run, whole_run
+from valuescope.scorer.runs.run import (
     Run,
     RunSummary,
     StudyReference,
     earlier_compute_type,
     stop_on_signals,
 )
-from valuescope.scorer.tasks import ModelWork
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Country, Instrument, Question
-from valuescope.warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 
 # A block that ends its worker so often is not tried again; nor is a model that no worker can load.
 _MOST_TRIES = 3

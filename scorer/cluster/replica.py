@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.messages import (
+from valuescope.scorer.engine.numerics import Numerics, engine_version
+from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.process.messages import (
     CellKey,
     Effort,
     LoadRequest,
@@ -18,11 +20,9 @@ from valuescope.scorer.messages import (
     Prepared,
     ScoredQuestion,
 )
-from valuescope.scorer.models import resolve_model
-from valuescope.scorer.numerics import Numerics, engine_version
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instrument import Country, Question, load_instrument
+from valuescope.warehouse.instruments.seeds import Country, Question, load_instrument
 from valuescope.warehouse.version import project_version, scoring_code_fingerprint
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class NodeReplica:
 
     def __init__(self) -> None:
         # Here, because the driver has this class too and is not to load the engine.
-        from valuescope.scorer.replica import Replica
+        from valuescope.scorer.process.replica import Replica
 
         self._replica: Replica = Replica()
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.run import Block, Run
-from valuescope.scorer.tasks import ModelWork
-from valuescope.scorer.workload import PlannedModel
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.division import ModelWork
+from valuescope.scorer.planning.forecast import PlannedModel
+from valuescope.scorer.runs.run import Block, Run
 
 
 @dataclass(eq=False)

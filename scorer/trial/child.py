@@ -11,12 +11,12 @@ import numpy as np
 from valuescope.warehouse.errors import ValuescopeError
 
 try:
-    from valuescope.scorer.llama import llama
+    from valuescope.scorer.engine.llama import llama
 except ValuescopeError as error:  # what to do about it is said by who asks
     sys.exit(f"{type(error.__cause__).__name__}: {error.__cause__}")
 
-from valuescope.scorer.engine import BatchToken, Model
-from valuescope.scorer.numerics import Numerics
+from valuescope.scorer.engine.contexts import BatchToken, Model
+from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.trial.generated_model import VOCABULARY_SIZE, GeneratedModel
 from valuescope.scorer.trial.reference import log_probabilities
 

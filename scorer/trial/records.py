@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from valuescope.scorer.installation import require_engine
-from valuescope.scorer.processor import processor_features
+from valuescope.scorer.engine.installation import require_engine
+from valuescope.scorer.engine.processor import processor_features
 from valuescope.scorer.trial.try_engine import Trial, try_engine
 from valuescope.scorer.trial.variants import Variant, build_variants
 from valuescope.warehouse.errors import ValuescopeError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from valuescope.scorer.installation import import_path
+from valuescope.scorer.engine.installation import import_path
 
 Status = Literal["ok", "wrong", "died", "not tried"]
 

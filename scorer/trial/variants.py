@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from valuescope.scorer.processor import is_x86
+from valuescope.scorer.engine.processor import is_x86
 
 _WITHOUT_AMX = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 # llama.cpp's options for x86, and the features of the processor that each needs.

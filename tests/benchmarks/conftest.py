@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.reports.page.browsing import CHROMIUM
-from valuescope.scorer.numerics import default_threads, engine_version
+from valuescope.scorer.engine.numerics import default_threads, engine_version
 from valuescope.warehouse.home import CLONE
 
 PAGE, PLOT = CLONE / "docs" / "benchmark.md", CLONE / "docs" / "benchmark.svg"

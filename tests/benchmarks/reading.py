@@ -14,7 +14,7 @@ import duckdb
 
 from valuescope.ingest import load_file
 from valuescope.warehouse.home import CLONE, Home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
 
 _READ_BYTES = 1 << 24
 

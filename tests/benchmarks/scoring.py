@@ -14,23 +14,23 @@ import numpy as np
 from scipy.special import log_softmax
 
 from tests.benchmarks.multiple_choice import SETTINGS, Task, compiled_tool, run_tool
-from valuescope.scorer.compute import computed_file
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import BatchToken, Model
-from valuescope.scorer.locks import whole_run
-from valuescope.scorer.messages import LoadRequest, ScoredQuestion
-from valuescope.scorer.models import ModelFile, resolve_model
-from valuescope.scorer.numerics import Numerics, default_threads
-from valuescope.scorer.prompts import render_prompt
-from valuescope.scorer.replica import Replica
-from valuescope.scorer.run import Run, RunSummary, blocks_of
-from valuescope.scorer.session import ScoringSession
-from valuescope.scorer.templates import named_template
-from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
-from valuescope.scorer.tree import count_nodes
+from valuescope.scorer.engine.contexts import BatchToken, Model
+from valuescope.scorer.engine.numerics import Numerics, default_threads
+from valuescope.scorer.engine.weights import computed_file
+from valuescope.scorer.models.files import ModelFile, resolve_model
+from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.paths.tree import count_nodes
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.prompts import render_prompt
+from valuescope.scorer.planning.templates import named_template
+from valuescope.scorer.process.messages import LoadRequest, ScoredQuestion
+from valuescope.scorer.process.replica import Replica
+from valuescope.scorer.runs.locks import whole_run
+from valuescope.scorer.runs.run import Run, RunSummary, blocks_of
+from valuescope.scorer.runs.session import ScoringSession
 from valuescope.warehouse.home import CLONE, Home, current_home
-from valuescope.warehouse.instrument import Country, Instrument, Question, load_instrument
-from valuescope.warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.instruments.seeds import Country, Instrument, Question, load_instrument
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 
 _QUESTION_STEP = 65
 _YARDSTICK_COUNTRIES = ("JPN", "USA")

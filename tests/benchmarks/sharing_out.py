@@ -14,14 +14,14 @@ from unittest.mock import patch
 from tests.benchmarks.scoring import Workload, computed, workload
 from valuescope.scorer.cluster.connection import THIS_MACHINE, connected
 from valuescope.scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary
-from valuescope.scorer.session import ScoringSession
-from valuescope.scorer.study import Plan, choose_countries, choose_questions, design_grid
-from valuescope.scorer.tasks import by_model, divide, expand
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.planning.division import by_model, divide, expand
+from valuescope.scorer.planning.study import Plan, choose_countries, choose_questions, design_grid
+from valuescope.scorer.runs.run import QUESTIONS_A_BLOCK, RunSummary
+from valuescope.scorer.runs.session import ScoringSession
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
 
 MODEL = "smollm2-135m-instruct"
 F32 = Numerics(compute_type="f32")

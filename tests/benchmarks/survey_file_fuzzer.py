@@ -27,11 +27,11 @@ import pandas as pd
 import pyarrow.feather
 import pyreadstat
 
-from valuescope.ingest.files import DEFAULT_OPTIONS, _prepared
-from valuescope.ingest.loading import _WORKING_TABLES
+from valuescope.ingest.loads.loading import _WORKING_TABLES
 from valuescope.ingest.problems import Problems
+from valuescope.ingest.readers import DEFAULT_OPTIONS, _prepared
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
 
 QUESTIONS = ("Q1", "Q46", "Q57", "Q182")
 LONGEST_SECONDS = 20

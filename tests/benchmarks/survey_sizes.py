@@ -17,7 +17,7 @@ import pandas as pd
 import pyreadstat
 
 from valuescope.warehouse.home import CLONE, SEEDS
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
 
 FOLDER = CLONE / ".benchmarks"
 WAVE7_RESPONDENTS, WAVE7_COLUMNS = 97_220, 600

@@ -7,7 +7,7 @@ import pytest
 
 from tests.benchmarks.landing_sizes import Size, write_answers, write_people
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.landing import query_landing
+from valuescope.warehouse.landing_zone.shards import query_landing
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from tests.benchmarks.conftest import processor
 from tests.benchmarks.scoring import Workload, workload
 from tests.benchmarks.sharing_out import MODEL, home_of
 from valuescope.scale import CONSTANTS
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.session import ScoringSession
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.runs.session import ScoringSession
 
 pytestmark = pytest.mark.benchmark
 

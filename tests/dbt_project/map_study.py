@@ -19,7 +19,7 @@ from tests.ingest.survey_files import Respondent, Survey, write_wave7_csv
 from tests.ingest.survey_oracle import indicators
 from valuescope.ingest import LoadOptions, load_file, parse_breakdown
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
 
 Floats = npt.NDArray[np.float64]
 

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from tests.dbt_project.started_dbt import StartedDbt
-from valuescope.warehouse.database import create_raw_tables, open_for_writing
+from valuescope.warehouse.database.connections import create_raw_tables, open_for_writing
 from valuescope.warehouse.home import DBT_PROJECT, SEEDS, Home
-from valuescope.warehouse.landing import ensure_landing_zone, write_shard
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone, write_shard
 
 SCORED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 DBT = Path(sys.executable).parent / "dbt"

@@ -14,7 +14,7 @@ from scipy.stats import t
 from tests.dbt_project.pairs_study import COUNTRIES, WEST, people
 from tests.dbt_project.study import Instrument, build, dbt_output, read
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home
-from valuescope.warehouse.saved_queries import statement
+from valuescope.warehouse.tables.saved_queries import statement
 
 ANALYSES = DBT_PROJECT / "analyses"
 NAMES = sorted(path.stem for path in ANALYSES.glob("*.sql"))

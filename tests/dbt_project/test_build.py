@@ -32,7 +32,7 @@ from tests.dbt_project.study import (
     read,
 )
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home
-from valuescope.warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 
 HEADLINES = {
     "headline_categories",

@@ -9,7 +9,7 @@ import duckdb
 
 from tests.dbt_project.study import DBT, WITHOUT_TESTS
 from valuescope.warehouse.home import DBT_PROJECT, SEEDS, Home
-from valuescope.warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 from valuescope.warehouse.version import code_sha256
 
 FILES = {

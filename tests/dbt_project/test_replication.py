@@ -11,7 +11,7 @@ from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import WITHOUT_TESTS, build_successfully, read
 from tests.valuescope.conftest import run, succeed
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.marts import Mart, described_marts
+from valuescope.warehouse.tables.marts import Mart, described_marts
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tests.dbt_project.study import (
     read,
 )
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.surveys import COLUMNS
+from valuescope.warehouse.instruments.surveys import COLUMNS
 
 COUNTRIES = ["AND", "CYP", "CZE", "DEU", "GBR", "GRC", "ARG", "BOL", "CHN", "IDN", "JPN", "EGY"]
 SEEDS_QUESTIONS = [f"Q{number}" for number in (*range(1, 7), *range(46, 51), *range(177, 189))]

@@ -27,7 +27,7 @@ from tests.dbt_project.study import (
     read,
 )
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.landing import CHOICE_LOG_LIKELIHOODS
+from valuescope.warehouse.landing_zone.shards import CHOICE_LOG_LIKELIHOODS
 
 UNANIMOUS = "EGY"
 OF_ONE_QUESTION = "BOL"

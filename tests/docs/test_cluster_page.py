@@ -5,7 +5,7 @@ import re
 import pytest
 
 from valuescope.commands.score import command
-from valuescope.scorer.run import QUESTIONS_A_BLOCK
+from valuescope.scorer.runs.run import QUESTIONS_A_BLOCK
 from valuescope.warehouse.home import CLONE
 
 TEXT = (CLONE / "docs" / "cluster.md").read_text(encoding="utf-8")

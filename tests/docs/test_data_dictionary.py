@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt  # comes with rich
 from markdown_it.token import Token
 
-from valuescope.reports.data_dictionary import PAGE, data_dictionary, main
+from valuescope.reports.files.data_dictionary import PAGE, data_dictionary, main
 from valuescope.warehouse.home import CLONE, SEEDS
 
 Rows = list[list[str]]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import CLONE, Home
-from valuescope.warehouse.instrument import Instrument, load_instrument
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 
 Query = Callable[..., list[tuple[Any, ...]]]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from tests.ingest.survey_files import CsvStyle, Respondent, Survey
-from valuescope.warehouse.instrument import Question, load_instrument
+from valuescope.warehouse.instruments.seeds import Question, load_instrument
 
 MISSING_CODES = (-1, -2, -3, -4, -5)
 NOT_ASKED = -4

@@ -11,7 +11,7 @@ from tests.ingest.conftest import Query
 from valuescope.ingest import LoadOptions, load_file, load_sample
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
 
 CASES = tomllib.loads(Path(__file__).with_name("bad_files.toml").read_text())["file"]
 GOOD = "iso3,variable,code,share\nJPN,Q57,1,0.25\nJPN,Q57,2,0.75\n"

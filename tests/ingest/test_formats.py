@@ -14,10 +14,10 @@ from tests.ingest import survey_files as files
 from tests.ingest.survey_oracle import Cell, Marginal, marginals
 from tests.ingest.survey_strategies import csv_styles, surveys
 from valuescope.ingest import LoadOptions, load_file, parse_breakdown, split_halves
-from valuescope.ingest.files import DEFAULT_OPTIONS
-from valuescope.warehouse.database import open_for_reading
+from valuescope.ingest.readers import DEFAULT_OPTIONS
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import SEEDS, Home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
 
 EXAMPLES = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Write = Callable[[files.Survey, Path], Path]

@@ -19,11 +19,11 @@ import pytest
 
 from tests.ingest.conftest import Query
 from valuescope.ingest import LoadOptions, load_file
-from valuescope.ingest.files import DEFAULT_OPTIONS
-from valuescope.warehouse.database import open_for_reading
+from valuescope.ingest.readers import DEFAULT_OPTIONS
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
 
 PEOPLE = pd.DataFrame(
     {

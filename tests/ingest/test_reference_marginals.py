@@ -8,7 +8,7 @@ import pytest
 from tests.ingest.conftest import Query
 from valuescope.ingest import LoadOptions, load_file
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
 
 VALID = "wvs7_marginals_valid_unweighted.csv"
 ALL_RESPONDENTS = "wvs7_marginals_all_respondents_unweighted.csv"

@@ -11,10 +11,10 @@ import pytest
 import valuescope.ingest.sample
 from tests.ingest.conftest import Query
 from valuescope.ingest import load_sample
-from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import SEEDS, Home
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
 
 MARGINALS = """
 select country_id, question_id, wave, code, respondents

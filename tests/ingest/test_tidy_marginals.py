@@ -11,7 +11,7 @@ from tests.ingest.conftest import Query
 from valuescope.ingest import CodeOutsideInstrument, LoadOptions, load_file
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
 
 MARGINALS = """
 select wave, country_id, question_id, code, respondents, sum_of_weights, sum_of_squared_weights

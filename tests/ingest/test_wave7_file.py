@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.ingest.conftest import Query
 from valuescope.ingest import CodeOutsideInstrument, LoadOptions, load_file
-from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument, load_instrument
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 
 FOLDER = Path(__file__).parent
 RESPONDENTS = FOLDER / "respondents.csv"

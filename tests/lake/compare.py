@@ -9,8 +9,8 @@ import math
 import sys
 from typing import Any
 
+from valuescope.warehouse.database.lake import open_lake_for_reading
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.lake import open_lake_for_reading
 
 # Hashes by two versions of DuckDB, which a build compares only with its own.
 _APART = {"source_fingerprint"}

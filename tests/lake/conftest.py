@@ -16,7 +16,7 @@ from valuescope.warehouse.home import CLONE, Home
 PYTHON = CLONE / ".venv-lake" / "bin" / "python"
 # dbt's own tests cost as much as all the rest of a build, and are run by one build below.
 BUILD_WITHOUT_TESTS = """
-from valuescope.build import build_warehouse
+from valuescope.warehouse.tables.build import build_warehouse
 from valuescope.warehouse.home import current_home
 build_warehouse(current_home(), ("--exclude-resource-type", "test"))
 """

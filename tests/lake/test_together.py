@@ -35,7 +35,7 @@ def raw(lake: Lake, statement: str) -> list[list[int]]:
     """The rows of a query on what is loaded now, also since the last build."""
     script = f"""
 import json
-from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import current_home
 rows = open_for_reading(current_home(), is_latest=True).execute({statement!r}).fetchall()
 print(json.dumps(rows))
@@ -95,7 +95,7 @@ def test_two_builds_at_once_are_kept_apart(lake: Lake) -> None:
     hold = """
 import sys
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.lake import build_lock
+from valuescope.warehouse.database.lake import build_lock
 with build_lock(current_home()):
     print("held", flush=True)
     sys.stdin.read()
@@ -120,7 +120,7 @@ def test_a_load_that_is_stopped_leaves_nothing(lake: Lake, tmp_path: Path) -> No
     file = write_survey(tmp_path / "stopped.csv", seed=99)
     stopped = f"""
 import os
-from valuescope.ingest import loading
+from valuescope.ingest.loads import loading
 store = loading._store
 def stop(*arguments):
     store(*arguments)
@@ -188,7 +188,7 @@ def test_a_load_in_the_middle_is_taken_back(server: Server, tmp_path: Path) -> N
     file = write_survey(tmp_path / "survey.csv")
     waiting = f"""
 import sys
-from valuescope.ingest import loading
+from valuescope.ingest.loads import loading
 store = loading._store
 def wait(*arguments):
     replaced = store(*arguments)
@@ -252,7 +252,7 @@ def test_a_wrong_password_is_named_and_not_repeated(server: Server, tmp_path: Pa
 
 def test_an_old_postgresql_is_refused(server: Server, tmp_path: Path) -> None:
     lake = Lake(server, tmp_path, server.create_database("old"))
-    pretend = "from valuescope.warehouse import lake\nlake.OLDEST_POSTGRESQL = 99\n"
+    pretend = "from valuescope.warehouse.database import lake\nlake.OLDEST_POSTGRESQL = 99\n"
 
     message = lake.fail("-c", pretend + commands(("lake", "create", str(tmp_path / "rows"))))
 

@@ -14,7 +14,7 @@ from tests.dbt_project.study import (
     land_model,
     land_run,
 )
-from valuescope.reports.summary import Design, designs
+from valuescope.reports.terminal.summary import Design, designs
 from valuescope.warehouse.home import Home
 
 

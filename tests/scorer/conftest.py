@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from valuescope.scorer.compute import write_weights
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Model
-from valuescope.scorer.models import ModelFile, resolve_model
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.templates import named_template
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.engine.weights import write_weights
+from valuescope.scorer.models.files import ModelFile, resolve_model
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument, load_instrument
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 
 
 @pytest.fixture

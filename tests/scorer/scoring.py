@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.models import ModelFile
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.run import RunSummary
-from valuescope.scorer.session import ScoringSession
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.runs.run import RunSummary
+from valuescope.scorer.runs.session import ScoringSession
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Country, Question
+from valuescope.warehouse.instruments.seeds import Country, Question
 
 
 def score(

@@ -6,14 +6,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.locks import DesignLock
-from valuescope.scorer.models import ModelFile
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.run import QUESTIONS_A_BLOCK, RunSummary, blocks_of
-from valuescope.scorer.session import ScoringSession
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.runs.locks import DesignLock
+from valuescope.scorer.runs.run import QUESTIONS_A_BLOCK, RunSummary, blocks_of
+from valuescope.scorer.runs.session import ScoringSession
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Country, Instrument, Question
+from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
 
 # Rounds activations, so that an answer moves as soon as other tokens share its batch.
 ROUNDED = Numerics(compute_type="as-is")

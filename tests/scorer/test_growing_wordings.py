@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from tests.scorer.scoring import score
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.models import ModelFile
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.run import RunSummary
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.runs.run import RunSummary
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
-from valuescope.warehouse.wordings import OUR_WORDINGS, WordingSet
+from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
 
 EVERYWHERE = {("Q1", ""): "Does family matter to you?"}
 FIRST = replace(OUR_WORDINGS, name="mine", questions=EVERYWHERE)

@@ -16,15 +16,15 @@ import pytest
 
 from tests.scorer.tiny_models import write_tiny_model
 from tests.valuescope.tiny_study import running_processes
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.models import ModelFile, resolve_model
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.process import EngineError
-from valuescope.scorer.session import ScoringSession
-from valuescope.scorer.templates import named_template
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.files import ModelFile, resolve_model
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.templates import named_template
+from valuescope.scorer.process.engine_process import EngineError
+from valuescope.scorer.runs.session import ScoringSession
 from valuescope.warehouse.home import CLONE, Home
-from valuescope.warehouse.instrument import Country, Instrument, Question
-from valuescope.warehouse.landing import run_records
+from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+from valuescope.warehouse.landing_zone.shards import run_records
 
 KILLS = 20
 QUESTIONS = tuple(f"Q{number}" for number in range(1, 27))
@@ -37,9 +37,9 @@ RUN = """
 import os, signal, sys, threading
 from pathlib import Path
 from tests.scorer.test_killed_runs import Scoring
-from valuescope.scorer.models import resolve_model
+from valuescope.scorer.models.files import resolve_model
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
 
 home, seconds, share = Home(Path(sys.argv[1])), float(sys.argv[3]), float(sys.argv[4])
 instrument = load_instrument()

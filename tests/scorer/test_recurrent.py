@@ -8,23 +8,23 @@ import pytest
 
 from tests.scorer.scoring import score
 from tests.scorer.tiny_models import RECURRENT, write_tiny_model
-from valuescope.scorer.copies import CopyScorer
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.engine import Context, Model
-from valuescope.scorer.messages import LoadRequest
-from valuescope.scorer.models import ModelFile, resolve_model
-from valuescope.scorer.numerics import Numerics
-from valuescope.scorer.paths import OpenedScorer, Probe, largest_difference, open_scorer
-from valuescope.scorer.prompts import Answer, Prompt, render_prompt
-from valuescope.scorer.replica import Replica
-from valuescope.scorer.scores import CellScore
-from valuescope.scorer.sequence import SequenceScorer
-from valuescope.scorer.templates import named_template
-from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
-from valuescope.scorer.tree import TreeScorer
+from valuescope.scorer.engine.contexts import Context, Model
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.files import ModelFile, resolve_model
+from valuescope.scorer.paths.choice import OpenedScorer, Probe, largest_difference, open_scorer
+from valuescope.scorer.paths.copied_sequences import CopyScorer
+from valuescope.scorer.paths.path import CellScore
+from valuescope.scorer.paths.sequence import SequenceScorer
+from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.paths.tree import TreeScorer
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.prompts import Answer, Prompt, render_prompt
+from valuescope.scorer.planning.templates import named_template
+from valuescope.scorer.process.messages import LoadRequest
+from valuescope.scorer.process.replica import Replica
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
 
 COUNTRIES = ("JPN", "USA", "DEU", "KEN")
 # The weights are float32, so that paths may differ by the order of sums alone.

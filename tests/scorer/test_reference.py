@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from tests.scorer.reference.cells import QUESTIONS, all_rows, question_cells
-from valuescope.scorer.design import ANSWER_STYLES
-from valuescope.scorer.engine import Model
-from valuescope.scorer.models import ModelFile
-from valuescope.scorer.numerics import Numerics, default_threads
-from valuescope.scorer.scores import CellScore
-from valuescope.scorer.sequence import SequenceScorer
-from valuescope.scorer.tree import TreeScorer
-from valuescope.warehouse.instrument import Instrument
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.engine.numerics import Numerics, default_threads
+from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.paths.path import CellScore
+from valuescope.scorer.paths.sequence import SequenceScorer
+from valuescope.scorer.paths.tree import TreeScorer
+from valuescope.scorer.planning.design import ANSWER_STYLES
+from valuescope.warehouse.instruments.seeds import Instrument
 
 FIXTURE = Path(__file__).parent / "reference" / "transformers.json"
 # In nats an answer. Gemma's is wider because llama.cpp reads its GELU from a table of

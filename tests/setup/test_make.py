@@ -16,7 +16,7 @@ import pytest
 
 from scripts.engine_wheel import SETTINGS
 from tests.scorer.broken_engine import broken_kernels, write_wheel
-from valuescope.scorer.processor import processor_features
+from valuescope.scorer.engine.processor import processor_features
 from valuescope.scorer.trial.records import Engine
 from valuescope.scorer.trial.variants import build_variants
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROBE = """
 import subprocess, sys
 from pathlib import Path
-from valuescope.scorer.numerics import default_threads
+from valuescope.scorer.engine.numerics import default_threads
 
 def test_probe(worker_id):
     ask = "import os; print(sorted(os.sched_getaffinity(0)))"

@@ -21,9 +21,9 @@ import pytest
 
 from tests.dbt_project.study import WITHOUT_DATA_TESTS
 from tests.shared_builds import built_once
-from valuescope.build import build_warehouse
 from valuescope.cli import main
 from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.tables.build import build_warehouse
 
 COUNTRIES = ("USA", "JPN", "DEU", "BRA", "NGA", "EGY")
 QUESTIONS = ("Q1", "Q2", "Q3", "Q4", "Q5", "Q6")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.valuescope.conftest import COUNTRIES, fail, run, succeed, write_survey
-from valuescope.warehouse.marts import described_marts
+from valuescope.warehouse.tables.marts import described_marts
 
 MARTS = {mart.name: mart for mart in described_marts()}
 

@@ -6,12 +6,12 @@ import llama_cpp
 import pytest
 
 from tests.valuescope.conftest import fail, succeed
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.templates import named_template
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import load_instrument
-from valuescope.warehouse.landing import ensure_landing_zone, write_shard
-from valuescope.warehouse.wordings import load_wording_set
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.instruments.wordings import load_wording_set
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone, write_shard
 
 ASK = ("prompt", "--model", "smollm2-135m-instruct", "--question", "Q1", "--chat", "raw")
 

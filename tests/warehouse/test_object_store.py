@@ -8,11 +8,11 @@ from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSystem
 
 from tests.warehouse.test_sharing import answers, score
-from valuescope.warehouse.bringing import land_shards
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.places import open_place
-from valuescope.warehouse.sending import Sender
+from valuescope.warehouse.landing_zone.download import land_shards
+from valuescope.warehouse.landing_zone.stores import open_place
+from valuescope.warehouse.landing_zone.upload import Sender
 
 ADDRESS = "s3://lab/value-study/landing"
 SECRET = "wJalrXUtnFEMI-hush"

@@ -21,7 +21,7 @@ from tests.dbt_project.study import (
 )
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.landing import query_landing
+from valuescope.warehouse.landing_zone.shards import query_landing
 from valuescope.warehouse.replication.manifest import Manifest, SurveyFile, read_manifest, seal
 from valuescope.warehouse.replication.packing import (
     loaded_files,

@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from tests.warehouse.landing.test_shards import TABLE, answer
 
-from tests.warehouse.test_landing import TABLE, answer
-from valuescope.warehouse.bringing import land_shards
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
-from valuescope.warehouse.landing import (
+from valuescope.warehouse.landing_zone.download import land_shards
+from valuescope.warehouse.landing_zone.shards import (
     SCHEMAS,
     compact_shards,
     ensure_landing_zone,
@@ -24,8 +24,8 @@ from valuescope.warehouse.landing import (
     write_shard,
     write_text,
 )
-from valuescope.warehouse.places import Place, open_place
-from valuescope.warehouse.sending import Sender
+from valuescope.warehouse.landing_zone.stores import Place, open_place
+from valuescope.warehouse.landing_zone.upload import Sender
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -369,11 +369,11 @@ def test_a_landing_that_is_killed_in_the_middle_goes_on_when_repeated(
     killed = """
         import os, sys
         from pathlib import Path
-        from valuescope.warehouse import bringing
+        from valuescope.warehouse.landing import download
         from valuescope.warehouse.home import Home
-        from valuescope.warehouse.places import open_place
+        from valuescope.warehouse.landing_zone.stores import open_place
 
-        write, count = bringing.write_bytes, 0
+        write, count = download.write_bytes, 0
 
         def dying(target, content):
             global count
@@ -384,8 +384,8 @@ def test_a_landing_that_is_killed_in_the_middle_goes_on_when_repeated(
                 os._exit(9)
             return write(target, content)
 
-        bringing.write_bytes = dying
-        bringing.land_shards(Home(Path(sys.argv[1])), open_place(sys.argv[2]))
+        download.write_bytes = dying
+        download.land_shards(Home(Path(sys.argv[1])), open_place(sys.argv[2]))
     """
     finished = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(killed), str(home.path), place.address],

@@ -10,8 +10,8 @@ import pytest
 from tests.warehouse.own_surveys import FILES, write_survey
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import load_instrument
-from valuescope.warehouse.surveys import (
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.instruments.surveys import (
     OwnInstrument,
     faults,
     read_own_instruments,

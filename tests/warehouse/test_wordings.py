@@ -8,8 +8,13 @@ import pytest
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instrument import COUNTRY_FREE, Instrument, Question, load_instrument
-from valuescope.warehouse.wordings import (
+from valuescope.warehouse.instruments.seeds import (
+    COUNTRY_FREE,
+    Instrument,
+    Question,
+    load_instrument,
+)
+from valuescope.warehouse.instruments.wordings import (
     OUR_WORDINGS,
     WordingSet,
     load_wording_set,

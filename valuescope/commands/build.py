@@ -4,16 +4,16 @@ import json
 
 import click
 
-from valuescope.build import build_warehouse, home_variables
-from valuescope.changes import designs_missing_here
 from valuescope.console import say, step_progress
-from valuescope.state import (
+from valuescope.home_state import (
     landed_cell_count,
     loaded_survey_count,
     other_versions_notices,
 )
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.tables.build import build_warehouse, home_variables
+from valuescope.warehouse.tables.build_record import designs_missing_here
 
 
 @click.command(name="build")

@@ -7,27 +7,28 @@ import click
 import duckdb
 from rich.text import Text
 
-from valuescope.build import build_warehouse
 from valuescope.commands.ingest import print_load_report
 from valuescope.console import out, say, step_progress
 from valuescope.ingest import load_sample
-from valuescope.reports.closest import countries_by_error
-from valuescope.reports.summary import (
+from valuescope.reports.terminal.nearest_countries import countries_by_error
+from valuescope.reports.terminal.summary import (
     Design,
     country_agreement,
     designs,
     question_agreement,
 )
-from valuescope.reports.terminal import CAVEATS, nearest_and_farthest
-from valuescope.scorer.design import PromptDesign
-from valuescope.scorer.numerics import Numerics, default_threads
-from valuescope.scorer.session import default_gpu_layers
-from valuescope.scorer.study import Plan
-from valuescope.scorer.templates import named_template
+from valuescope.reports.terminal.summary_tables import nearest_and_farthest
+from valuescope.scorer.engine.numerics import Numerics, default_threads
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.study import Plan
+from valuescope.scorer.planning.templates import named_template
+from valuescope.scorer.runs.session import default_gpu_layers
 from valuescope.scoring import Settings, run_plan
-from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import Home, current_home
-from valuescope.warehouse.instrument import Country, Instrument, Question, load_instrument
+from valuescope.warehouse.instruments.seeds import Country, Instrument, Question, load_instrument
+from valuescope.warehouse.tables.build import build_warehouse
+from valuescope.warehouse.tables.caveats import CAVEATS
 
 MODEL = "smollm2-135m-instruct"
 _SHOWN = 4

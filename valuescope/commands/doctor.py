@@ -8,15 +8,15 @@ from valuescope.console import out, step_progress
 from valuescope.designs import chosen_design
 from valuescope.engine_report import report_engine
 from valuescope.options import design_options
-from valuescope.reports.fitting import FittingTable
-from valuescope.reports.json_text import json_text
-from valuescope.scorer.examination import QUESTIONS, Difference, Examination
-from valuescope.scorer.models import resolve_model
-from valuescope.scorer.numerics import Numerics, default_batch_size, default_threads
-from valuescope.scorer.session import default_gpu_layers, examined
+from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.scorer.doctor.examination import QUESTIONS, Difference, Examination
+from valuescope.scorer.engine.numerics import Numerics, default_batch_size, default_threads
+from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.runs.session import default_gpu_layers, examined
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.tables.json_text import json_text
 
 
 @click.command(

@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from valuescope.changes import last_build
 from valuescope.console import say, step_progress
-from valuescope.replication import write_package
-from valuescope.reports.mart_files import FORMATS, write_marts
-from valuescope.state import other_versions_notices
-from valuescope.warehouse.database import open_for_reading
+from valuescope.home_state import other_versions_notices
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.marts import built_marts, chosen_marts, described_marts
+from valuescope.warehouse.replication.package import write_package
+from valuescope.warehouse.tables.build_record import last_build
+from valuescope.warehouse.tables.mart_files import FORMATS, write_marts
+from valuescope.warehouse.tables.marts import built_marts, chosen_marts, described_marts
 
 
 @click.command(

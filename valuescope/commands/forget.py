@@ -4,7 +4,11 @@ import click
 
 from valuescope.console import say
 from valuescope.ingest import forget_loads
-from valuescope.warehouse.database import create_raw_tables, open_for_loading, stored_whole
+from valuescope.warehouse.database.connections import (
+    create_raw_tables,
+    open_for_loading,
+    stored_whole,
+)
 from valuescope.warehouse.home import current_home
 
 

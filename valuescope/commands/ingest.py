@@ -19,13 +19,13 @@ from valuescope.ingest import (
     parse_breakdown,
     split_halves,
 )
-from valuescope.ingest.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
 from valuescope.ingest.problems import listed
-from valuescope.reports.fitting import FittingTable
-from valuescope.reports.json_text import json_text
+from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
+from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instrument import DEFAULT_SURVEY, load_instrument
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, load_instrument
+from valuescope.warehouse.tables.json_text import json_text
 
 _SHOWN = 10
 # Shares of missing answers from here on are worth a look.

@@ -5,10 +5,14 @@ from pathlib import Path
 import click
 
 from valuescope.console import say, step_progress
+from valuescope.warehouse.database.lake import expire
+from valuescope.warehouse.database.transfer import (
+    create_shared_warehouse,
+    pull_warehouse,
+    push_surveys,
+)
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
-from valuescope.warehouse.lake import expire
-from valuescope.warehouse.moving import create_shared_warehouse, pull_warehouse, push_surveys
 
 
 @click.group(name="lake")

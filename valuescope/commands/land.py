@@ -4,10 +4,10 @@ import click
 
 from valuescope.console import say, step_progress
 from valuescope.options import place_argument
-from valuescope.warehouse.bringing import Landed, land_shards
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.places import open_place
+from valuescope.warehouse.landing_zone.download import Landed, land_shards
+from valuescope.warehouse.landing_zone.stores import open_place
 
 
 @click.command(name="land")

@@ -5,12 +5,12 @@ import dataclasses
 import click
 
 from valuescope.console import out, say
-from valuescope.reports.fitting import FittingTable
-from valuescope.reports.json_text import json_text
-from valuescope.scorer.models import is_installed, local_file
+from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.scorer.models.files import is_installed, local_file
 from valuescope.warehouse.errors import unknown_name
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instrument import RegisteredModel, load_instrument
+from valuescope.warehouse.instruments.seeds import RegisteredModel, load_instrument
+from valuescope.warehouse.tables.json_text import json_text
 
 
 @click.command(name="models")

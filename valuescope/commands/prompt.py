@@ -7,12 +7,12 @@ import click
 from valuescope.console import out
 from valuescope.designs import chosen_design, landed_design
 from valuescope.options import design_options, survey_option
-from valuescope.reports.json_text import json_text
-from valuescope.scorer.messages import PromptDescription
-from valuescope.scorer.models import resolve_model
-from valuescope.scorer.session import described_prompt
+from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.process.messages import PromptDescription
+from valuescope.scorer.runs.session import described_prompt
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instrument import load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.tables.json_text import json_text
 
 
 @click.command(name="prompt")

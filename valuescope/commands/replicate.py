@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from valuescope.console import out, say
-from valuescope.replication import compare_with_package, other_code
-from valuescope.reports.fitting import FittingTable
-from valuescope.reports.mart_comparison import MartComparison
+from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.replication.comparison import MartComparison
 from valuescope.warehouse.replication.manifest import Manifest, read_manifest
+from valuescope.warehouse.replication.package import compare_with_package, other_code
 from valuescope.warehouse.replication.unpacking import fill_home
 
 

@@ -8,14 +8,19 @@ import duckdb
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from valuescope.changes import last_build
 from valuescope.console import out, say
 from valuescope.output import write_output, write_outputs
 from valuescope.reports.exhibits.catalogue import COMPARING, EXHIBITS
-from valuescope.reports.exhibits.filled import FilledExhibit, filled
-from valuescope.reports.files import as_json, as_markdown, csv_files, png_files, svg_files
+from valuescope.reports.exhibits.filled_exhibit import FilledExhibit, filled
+from valuescope.reports.files.report_files import (
+    as_json,
+    as_markdown,
+    csv_files,
+    png_files,
+    svg_files,
+)
 from valuescope.reports.page.page import Origin, html
-from valuescope.reports.summary import (
+from valuescope.reports.terminal.summary import (
     Design,
     category_agreement,
     compared,
@@ -24,16 +29,17 @@ from valuescope.reports.summary import (
     designs,
     question_agreement,
 )
-from valuescope.reports.terminal import (
-    CAVEATS,
+from valuescope.reports.terminal.summary_tables import (
     agreement_table,
     best_and_worst,
     design_heading,
     exhibit_table,
 )
-from valuescope.warehouse.database import open_for_reading
+from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.tables.build_record import last_build
+from valuescope.warehouse.tables.caveats import CAVEATS
 from valuescope.warehouse.version import project_version
 
 _EVERYTHING = 10_000

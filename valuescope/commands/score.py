@@ -15,15 +15,15 @@ from valuescope.options import (
     survey_option,
 )
 from valuescope.scorer.cluster.connection import THIS_MACHINE
-from valuescope.scorer.numerics import (
+from valuescope.scorer.engine.numerics import (
     COMPUTE_TYPES,
     PATHS,
     Numerics,
     default_batch_size,
     default_threads,
 )
-from valuescope.scorer.session import default_gpu_layers, measured_pace
-from valuescope.scorer.study import (
+from valuescope.scorer.planning.division import Part, divide, expand, load_of, parse_part
+from valuescope.scorer.planning.study import (
     Plan,
     choose_countries,
     choose_questions,
@@ -31,13 +31,13 @@ from valuescope.scorer.study import (
     freeze_study,
     load_study,
 )
-from valuescope.scorer.tasks import Part, divide, expand, load_of, parse_part
+from valuescope.scorer.runs.session import default_gpu_layers, measured_pace
 from valuescope.scoring import Settings, plan_runs, run_plan
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
-from valuescope.warehouse.instrument import Instrument, load_instrument
-from valuescope.warehouse.places import open_place
-from valuescope.warehouse.sending import Sender
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
+from valuescope.warehouse.landing_zone.stores import open_place
+from valuescope.warehouse.landing_zone.upload import Sender
 
 # What a study file fixes, so that it cannot be given beside one.
 _FIXED_BY_STUDY = (

@@ -5,8 +5,8 @@ import click
 from valuescope.console import say, step_progress
 from valuescope.options import place_argument
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.places import open_place
-from valuescope.warehouse.sending import Sender, Sent
+from valuescope.warehouse.landing_zone.stores import open_place
+from valuescope.warehouse.landing_zone.upload import Sender, Sent
 
 
 @click.command(name="send")

@@ -9,7 +9,10 @@ import pyarrow as pa
 
 from valuescope.console import out, say
 from valuescope.output import write_output
-from valuescope.query import (
+from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.tables.query import (
     as_csv,
     as_json,
     as_parquet,
@@ -17,9 +20,6 @@ from valuescope.query import (
     saved_query_table,
     saved_statement,
 )
-from valuescope.reports.fitting import FittingTable
-from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import current_home
 
 _FORMATS = ("table", "csv", "json", "parquet")
 _ALL_ROWS = 10_000

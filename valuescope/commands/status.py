@@ -5,9 +5,14 @@ from collections.abc import Iterator
 import click
 
 from valuescope.console import out
+from valuescope.home_state import (
+    HomeState,
+    describe_home,
+    newer_version_notice,
+    other_versions_notices,
+)
 from valuescope.ingest import Reference
-from valuescope.reports.fitting import FittingTable
-from valuescope.state import HomeState, describe_home, newer_version_notice, other_versions_notices
+from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
 
 

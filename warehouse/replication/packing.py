@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.landing import SCHEMAS
+from valuescope.warehouse.landing_zone.shards import SCHEMAS
 from valuescope.warehouse.replication.manifest import SurveyFile
 
 # All of them aggregates: counts and sums over respondents, and facts about files. Sums over one

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 
-from valuescope.warehouse.database import create_raw_tables, open_for_writing
+from valuescope.warehouse.database.connections import create_raw_tables, open_for_writing
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.landing import ensure_landing_zone
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 from valuescope.warehouse.replication.manifest import Manifest
 from valuescope.warehouse.replication.packing import RAW_TABLES, SURVEY_FOLDER
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
-from valuescope.reports.summary import Design, designs
+from valuescope.reports.terminal.summary import Design, designs
 
 POPULATION = "wvs:7:within_country:all"
 

@@ -13,7 +13,7 @@ from tests.reports.exhibits.pictures import warnings
 from valuescope.reports.charts import palette
 from valuescope.reports.exhibits.catalogue import COMPARING, EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
-from valuescope.reports.summary import designs
+from valuescope.reports.terminal.summary import designs
 
 ALL = (*EXHIBITS, *COMPARING)
 DRAWN = tuple(exhibit for exhibit in ALL if exhibit.chart is not None)

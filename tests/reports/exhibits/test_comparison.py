@@ -8,7 +8,7 @@ from tests.reports.exhibits.pictures import axis_labels, marks
 from valuescope.reports.charts.comparison import compared_countries
 from valuescope.reports.exhibits.comparison import COMPARING
 from valuescope.reports.exhibits.exhibit import Row
-from valuescope.reports.summary import Design, designs
+from valuescope.reports.terminal.summary import Design, designs
 
 (COUNTRIES,) = COMPARING
 CHAT, BASE, LLAMA = "smollm2-360m-instruct-Q8_0", "smollm2-360m-Q8_0", "llama-2-7b-Q8_0"

@@ -11,7 +11,7 @@ from tests.dbt_project.agreement_study import NOT_SURVEYED, SPARSE
 from tests.reports.exhibits.pictures import axis_labels, marks, warnings
 from valuescope.reports.charts import country
 from valuescope.reports.exhibits.catalogue import EXHIBITS
-from valuescope.reports.summary import Design
+from valuescope.reports.terminal.summary import Design
 
 EXHIBIT = {exhibit.exhibit_id: exhibit for exhibit in EXHIBITS}
 

@@ -8,7 +8,7 @@ from tests.reports.exhibits.pictures import marks
 from valuescope.reports.charts.culture import cultural_map
 from valuescope.reports.exhibits.culture import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Row
-from valuescope.reports.summary import Design
+from valuescope.reports.terminal.summary import Design
 
 (MAP,) = EXHIBITS
 

@@ -13,7 +13,7 @@ from tests.reports.exhibits.pictures import axis_labels, marks
 from valuescope.reports.charts import models as charts
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.exhibits.models import EXHIBITS
-from valuescope.reports.summary import designs
+from valuescope.reports.terminal.summary import designs
 
 AGREEMENT, SUMMARY = EXHIBITS
 

@@ -8,7 +8,7 @@ from tests.reports.exhibits.pictures import axis_labels, marks
 from valuescope.reports.charts import paper as charts
 from valuescope.reports.exhibits.exhibit import Row
 from valuescope.reports.exhibits.paper import EXHIBITS
-from valuescope.reports.summary import Design, designs
+from valuescope.reports.terminal.summary import Design, designs
 
 CATEGORIES, CONTINENTS, BASE_AND_CHAT = EXHIBITS
 CHAT = "smollm2-360m-instruct-Q8_0"

@@ -12,7 +12,7 @@ from tests.dbt_project.study import Instrument
 from tests.reports.exhibits.pictures import axis_labels, marks, warnings
 from valuescope.reports.charts import question
 from valuescope.reports.exhibits.catalogue import EXHIBITS
-from valuescope.reports.summary import Design, designs
+from valuescope.reports.terminal.summary import Design, designs
 
 EXHIBIT = {exhibit.exhibit_id: exhibit for exhibit in EXHIBITS}
 

@@ -7,7 +7,7 @@ from tests.reports.exhibits.pictures import axis_labels, marks
 from valuescope.reports.charts import specification as charts
 from valuescope.reports.exhibits.exhibit import Row
 from valuescope.reports.exhibits.specification import EXHIBITS
-from valuescope.reports.summary import Design, designs
+from valuescope.reports.terminal.summary import Design, designs
 
 CURVE, VARIANCE = EXHIBITS
 NORMALIZATIONS = {"sum", "per_token", "per_byte", "label", "pmi", "temperature"}

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from valuescope.reports.exhibits.tables import EXHIBITS
-from valuescope.reports.summary import designs
+from valuescope.reports.terminal.summary import designs
 
 MODELS, CATEGORIES, PRINTED = EXHIBITS
 

@@ -13,7 +13,7 @@ from tests.reports.exhibits.pictures import Mark, marks, warnings
 from valuescope.reports.charts import world
 from valuescope.reports.charts.tile_map import TILES
 from valuescope.reports.exhibits.catalogue import EXHIBITS
-from valuescope.reports.summary import Design, designs
+from valuescope.reports.terminal.summary import Design, designs
 
 EXHIBIT = {exhibit.exhibit_id: exhibit for exhibit in EXHIBITS}
 

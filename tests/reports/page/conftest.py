@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.page.browsing import Opened, opened
 from valuescope.reports.page.page import Origin, html
-from valuescope.reports.summary import designs
+from valuescope.reports.terminal.summary import designs
 
 
 @pytest.fixture(scope="module")

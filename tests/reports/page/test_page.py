@@ -16,7 +16,7 @@ from valuescope.reports.exhibits.catalogue import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Selector
 from valuescope.reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS
 from valuescope.reports.page.page import Origin, html
-from valuescope.reports.summary import designs
+from valuescope.reports.terminal.summary import designs
 
 # A question's cells are kept coarser than what follows a model alone.
 OF_CELLS = {Selector.COUNTRY, Selector.QUESTION}

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.reports.page.browsing import opened
 from valuescope.reports.page.page import DETAILED_DESIGNS, Origin, html
-from valuescope.reports.summary import designs
+from valuescope.reports.terminal.summary import designs
 
 ORIGIN = Origin("1.2.3", {})
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from valuescope.scorer.design import ANSWER_STYLES, PromptDesign
-from valuescope.scorer.engine import Model
-from valuescope.scorer.models import resolve_model
-from valuescope.scorer.prompts import render_prompt
-from valuescope.scorer.templates import named_template
-from valuescope.scorer.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.planning.design import ANSWER_STYLES, PromptDesign
+from valuescope.scorer.planning.prompts import render_prompt
+from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instrument import Instrument, load_instrument
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 
 # A chat model asked through its template, and a base model with BOS and a sliding window.
 MODELS = ("smollm2-135m-instruct", "gemma-3-270m")

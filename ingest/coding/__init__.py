@@ -1,0 +1,1 @@
+"""From what files write to the survey's codes and countries."""

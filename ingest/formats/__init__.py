@@ -1,0 +1,1 @@
+"""Files of any format, as columns of text and numbers."""

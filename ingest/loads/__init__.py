@@ -1,0 +1,1 @@
+"""Loads: one transaction, its checks, its effects and its report."""

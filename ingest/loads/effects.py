@@ -1,0 +1,197 @@
+"""What a load does to what is loaded already: what it replaces, repeats, and is compared with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from valuescope.ingest.problems import listed
+from valuescope.warehouse.database.connections import population_id_expression, reference_order
+from valuescope.warehouse.errors import ValuescopeError
+
+# Called with what a load changes before it is kept; raises ValuescopeError to stop it.
+Confirm = Callable[[Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The population that a survey's models are compared with, and how much it covers.
+
+    `cells` counts country-question pairs that somebody answered.
+    """
+
+    survey_id: str
+    population_id: str
+    cells: int
+    countries: int
+    other_populations: int
+
+
+def create_effect_tables(
+    connection: duckdb.DuckDBPyConnection, survey_id: str, default_wave: int
+) -> Reference | None:
+    """Return the survey's reference as it is, and keep a list of its loads as `earlier_loads`."""
+    connection.execute(
+        "create or replace temp table earlier_loads as select load_id, file_name, weighting, "
+        "loaded_at from raw.survey_loads where survey_id = ? and subgroup_id = 'all'",
+        [survey_id],
+    )
+    connection.execute(
+        "create or replace temp table earlier_cells as select distinct load_id, wave, country_id, "
+        "question_id from raw.human_marginals where code >= 0 and sum_of_weights > 0 "
+        "and load_id in (select load_id from earlier_loads)"
+    )
+    return reference_population(connection, survey_id, default_wave)
+
+
+def reference_population(
+    connection: duckdb.DuckDBPyConnection, survey_id: str, default_wave: int
+) -> Reference | None:
+    """Return the population that `valuescope build` compares models with, unless told another."""
+    rows = connection.execute(
+        f"""
+        with
+
+        loads as (
+            select *, {population_id_expression()} as population_id
+            from raw.survey_loads
+            where survey_id = ?
+        ),
+
+        surveys as (select ? as default_wave),
+
+        populations as (
+            select
+                loads.population_id,
+                loads.wave_selection,
+                loads.weighting,
+                loads.subgroup_id,
+                max(marginals.wave) as newest_wave,
+                count(distinct (marginals.country_id, marginals.question_id)) filter (
+                    marginals.code >= 0 and marginals.sum_of_weights > 0
+                ) as cell_count,
+                count(distinct marginals.country_id) as country_count
+            from loads
+            inner join raw.human_marginals as marginals using (load_id)
+            group by all
+        )
+
+        select
+            populations.population_id,
+            populations.cell_count,
+            populations.country_count,
+            count(*) filter (populations.subgroup_id = 'all') over () - 1
+        from populations, surveys
+        order by {reference_order()}
+        limit 1
+        """,
+        [survey_id, str(default_wave)],
+    ).fetchall()
+    return Reference(survey_id, *rows[0]) if rows else None
+
+
+def replaced_loads(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Say what the loads that are gone held, and what of it is in no load of this file now."""
+    rows = connection.execute(
+        """
+        select
+            earlier.file_name,
+            strftime(max(earlier.loaded_at), '%Y-%m-%d %H:%M'),
+            list(distinct cells.country_id order by cells.country_id),
+            list(distinct cells.country_id order by cells.country_id) filter (
+                cells.country_id not in (
+                    select country_id from raw.human_marginals
+                    where load_id in (select load_id from loads)
+                )
+            )
+        from earlier_loads as earlier
+        inner join earlier_cells as cells using (load_id)
+        where earlier.load_id not in (select load_id from raw.survey_loads)
+            or earlier.load_id in (select load_id from loads)
+        group by earlier.file_name
+        order by all
+        """
+    ).fetchall()
+    told = []
+    for file_name, loaded_at, countries, gone in rows:
+        lost = f"; no longer loaded: {listed(gone)}" if gone else ""
+        told.append(
+            f"Replaces {file_name}, loaded on {loaded_at} ({len(countries)} countries: "
+            f"{listed(countries)}){lost}."
+        )
+    return tuple(told)
+
+
+def repeated_people(connection: duckdb.DuckDBPyConnection, weighting: str) -> tuple[str, ...]:
+    """Say which other loads have the same people: the same wave, country and question."""
+    rows = connection.execute(
+        """
+        select
+            earlier.load_id,
+            earlier.file_name,
+            earlier.weighting,
+            count(distinct (cells.country_id, cells.question_id)),
+            list(distinct cells.country_id order by cells.country_id)
+        from earlier_loads as earlier
+        inner join earlier_cells as cells using (load_id)
+        semi join (
+            select wave, country_id, question_id
+            from raw.human_marginals
+            where code >= 0
+                and load_id in (select load_id from loads where subgroup_id = 'all')
+        ) as added using (wave, country_id, question_id)
+        where earlier.load_id in (select load_id from raw.survey_loads)
+            and earlier.load_id not in (select load_id from loads)
+        group by all
+        order by all
+        """
+    ).fetchall()
+    return tuple(
+        f"The same people are loaded from {file_name} ({other}; {count} answers by country: "
+        f"{listed(countries)}), as load {load_id}. "
+        + (
+            "Counts come before shares, then the newest load counts."
+            if other == weighting
+            else f"This load ({weighting}) makes a population beside it."
+        )
+        for load_id, file_name, other, count, countries in rows
+    )
+
+
+def changed_reference(before: Reference | None, after: Reference | None) -> tuple[str, ...]:
+    """Say that models will be compared with another population, or with fewer countries."""
+    if before is None or after is None or before.population_id == after.population_id:
+        return ()
+    return (
+        f"Models were compared with {before.population_id} ({before.countries} countries, "
+        f"{before.cells} answers by country); they would be with {after.population_id} "
+        f"({after.countries} countries, {after.cells}).",
+    )
+
+
+def forget_loads(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, ...]:
+    """Remove a load by its id, or all loads of a file by its name; return what they were.
+
+    Raises ValuescopeError when nothing is called so.
+    """
+    rows = connection.execute(
+        "select load_id, survey_id, file_name, wave_selection, weighting, subgroup_id "
+        "from raw.survey_loads where load_id = $1 or file_name = $1 order by all",
+        [name],
+    ).fetchall()
+    if not rows:
+        known = connection.execute(
+            "select distinct file_name from raw.survey_loads order by all"
+        ).fetchall()
+        raise ValuescopeError(
+            f"No load is called {name}. Loaded files: "
+            f"{listed(file_name for (file_name,) in known) or 'none'}; `valuescope status` lists "
+            "them."
+        )
+    load_ids = [row[0] for row in rows]
+    for table in ("human_marginals", "indicator_moments", "survey_fieldwork", "survey_loads"):
+        connection.execute(f"delete from raw.{table} where list_contains(?, load_id)", [load_ids])
+    return tuple(
+        f"{file_name}: survey {survey_id}, wave {wave}, {weighting}, {subgroup} (load {load_id})"
+        for load_id, survey_id, file_name, wave, weighting, subgroup in rows
+    )

@@ -1,0 +1,1 @@
+"""Files of respondents, counted into marginals."""

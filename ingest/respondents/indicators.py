@@ -1,0 +1,172 @@
+"""Respondents in, moments of the cultural map's indicators out.
+
+A factor analysis needs to know how the answers of one person go together, which no marginal tells.
+What it needs of that are sums over respondents, so these are kept and never the respondents.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from valuescope.ingest.respondents.breakdowns import ALL, Breakdown
+from valuescope.ingest.respondents.layouts import Item, RespondentFile
+from valuescope.warehouse.home import SEEDS
+
+INDICATOR_CODES = SEEDS / "indicator_codes.csv"
+
+Floats = npt.NDArray[np.float64]
+
+_TEXTS = (
+    "country_id",
+    "breakdown",
+    "subgroup_id",
+    "deletion",
+    "indicator_id",
+    "other_indicator_id",
+)
+
+
+def store_moments(
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    breakdowns: Sequence[Breakdown],
+    cells: Sequence[str],
+    minimum_cell: int,
+) -> None:
+    """Fill `indicator_moments` from the tables `respondents` and `places`.
+
+    `cells` is SQL for the number of a respondent's cell in each of `breakdowns`. Indicators whose
+    questions the file lacks are left out; cells of fewer than `minimum_cell` respondents too.
+    """
+    items = {item.question_id: item for item in file.items}
+    values = {
+        indicator: " + ".join(_value(items[name], codes) for name, codes in questions.items())
+        for indicator, questions in _indicators().items()
+        if questions.keys() <= items.keys()
+    }
+    if not values:
+        return
+    columns = [f"{sql} as value_{n}" for n, sql in enumerate(values.values())]
+    columns += [f"{sql} as cell_{n}" for n, sql in enumerate(cells)]
+    # In order, so that the sums do not depend on which rows were read first.
+    rows = connection.execute(
+        f"select place, weight, {', '.join(columns)} from respondents "
+        "where place is not null order by all"
+    ).fetchnumpy()
+    answers = np.column_stack([_floats(rows[f"value_{n}"]) for n in range(len(values))])
+    weights, place = _floats(rows["weight"]), _floats(rows["place"])
+    places = connection.execute("select wave, country_id from places order by place").fetchall()
+    has_all = len(values) == len(_indicators())
+    parts = []
+    for number, breakdown in enumerate(breakdowns):
+        subgroups = breakdown.cells()
+        cell = _floats(rows[f"cell_{number}"])
+        group: Floats = (place - 1) * len(subgroups) + cell
+        for chosen, members in _groups(group):
+            wave, country_id = places[chosen // len(subgroups)]
+            subgroup_id = subgroups[chosen % len(subgroups)]
+            if subgroup_id != ALL and len(members) < minimum_cell:
+                continue
+            names = {
+                "wave": wave,
+                "country_id": country_id,
+                "breakdown": breakdown.name,
+                "subgroup_id": subgroup_id,
+            }
+            own, own_weights = answers[members], weights[members]
+            parts.append(_table(names | {"deletion": "pairwise"}, values, own, own_weights))
+            if has_all:
+                whole = ~np.isnan(own).any(axis=1)
+                parts.append(
+                    _table(names | {"deletion": "listwise"}, values, own[whole], own_weights[whole])
+                )
+    if parts:
+        connection.register("moments", pa.concat_tables(parts))
+        connection.execute("insert into indicator_moments by name select * from moments")
+        connection.unregister("moments")
+
+
+def moments(values: Floats, weights: Floats) -> dict[str, npt.NDArray[np.float64]]:
+    """Sums over the respondents that answered both of two indicators, i in rows, j in columns.
+
+    `values` is respondents x indicators, NaN where missing; `weights` has one entry a respondent.
+    """
+    answered = (~np.isnan(values)).astype(np.float64)
+    known = np.nan_to_num(values)
+    weight = weights[:, None]
+    return {
+        "respondents": answered.T @ answered,
+        "sum_of_weights": answered.T @ (weight * answered),
+        "sum_of_values": known.T @ (weight * answered),
+        "sum_of_squares": (known * known).T @ (weight * answered),
+        "sum_of_products": known.T @ (weight * known),
+        "sum_of_squared_weights": answered.T @ (weight * weight * answered),
+        "squared_weight_values": known.T @ (weight * weight * answered),
+        "squared_weight_products": known.T @ (weight * weight * known),
+    }
+
+
+def _value(item: Item, codes: Mapping[int, int]) -> str:
+    """SQL for what the answer to one question adds to the indicator, null for any other answer."""
+    if item.recodes is not None:
+        codes = {old: codes[new] for old, new in item.recodes.items() if new in codes}
+    cases = " ".join(f"when {code} then {value}" for code, value in codes.items())
+    return f'(case "{item.question_id}" {cases} end)' if cases else "cast(null as integer)"
+
+
+def _groups(group: Floats) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    """The members of each group in their order; NaN is in no group."""
+    known = np.flatnonzero(~np.isnan(group))
+    if not len(known):
+        return
+    ordered = known[np.argsort(group[known], kind="stable")]
+    names, first = np.unique(group[ordered], return_index=True)
+    for name, members in zip(names, np.split(ordered, first[1:]), strict=True):
+        yield int(name), members
+
+
+def _table(
+    names: Mapping[str, object], indicators: Mapping[str, str], values: Floats, weights: Floats
+) -> pa.Table:
+    """One row an ordered pair of indicators that somebody answered both of."""
+    sums = {name: matrix.ravel() for name, matrix in moments(values, weights).items()}
+    answered = sums["respondents"] > 0
+    pairs = [(one, other) for one in indicators for other in indicators]
+    kept = [pair for pair, is_kept in zip(pairs, answered, strict=True) if is_kept]
+    return pa.table(
+        {
+            **{name: [value] * len(kept) for name, value in names.items()},
+            "indicator_id": [one for one, _ in kept],
+            "other_indicator_id": [other for _, other in kept],
+            **{name: column[answered] for name, column in sums.items()},
+        },
+        schema=pa.schema(
+            [
+                ("wave", pa.int32()),
+                *((name, pa.string()) for name in _TEXTS),
+                *((name, pa.float64()) for name in sums),
+            ]
+        ),
+    )
+
+
+def _floats(column: npt.ArrayLike) -> Floats:
+    """A column of numbers with NaN for null."""
+    floats: Floats = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
+    return floats
+
+
+@cache
+def _indicators() -> Mapping[str, Mapping[str, Mapping[int, int]]]:
+    """What each code of an indicator's questions adds to it, as the seed has it."""
+    found: dict[str, dict[str, dict[int, int]]] = {}
+    with INDICATOR_CODES.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            codes = found.setdefault(row["indicator_id"], {}).setdefault(row["question_id"], {})
+            codes[int(row["code"])] = int(row["value"])
+    return found

@@ -1,0 +1,1 @@
+"""The main results as values and as terminal tables."""

@@ -1,0 +1,142 @@
+"""The main results as terminal tables."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from valuescope.reports.exhibits.exhibit import Exhibit, Row
+from valuescope.reports.files.number_format import number
+from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.reports.terminal.nearest_countries import CountryScore
+from valuescope.reports.terminal.number_line import HEADING, LEGEND, Strip
+from valuescope.reports.terminal.summary import Agreement, Design
+
+
+def design_heading(design: Design) -> Text:
+    """The model, what it was asked and its mean r beside that of the blind baseline."""
+    heading = Text(design.model_name, style="bold")
+    heading.append(f"  prompt {design.prompt_id}\n", style="dim")
+    heading.append(f"{design.prompt_description}; against {design.population_id or 'no survey'}\n")
+    if design.choice_order == "averaged":
+        heading.append("averaged over choice orders (--prompt shows each)\n")
+    else:
+        heading.append(f"choice order {design.choice_order} only: order not controlled\n")
+    if design.mean_pearson_r is None:
+        heading.append("no country has both an r and a blind baseline")
+    else:
+        heading.append(
+            f"mean r {_number(design.mean_pearson_r)} over {design.compared_country_count} of "
+            f"{design.country_count} countries; knowing nothing about a country (blind) gives "
+            f"{_number(design.mean_blind_baseline_r)} on the same cells"
+        )
+    return heading
+
+
+def best_and_worst(
+    title: str, rows: Sequence[Agreement], shown: int, is_plotted: bool = False
+) -> RenderableType:
+    """A table of the `shown` best and worst rows; those without r are counted, with reasons."""
+    ranked = [row for row in rows if row.r is not None]
+    if len(ranked) > 2 * shown:
+        skipped = len(ranked) - 2 * shown
+        few = [*ranked[:shown], *ranked[-shown:]]
+        table = agreement_table(title, few, gap_after=shown, is_plotted=is_plotted)
+        note = f"{skipped} between them are not shown (--all shows them)"
+    else:
+        table, note = agreement_table(title, ranked, is_plotted=is_plotted), ""
+    reasons: dict[str, int] = {}
+    for row in rows:
+        if row.r is None:
+            reasons[row.reason or "unknown"] = reasons.get(row.reason or "unknown", 0) + 1
+    missing = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    notes = [note, f"without r: {missing}" if missing else ""]
+    return Group(table, *(Text(f"  {note}", style="dim") for note in notes if note))
+
+
+def agreement_table(
+    title: str,
+    rows: Sequence[Agreement],
+    gap_after: int | None = None,
+    statistic: str = "r",
+    is_plotted: bool = False,
+) -> FittingTable:
+    """One row a unit: r, the blind baseline where it exists, the interval and the cell count.
+
+    `is_plotted` adds where they lie between -1 and 1, for terminals with room.
+    """
+    has_blind = any(row.blind_r is not None for row in rows)
+    has_interval = any(row.low is not None for row in rows)
+    table = FittingTable(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table.add_column("")
+    table.add_column(statistic, justify="right")
+    if has_interval:
+        table.add_column("95% interval", justify="right")
+    if has_blind:
+        table.add_column("blind", justify="right")
+    table.add_column("n", justify="right")
+    if is_plotted:
+        table.add_column(HEADING, no_wrap=True)
+        table.caption, table.caption_justify = LEGEND, "right"
+    for position, row in enumerate(rows, start=1):
+        cells = [row.name, _number(row.r) if row.r is not None else f"null: {row.reason}"]
+        if has_interval:
+            cells.append(
+                f"{_number(row.low)} to {_number(row.high)}" if row.low is not None else ""
+            )
+        if has_blind:
+            cells.append(_number(row.blind_r))
+        cells.append(str(row.count))
+        if is_plotted:
+            cells.append(str(Strip(row.r, row.low, row.high, row.blind_r)))
+        table.add_row(*cells, end_section=position == gap_after)
+    return table
+
+
+def exhibit_table(exhibit: Exhibit, rows: Sequence[Row], shown: int) -> FittingTable:
+    """An exhibit's table: its first and last `shown` rows, and columns that hold anything."""
+    few = list(rows) if len(rows) <= 2 * shown else [*rows[:shown], *rows[-shown:]]
+    table = FittingTable(
+        title=exhibit.title, title_justify="left", title_style="bold", header_style="bold"
+    )
+    columns = [
+        column for column in exhibit.columns if any(row[column.name] is not None for row in few)
+    ]
+    for column in columns:
+        is_text = any(isinstance(row[column.name], str) for row in few)
+        table.add_column(column.heading, justify="left" if is_text else "right")
+    for position, row in enumerate(few, start=1):
+        cells = (number(row[column.name], column.digits) for column in columns)
+        table.add_row(*cells, end_section=position == shown < len(few))
+    return table
+
+
+def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -> FittingTable:
+    """The `shown` countries where model and people are nearest, then where they are farthest."""
+    caption = f"mean scores from -1 ({rows[0].first_choice}) to 1 ({rows[0].last_choice})"
+    table = FittingTable(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        caption=caption,
+        caption_justify="left",
+    )
+    table.add_column("")
+    for column in ("model", "people", "apart"):
+        table.add_column(column, justify="right")
+    few = list(rows) if len(rows) <= 2 * shown else [*rows[:shown], *rows[-shown:]]
+    for position, row in enumerate(few, start=1):
+        table.add_row(
+            row.country_name,
+            _number(row.llm_mean_score),
+            _number(row.human_mean_score),
+            _number(row.absolute_error),
+            end_section=position == shown < len(few),
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    """Two decimals: 0.83, -0.12; nothing for None."""
+    return "" if value is None else f"{value:.2f}"

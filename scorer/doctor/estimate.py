@@ -1,0 +1,82 @@
+"""What scoring a design will take, from a count of its tree and a short measurement."""
+
+import time
+from collections.abc import Sequence
+
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.paths.choice import SCORERS, SEQUENCES, context_size, fastest_path
+from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.paths.tree import count_nodes
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.prompts import render_prompt
+from valuescope.scorer.process.messages import Estimate
+from valuescope.warehouse.instruments.seeds import Country, Question
+
+# Questions whose trees are counted, spread evenly over those asked.
+_COUNTED_QUESTIONS = 8
+# Tokens that are decoded to measure the speed, about.
+_MEASURED_TOKENS = 256
+
+
+def estimate(
+    model: Model,
+    design: PromptDesign,
+    questions: Sequence[Question],
+    countries: Sequence[Country],
+    numerics: Numerics,
+    threads: int,
+) -> Estimate:
+    """Count the trees of a few questions and time a part of one.
+
+    Raises ValuescopeError when the design asks none of the questions.
+    """
+    asked = design.asked(questions, countries)
+    step = max(1, len(asked) // _COUNTED_QUESTIONS)
+    trees = [
+        [_tokenise(model, design, question, place) for place in places]
+        for question, places in asked[step // 2 :: step]
+    ]
+    tokens_a_cell = sum(map(count_nodes, trees)) / sum(map(len, trees))
+    cells = sum(len(places) for _, places in asked)
+    middle = sorted(trees, key=count_nodes)[len(trees) // 2]
+    longest = max(
+        (cell for tree in trees for cell in tree),
+        key=lambda cell: max(len(answer.token_ids) for answer in cell.answers),
+    )
+    path = fastest_path(model)
+    size = context_size(longest, numerics, model, path)
+    return Estimate(
+        cells=cells,
+        tokens=round(cells * tokens_a_cell),
+        tokens_a_second=_measured_speed(model, middle, path, size, numerics, threads),
+        memory_bytes=model.bytes + model.cache_bytes(size, numerics) + model.row_bytes(numerics),
+    )
+
+
+def _measured_speed(
+    model: Model,
+    cells: Sequence[TokenisedCell],
+    path: str,
+    size: int,
+    numerics: Numerics,
+    threads: int,
+) -> float:
+    """Tokens a second on as many of `cells` as make a short measurement."""
+    part = list(cells)
+    while len(part) > 1 and count_nodes(part) > _MEASURED_TOKENS:
+        part = part[: len(part) // 2]
+    with model.new_context(size, numerics, threads, SEQUENCES[path]) as context:
+        scorer = SCORERS[path](context)
+        list(scorer.score([part[:1]]))  # reads the weights into memory
+        before, started = context.tokens_decoded, time.perf_counter()
+        list(scorer.score([part]))
+        return (context.tokens_decoded - before) / (time.perf_counter() - started)
+
+
+def _tokenise(
+    model: Model, design: PromptDesign, question: Question, country: Country | None
+) -> TokenisedCell:
+    return tokenise_cell(
+        model, render_prompt(question, country, design), design.chat_mode, with_label=False
+    )

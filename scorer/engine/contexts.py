@@ -1,0 +1,521 @@
+"""llama.cpp behind two values: a loaded model and a context that decodes tokens.
+
+Uses llama-cpp-python's low-level API, because the high-level one sorts the vocabulary for each
+token, is off by one for models without BOS, and holds logits of every position.
+"""
+
+import ctypes
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from valuescope.scorer.engine.closing import Closing
+from valuescope.scorer.engine.llama import llama
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.chat_template import render_chat
+from valuescope.scorer.process.messages import ModelDescription
+from valuescope.warehouse.errors import ValuescopeError
+
+_LOG_ERROR = 4
+# Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
+_OUTPUT_BYTES = 64 << 20
+# Architectures that turn a text into a vector and predict no next token.
+_EMBEDDING_ARCHITECTURES = ("bert", "nomic-bert", "jina-bert", "t5encoder", "embedding")
+_CACHE_TYPES = {"f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16}
+
+
+def has_gpu_support() -> bool:
+    """Return whether llama.cpp was built for a GPU and finds one."""
+    return bool(llama.llama_supports_gpu_offload())
+
+
+class _Log:
+    """llama.cpp's log: errors are kept for messages, all of it is shown where that is asked for."""
+
+    def __init__(self) -> None:
+        self.is_shown = False
+        self.errors: list[str] = []
+        # llama.cpp keeps the pointer, so the callback must outlive every call.
+        self._callback = llama.llama_log_callback(self._receive)
+
+    def start(self) -> None:
+        self.errors.clear()
+        llama.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _receive(self, level: int, text: bytes, _data: object) -> None:
+        line = text.decode(errors="replace")
+        if level == _LOG_ERROR:
+            self.errors.append(line.strip())
+        if self.is_shown:
+            os.write(2, text)
+
+    @property
+    def first_error(self) -> str:
+        return self.errors[0] if self.errors else "llama.cpp gives no reason"
+
+
+_log = _Log()
+
+
+def show_log() -> None:
+    """Write all that llama.cpp says to stderr from now on."""
+    _log.is_shown = True
+
+
+@contextmanager
+def quiet_log() -> Iterator[_Log]:
+    """llama.cpp's log for one call outside a model, errors kept."""
+    _log.start()
+    yield _log
+
+
+class Model(Closing):
+    """A loaded GGUF: its vocabulary, its description and its chat template. Use as a context."""
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        is_chat: bool | None = None,
+        gpu_layers: int = 0,
+        vocabulary_only: bool = False,
+    ) -> None:
+        """Load `path`; `is_chat` None takes a model with a chat template for a chat model.
+
+        Raises ValuescopeError when the file is no GGUF, is cut off or is an embedding model.
+        """
+        self.path, self.name = path, name
+        _log.start()
+        llama.llama_backend_init()
+        parameters = llama.llama_model_default_params()
+        parameters.n_gpu_layers = gpu_layers
+        parameters.vocab_only = vocabulary_only
+        self._model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
+        if not self._model:
+            raise ValuescopeError(_load_failure(path, _log.first_error))
+        try:
+            self._vocabulary = llama.llama_model_get_vocab(self._model)
+            self.description = self._describe()
+            self._refuse_embedding_model()
+            has_template = self.description.chat_template is not None
+            self.is_chat = has_template if is_chat is None else is_chat
+            self.adds_bos = bool(llama.llama_vocab_get_add_bos(self._vocabulary))
+            self.bos: int = llama.llama_vocab_bos(self._vocabulary)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Free the weights."""
+        if self._model:
+            llama.llama_model_free(self._model)
+            self._model = None
+
+    @property
+    def is_attention_only(self) -> bool:
+        """False for recurrent and hybrid memories, whose sequences cannot share or be cut."""
+        return not (
+            llama.llama_model_is_recurrent(self._model) or llama.llama_model_is_hybrid(self._model)
+        )
+
+    @property
+    def sliding_window(self) -> int:
+        """How many tokens local layers look back; 0 where every layer sees all."""
+        return int(llama.llama_model_n_swa(self._model))
+
+    def tokenise(self, text: str, special: bool = False) -> tuple[int, ...]:
+        """Token ids of `text` without BOS; `special` reads control tokens spelled out in it."""
+        content = text.encode()
+        size = len(content) + 8
+        while True:
+            buffer = (llama.llama_token * size)()
+            count = llama.llama_tokenize(
+                self._vocabulary, content, len(content), buffer, size, False, special
+            )
+            if count >= 0:
+                return tuple(buffer[:count])
+            size = -count
+
+    def tokenise_with_bos(self, text: str, special: bool = False) -> tuple[int, ...]:
+        """Token ids of `text`, BOS first when the model's metadata asks for it, never twice."""
+        tokens = self.tokenise(text, special)
+        if self.adds_bos and tokens[:1] != (self.bos,):
+            return (self.bos, *tokens)
+        return tokens
+
+    def tokenise_followed(
+        self, text: str, endings: Sequence[str], special: bool = False
+    ) -> list[tuple[int, ...]]:
+        """Token ids of `text` with each of `endings`, each tokenised jointly, BOS first if asked.
+
+        Control tokens cut a text into parts that are tokenised apart, so that only what stands
+        from the last one on has to be read again for each ending.
+        """
+        whole = self.tokenise_with_bos(text, special)
+        head: tuple[int, ...] = ()
+        tail = text
+        last = next((i for i in reversed(range(len(whole))) if self.is_control(whole[i])), None)
+        if special and last is not None:
+            cut = text.rfind(self.piece(whole[last]))
+            if cut >= 0 and self.tokenise(text[cut:], special) == whole[last:]:
+                head, tail = whole[:last], text[cut:]
+        if not head:
+            return [self.tokenise_with_bos(tail + ending, special) for ending in endings]
+        return [(*head, *self.tokenise(tail + ending, special)) for ending in endings]
+
+    def is_control(self, token: int) -> bool:
+        """Whether a token steers the model, as turns of a chat do, and is no text."""
+        return bool(llama.llama_vocab_is_control(self._vocabulary, token))
+
+    def reads_control_tokens(self, text: str) -> bool:
+        """Whether control tokens are spelled out in `text`."""
+        if self._control_beginnings.isdisjoint(text):
+            return False
+        return self.tokenise(text, special=True) != self.tokenise(text)
+
+    @cached_property
+    def _control_beginnings(self) -> frozenset[str]:
+        """The characters that control tokens begin with."""
+        kinds = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
+        return frozenset(
+            self._token_text(token)[:1]
+            for token in range(self.description.vocabulary_size)
+            if llama.llama_vocab_get_attr(self._vocabulary, token) & kinds
+        )
+
+    def piece(self, token: int) -> str:
+        """The text of one token, control tokens spelled out."""
+        buffer = ctypes.create_string_buffer(256)
+        length = llama.llama_token_to_piece(self._vocabulary, token, buffer, 256, 0, True)
+        return buffer.raw[: max(0, length)].decode(errors="replace")
+
+    def chat_text(self, user_text: str) -> str:
+        """`user_text` as the user's turn of the model's chat template.
+
+        Raises ValuescopeError when the file has no template or the template fails.
+        """
+        template = self.description.chat_template
+        if template is None:
+            raise ValuescopeError(
+                f"{self.name} is a chat model but its file has no chat template. Ask it in plain "
+                "text with --chat raw."
+            )
+        return render_chat(
+            template,
+            user_text,
+            self._token_text(self.bos),
+            self._token_text(llama.llama_vocab_eos(self._vocabulary)),
+            self.name,
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Size of the weights in memory."""
+        return int(llama.llama_model_size(self._model))
+
+    def cache_bytes(self, context_size: int, numerics: Numerics) -> int:
+        """About how large a key-value cache of `context_size` tokens is."""
+        heads = llama.llama_model_n_head_kv(self._model)
+        all_heads = max(1, llama.llama_model_n_head(self._model))
+        head_size = llama.llama_model_n_embd(self._model) // all_heads
+        architecture = self.description.architecture or ""
+        sizes = [
+            int(self._metadata(f"{architecture}.attention.{kind}_length") or head_size)
+            for kind in ("key", "value")
+        ]
+        layers = llama.llama_model_n_layer(self._model)
+        item = {"f32": 4, "f16": 2}[numerics.kv_cache_type]
+        return int(context_size * layers * heads * sum(sizes) * item)
+
+    def row_bytes(self, numerics: Numerics) -> int:
+        """Room for output rows: llama.cpp holds them twice, in the graph and as results."""
+        rows = _most_rows(self.description.vocabulary_size, numerics.batch_size)
+        return 2 * rows * 4 * self.description.vocabulary_size
+
+    def new_context(
+        self, context_size: int, numerics: Numerics, threads: int, sequences: int = 1
+    ) -> "Context":
+        """A context of `context_size` tokens. Raises ValuescopeError when memory is short."""
+        return Context(self, self._model, context_size, numerics, threads, sequences)
+
+    def _token_text(self, token: int) -> str:
+        if token < 0:
+            return ""
+        text: bytes | None = llama.llama_vocab_get_text(self._vocabulary, token)
+        return (text or b"").decode(errors="replace")
+
+    def _describe(self) -> ModelDescription:
+        # From the metadata, which is there without the weights too.
+        kind = self._metadata("general.file_type")
+        file_type = llama.llama_ftype_name(
+            int(kind) if kind else llama.llama_model_ftype(self._model)
+        )
+        template = llama.llama_model_chat_template(self._model, None)
+        return ModelDescription(
+            architecture=self._metadata("general.architecture"),
+            parameter_count=int(llama.llama_model_n_params(self._model)),
+            quantization=file_type.decode() if file_type else None,
+            context_length=int(llama.llama_model_n_ctx_train(self._model)),
+            vocabulary_size=int(llama.llama_vocab_n_tokens(self._vocabulary)),
+            chat_template=template.decode() if template else None,
+        )
+
+    def _metadata(self, key: str) -> str | None:
+        size = 256
+        buffer = ctypes.create_string_buffer(size)
+        length = llama.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
+        return buffer.value.decode(errors="replace") if length >= 0 else None
+
+    def _refuse_embedding_model(self) -> None:
+        architecture = self.description.architecture or ""
+        pooling = self._metadata(f"{architecture}.pooling_type")
+        causal = self._metadata(f"{architecture}.attention.causal")
+        pools = pooling not in (None, "0")
+        if (
+            pools
+            or causal == "false"
+            or any(name in architecture for name in _EMBEDDING_ARCHITECTURES)
+        ):
+            raise ValuescopeError(
+                f"{self.path} is an embedding model ({architecture}): it predicts no next token, "
+                "so it has no answer probabilities. Choose a text generation model."
+            )
+
+
+def _load_failure(path: Path, reason: str) -> str:
+    """Return what to say of a file that llama.cpp could not load, and what to do."""
+    if re.search(r"allocat|out of memory", reason, re.IGNORECASE):
+        return (
+            f"There is not enough memory for {path}: {reason}. Close other programs, or use a "
+            "smaller model or quantization."
+        )
+    return (
+        f"llama.cpp cannot load {path}: {reason}. Check that the download is complete (compare its "
+        "size and SHA-256 with the source) and is a .gguf file."
+    )
+
+
+@dataclass(frozen=True)
+class BatchToken:
+    """One token to decode: its place, the sequences it belongs to, and what may follow it.
+
+    `wanted` are the token ids whose probability right after this token is asked for.
+    """
+
+    token: int
+    position: int
+    sequences: Sequence[int]
+    wanted: Collection[int]
+
+
+class Context(Closing):
+    """A key-value cache of fixed size and the batches that fill it. Use as a context manager."""
+
+    def __init__(
+        self,
+        model: Model,
+        handle: Any,
+        context_size: int,
+        numerics: Numerics,
+        threads: int,
+        sequences: int,
+    ) -> None:
+        self.size, self.batch_size = context_size, numerics.batch_size
+        self.sequences = sequences
+        self.reset_counts()
+        self.on_decode: Callable[[], None] = lambda: None
+        self._name = model.name
+        self._vocabulary_size = model.description.vocabulary_size
+        self.most_rows = _most_rows(self._vocabulary_size, numerics.batch_size)
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = context_size
+        parameters.n_batch = parameters.n_ubatch = numerics.batch_size
+        # llama.cpp reserves room for this many rows of logits, at least one a sequence.
+        parameters.n_outputs_max = max(self.most_rows, sequences)
+        parameters.n_seq_max = sequences
+        # One cache for all sequences, which then share cells; and a whole one for models with a
+        # sliding window, where a pruned cache goes wrong without saying so.
+        parameters.kv_unified = True
+        parameters.swa_full = True
+        parameters.type_k = parameters.type_v = _CACHE_TYPES[numerics.kv_cache_type]
+        parameters.flash_attn_type = int(numerics.flash_attention)
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.no_perf = True
+        self._readers = ThreadPoolExecutor(threads)
+        self._batch = _Batch(numerics.batch_size)
+        self._context = llama.llama_init_from_model(handle, parameters)
+        if not self._context:
+            raise ValuescopeError(
+                f"No context of {context_size} tokens for {model.name}: {_log.first_error}. Free "
+                "memory or use a smaller model."
+            )
+        self._memory = llama.llama_get_memory(self._context)
+
+    def close(self) -> None:
+        """Free the cache."""
+        self._readers.shutdown()
+        if self._context:
+            llama.llama_free(self._context)
+            self._context = None
+
+    def reset_counts(self) -> None:
+        """Start counting tokens and seconds anew."""
+        self.tokens_decoded = 0
+        self.seconds_decoding = self.seconds_reading = 0.0
+
+    def clear(self) -> None:
+        """Empty the cache."""
+        llama.llama_memory_clear(self._memory, True)
+
+    def copy_sequence(self, source: int, target: int, length: int | None = None) -> None:
+        """Let `target`, which must be empty, share the past of `source`.
+
+        `length` shares its first positions only, which recurrent memories cannot do.
+        """
+        end = -1 if length is None else length
+        llama.llama_memory_seq_cp(self._memory, source, target, 0 if end >= 0 else -1, end)
+
+    def drop_sequence(self, sequence: int) -> None:
+        """Forget all that `sequence` holds; what others share of it stays."""
+        if not llama.llama_memory_seq_rm(self._memory, sequence, -1, -1):
+            raise ValuescopeError(
+                f"The memory of {self._name} does not let a sequence go; score it with "
+                "--path sequence."
+            )
+
+    def keep_only(self, sequence: int) -> None:
+        """Forget every sequence but one."""
+        llama.llama_memory_seq_keep(self._memory, sequence)
+
+    def decode(self, tokens: Sequence[BatchToken]) -> list[dict[int, float]]:
+        """Decode `tokens`, at most `batch_size`, after what the cache holds.
+
+        Returns, for each token, the natural-log probabilities of what was wanted after it.
+        Raises ValuescopeError when llama.cpp fails or logits are not finite.
+        """
+        started = time.perf_counter()
+        batch = self._batch.fill(tokens)
+        _log.errors.clear()
+        code = llama.llama_decode(self._context, batch)
+        if code != 0:
+            raise ValuescopeError(
+                f"llama.cpp could not decode {len(tokens)} tokens with {self._name} (code {code}: "
+                f"{_log.first_error}). Nothing of this question was kept; repeat the command, or "
+                "try a smaller model if memory ran out."
+            )
+        llama.llama_synchronize(self._context)
+        decoded = time.perf_counter()
+        values = self._read([entry.wanted for entry in tokens])
+        self.tokens_decoded += len(tokens)
+        self.seconds_decoding += decoded - started
+        self.seconds_reading += time.perf_counter() - decoded
+        return values
+
+    def _read(self, wanted: Sequence[Collection[int]]) -> list[dict[int, float]]:
+        """The wanted values of the batch just decoded, rows shared out among threads."""
+        asked = [tokens for tokens in wanted if tokens]
+        if not asked:
+            return [{} for _ in wanted]
+        pointer = llama.llama_get_logits(self._context)
+        if not pointer:
+            raise ValuescopeError(f"llama.cpp gave no logits for {self._name}; repeat the command.")
+        rows = np.ctypeslib.as_array(pointer, shape=(len(asked), self._vocabulary_size))
+        values = self._readers.map(
+            lambda row, tokens: log_probabilities(row, tokens, self._name), rows, asked
+        )
+        return [next(values) if tokens else {} for tokens in wanted]
+
+    def batches(self, tokens: Iterable[BatchToken]) -> Iterator[list[BatchToken]]:
+        """Cut `tokens` into batches within the batch size and the room for output rows."""
+        batch: list[BatchToken] = []
+        rows = 0
+        for entry in tokens:
+            batch.append(entry)
+            rows += bool(entry.wanted)
+            if len(batch) == self.batch_size or rows == self.most_rows:
+                yield batch
+                batch, rows = [], 0
+        if batch:
+            yield batch
+
+
+def _most_rows(vocabulary_size: int, batch_size: int) -> int:
+    """How many rows of logits one batch may ask for, so that memory stays bounded."""
+    return max(1, min(batch_size, _OUTPUT_BYTES // (4 * vocabulary_size)))
+
+
+class _Batch:
+    """Memory for one `llama_batch`, filled anew for each decode."""
+
+    def __init__(self, size: int) -> None:
+        self._tokens = np.zeros(size, np.int32)
+        self._positions = np.zeros(size, np.int32)
+        self._sequence_counts = np.zeros(size, np.int32)
+        self._first_sequences = np.zeros(size, np.uintp)
+        self._outputs = np.zeros(size, np.int8)
+        self._sequences = np.zeros(0, np.int32)
+        # Typed by the library as arrays, which it fills with pointers itself.
+        batch: Any = llama.llama_batch()
+        integers = ctypes.POINTER(ctypes.c_int32)
+        batch.token = self._tokens.ctypes.data_as(integers)
+        batch.pos = self._positions.ctypes.data_as(integers)
+        batch.n_seq_id = self._sequence_counts.ctypes.data_as(integers)
+        batch.seq_id = self._first_sequences.ctypes.data_as(ctypes.POINTER(integers))
+        batch.logits = self._outputs.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+        self._batch: llama.llama_batch = batch
+
+    def fill(self, tokens: Sequence[BatchToken]) -> llama.llama_batch:
+        """The batch of `tokens`, valid until the next call."""
+        count = len(tokens)
+        self._tokens[:count] = [entry.token for entry in tokens]
+        self._positions[:count] = [entry.position for entry in tokens]
+        self._outputs[:count] = [bool(entry.wanted) for entry in tokens]
+        counts = np.array([len(entry.sequences) for entry in tokens])
+        self._sequence_counts[:count] = counts
+        # llama.cpp reads a pointer to each token's sequences; all of them lie in one array.
+        self._sequences = np.fromiter(
+            chain.from_iterable(entry.sequences for entry in tokens), np.int32, counts.sum()
+        )
+        offsets = (np.cumsum(counts) - counts) * self._sequences.itemsize
+        self._first_sequences[:count] = self._sequences.ctypes.data + offsets
+        self._batch.n_tokens = count
+        return self._batch
+
+
+def log_probabilities(
+    logits: NDArray[np.float32], tokens: Iterable[int], model_name: str
+) -> dict[int, float]:
+    """Natural-log softmax of one row of logits at `tokens`, over the whole vocabulary.
+
+    Exponentials in float32, as precise as the logits themselves, summed in float64.
+    Raises ValuescopeError when the row has a NaN or no finite maximum, or minus infinity at one
+    of `tokens`, which would be an answer without any probability.
+
+    >>> round(log_probabilities(np.zeros(4, np.float32), [2], "m")[2], 6)
+    -1.386294
+    """
+    maximum = logits.max()
+    with np.errstate(invalid="ignore"):  # infinite logits are told below
+        exponentials = np.subtract(logits, maximum)
+        np.exp(exponentials, out=exponentials)
+        normaliser = float(maximum) + math.log(float(exponentials.sum(dtype=np.float64)))
+    values = {token: float(logits[token]) - normaliser for token in tokens}
+    if not all(map(math.isfinite, (normaliser, *values.values()))):
+        raise ValuescopeError(
+            f"{model_name} gives logits that are not numbers (NaN or infinite), so no answer can "
+            "be scored. The file may be damaged, or its computation overflows: try another "
+            "quantization."
+        )
+    return values

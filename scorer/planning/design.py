@@ -1,0 +1,177 @@
+"""The design of a prompt: how a question is put, the same for every model and country."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from valuescope.scorer.planning.templates import Template
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Country, Question
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
+
+ANSWER_STYLES = ("label", "label_text", "text")
+CHAT_MODES = ("template", "raw")
+_ROTATION = re.compile(r"rotate_([1-9][0-9]?)")
+
+
+@dataclass(frozen=True)
+class PromptDesign:
+    """Everything about the questioning that is not the model, the question or the country.
+
+    `chat_mode` "template" asks chat models through their own chat template and base models,
+    which have none, raw; "raw" asks every model raw.
+    `choice_order` is "forward" (the instrument's), "reverse" or "rotate_N": the list starts with
+    choice N+1 and wraps round. Of two choices, rotate_1 shows the same text as reverse and is a
+    design of its own all the same.
+    Raises ValuescopeError for a style, order or mode that does not exist.
+    """
+
+    template: Template
+    coding_id: str = "native"
+    answer_style: str = "label_text"
+    choice_order: str = "forward"
+    chat_mode: str = "template"
+    wordings: WordingSet = OUR_WORDINGS
+
+    def __post_init__(self) -> None:
+        for thing, value, known in (
+            ("answer style", self.answer_style, ANSWER_STYLES),
+            ("chat mode", self.chat_mode, CHAT_MODES),
+        ):
+            if value not in known:
+                raise unknown_name(thing, value, known, f"Known: {', '.join(known)}.")
+        if self.choice_order not in ("forward", "reverse") and not self.rotation:
+            raise _unknown_order(self.choice_order, ("forward", "reverse", "rotate_N"))
+
+    @property
+    def rotation(self) -> int:
+        """How many choices go from the beginning of the list to its end."""
+        rotated = _ROTATION.fullmatch(self.choice_order)
+        return int(rotated[1]) if rotated else 0
+
+    def allows(self, question: Question) -> bool:
+        """Whether the question can be shown in the design's order: rotate_N needs K > N."""
+        return not self.rotation or len(question.choices.get(self.coding_id, ())) > self.rotation
+
+    def asks(self, question: Question, country: Country | None) -> bool:
+        """Whether the order allows the question and the wording set words it for the country."""
+        country_id = country.country_id if country else COUNTRY_FREE
+        return self.allows(question) and self.wordings.covers(question, self.coding_id, country_id)
+
+    def places(self, question: Question, countries: Iterable[Country]) -> list[Country | None]:
+        """Return where the question is asked: None, which is without a country, and `countries`."""
+        return [place for place in (None, *countries) if self.asks(question, place)]
+
+    def asked(
+        self, questions: Iterable[Question], countries: Iterable[Country]
+    ) -> list[tuple[Question, list[Country | None]]]:
+        """The questions that the design asks, each with its countries; None is without one.
+
+        Raises ValuescopeError when it asks none of them.
+        """
+        everywhere = tuple(countries)
+        asked = [
+            (question, places)
+            for question in questions
+            if (places := self.places(question, everywhere))
+        ]
+        if not asked:
+            raise ValuescopeError(
+                f"The design {self.prompt_id} asks none of the questions that were named: its "
+                f"order is {self.choice_order}, its wording set {self.wordings.name}. Name other "
+                "--questions."
+            )
+        return asked
+
+    @property
+    def prompt_id(self) -> str:
+        """Identity of the design: 16 hex digits of the SHA-256 of its canonical JSON.
+
+        Of a wording set its name and language: questions, countries and their templates can be
+        added without a new identity, because each cell keeps the hash of its own text.
+        """
+        return self._identity(self.choice_order)
+
+    @property
+    def order_family_id(self) -> str:
+        """Identity of the design averaged over choice orders.
+
+        The same for designs that differ in their order only.
+        """
+        return self._identity("averaged")
+
+    def _identity(self, choice_order: str) -> str:
+        return canonical_hash(
+            {
+                "template": {
+                    "text": self.template.text,
+                    "country_free_text": self.template.country_free_text,
+                    "choice_separator": self.template.choice_separator,
+                },
+                "coding_id": self.coding_id,
+                "wording_set": self.wordings.name,
+                "language": self.wordings.language,
+                "answer_style": self.answer_style,
+                "choice_order": choice_order,
+                "chat_mode": self.chat_mode,
+            }
+        )[:16]
+
+    def as_row(self) -> dict[str, str]:
+        """The design as a row of the landing zone's `prompts`."""
+        return {
+            "prompt_id": self.prompt_id,
+            "order_family_id": self.order_family_id,
+            "template_id": self.template.template_id,
+            "template_text": self.template.text,
+            "coding_id": self.coding_id,
+            "wording_set": self.wordings.name,
+            "language": self.wordings.language,
+            "translator": self.wordings.translator,
+            "source": self.wordings.source,
+            "answer_style": self.answer_style,
+            "choice_order": self.choice_order,
+            "chat_mode": self.chat_mode,
+        }
+
+
+def expand_orders(names: Sequence[str], largest_choice_count: int) -> tuple[str, ...]:
+    """The choice orders that `names` stand for, each once, in the order of first mention.
+
+    `cyclic` stands for every rotation that a list of `largest_choice_count` has besides forward.
+    Raises ValuescopeError for a name that is no order.
+
+    >>> expand_orders(["forward", "cyclic", "rotate_2"], 4)
+    ('forward', 'rotate_1', 'rotate_2', 'rotate_3')
+    """
+    orders: dict[str, None] = {}
+    for name in names:
+        if name == "cyclic":
+            orders |= dict.fromkeys(f"rotate_{n}" for n in range(1, largest_choice_count))
+        elif name in ("forward", "reverse") or _ROTATION.fullmatch(name):
+            orders[name] = None
+        else:
+            raise _unknown_order(name, ("forward", "reverse", "cyclic", "rotate_N"))
+    return tuple(orders)
+
+
+def _unknown_order(name: str, known: Sequence[str]) -> ValuescopeError:
+    return unknown_name(
+        "choice order",
+        name,
+        known,
+        f"Known: {', '.join(known)}; rotate_1 starts the list with the second choice.",
+    )
+
+
+def canonical_hash(value: Any) -> str:
+    """SHA-256 in hex of `value` as JSON with sorted keys and no white space.
+
+    >>> canonical_hash({"b": 1, "a": "é"}) == canonical_hash({"a": "é", "b": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,163 @@
+"""What a study will take, told from its texts alone: no model is opened, nothing is measured.
+
+Every machine that holds the study file and the instrument gets the same numbers, whichever models
+it has. They decide how a study is divided; `estimate` measures a model that is there.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from valuescope.scorer.engine.numerics import (
+    AS_IS,
+    AUTO,
+    BYTES_A_WEIGHT,
+    Numerics,
+    common_compute_type,
+)
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.prompts import render_prompt
+from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+
+Pieces = tuple[str, ...]
+
+# A text in pieces of about a token: words cut at so many bytes, digits, signs and line ends. Tests
+# compare with the tokenizers of two models.
+_PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_|\n")
+_BYTES_A_PIECE = 8
+# What a chat template adds: the turns around the question once, the assistant's for each country.
+_CHAT_TOKENS, _CHAT_TOKENS_A_CELL = 24, 6
+# A size as file names of models tell it: 7B, 0.5b, 135M, 8x7B.
+_SIZE = re.compile(r"(?:^|[-_. ])(?:(\d+)x)?(\d+(?:\.\d+)?)([mbt])(?=$|[-_. ])", re.IGNORECASE)
+_UNITS = {"m": 1e6, "b": 1e9, "t": 1e12}
+_BITS = re.compile(r"(?:^|[-_. ])(?:i?q|bf|f|fp)(\d+)(?=$|[-_. ])", re.IGNORECASE)
+_USUAL_PARAMETERS, _USUAL_BITS = 7_000_000_000, 4
+# Scales and the tensors that stay larger, of 4-bit files as of 8-bit ones; none above.
+_EXTRA_BITS = 0.85
+# Beside the weights: cache and output rows, the latter at most 128 MiB, and Python itself.
+_OTHER_MEMORY, _CACHE_SHARE = 600_000_000, 0.06
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """A model of a study before it is opened: how large it is and whether it is asked in a chat.
+
+    `bits` are those of a weight in its file.
+    """
+
+    name: str
+    parameters: int
+    bits: float
+    is_chat: bool
+
+    def of_size(self, file_bytes: int) -> "PlannedModel":
+        """The same model, now that the size of its file is known."""
+        return replace(self, parameters=round(8 * file_bytes / self.bits))
+
+    def memory_bytes(self, numerics: Numerics) -> int:
+        """About how much memory scoring takes, weights and all."""
+        compute_type = numerics.compute_type
+        if compute_type == AUTO:
+            compute_type = common_compute_type(self.parameters, numerics.gpu_layers)
+        bytes_a_weight = self.bits / 8 if compute_type == AS_IS else BYTES_A_WEIGHT[compute_type]
+        return round(
+            self.parameters * (bytes_a_weight + _CACHE_SHARE * self.bits / 8) + _OTHER_MEMORY
+        )
+
+
+def planned_model(name: str, instrument: Instrument) -> PlannedModel:
+    """The model of that name or path, as the registry and its file name describe it.
+
+    One whose size neither tells is taken for one of 7 billion parameters, and for a chat model.
+    """
+    registered = instrument.models.get(name)
+    told = [name.rpartition("/")[2].removesuffix(".gguf")]
+    if registered is not None:
+        files = (registered.hub_file, registered.package_file)
+        told += [file.partition("|")[0].removesuffix(".gguf") for file in files if file]
+    bits = next((int(found[1]) for text in told if (found := _BITS.search(text))), _USUAL_BITS)
+    parameters = registered.parameter_count if registered else None
+    return PlannedModel(
+        name=name,
+        parameters=parameters or _told_size(told[0]) or _USUAL_PARAMETERS,
+        bits=bits + _EXTRA_BITS if bits < 16 else bits,
+        is_chat=registered.is_chat if registered else True,
+    )
+
+
+def chat_tokens(design: PromptDesign, questions: int, cells: int) -> int:
+    """About how many tokens a chat template adds to so many questions and cells."""
+    if design.chat_mode != "template":
+        return 0
+    return questions * _CHAT_TOKENS + cells * _CHAT_TOKENS_A_CELL
+
+
+def estimated_tokens(
+    design: PromptDesign, question: Question, places: Sequence[Country | None]
+) -> int:
+    """About how many tokens the tree of a question for all of `places` has, asked in plain text.
+
+    A place of None is no country. Two countries with names of middle length are counted: every
+    other one adds what the second of them does.
+    """
+    if not places:
+        return 0
+    countries = sorted(
+        (place for place in places if place is not None),
+        key=lambda place: (len(place.name), place.country_id),
+    )
+    middle = len(countries) // 2
+    counted: list[Country | None] = [None] if None in places else []
+    counted += countries[max(0, middle - 1) : middle + 1]
+    sequences: set[Pieces] = set()
+    nodes = [0]
+    for place in counted:
+        sequences |= _sequences(design, question, place)
+        nodes.append(distinct_prefixes(sequences))
+    return nodes[-1] + (len(places) - len(counted)) * (nodes[-1] - nodes[-2])
+
+
+def _sequences(design: PromptDesign, question: Question, place: Country | None) -> set[Pieces]:
+    """What is decoded of one cell."""
+    prompt = render_prompt(question, place, design)
+    text = _pieces(prompt.text)
+    # An answer's last token is only ever predicted.
+    return {(*text, *_pieces(answer.text))[:-1] for answer in prompt.answers}
+
+
+def distinct_prefixes(sequences: Collection[Pieces]) -> int:
+    """How many different beginnings, the empty one aside, the sequences have.
+
+    >>> distinct_prefixes([("a", "b"), ("a", "c")])
+    3
+    """
+    count = 0
+    before: Pieces = ()
+    for sequence in sorted(sequences):
+        shared = 0
+        for one, other in zip(before, sequence, strict=False):
+            if one != other:
+                break
+            shared += 1
+        count += len(sequence) - shared
+        before = sequence
+    return count
+
+
+@lru_cache(maxsize=1 << 12)  # answers stand in many cells
+def _pieces(text: str) -> Pieces:
+    pieces: list[str] = []
+    for piece in _PIECE.findall(text):
+        cuts = -(-len(piece.encode()) // _BYTES_A_PIECE)
+        length = -(-len(piece) // cuts)
+        pieces += [piece[first : first + length] for first in range(0, len(piece), length)]
+    return tuple(pieces)
+
+
+def _told_size(text: str) -> int | None:
+    found = _SIZE.search(text)
+    if found is None:
+        return None
+    experts, number, unit = found.groups()
+    return round(int(experts or 1) * float(number) * _UNITS[unit.lower()])

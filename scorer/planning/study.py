@@ -1,0 +1,268 @@
+"""A study: what is asked of which models, fixed in a file before anything is scored."""
+
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from valuescope.scorer.planning.design import PromptDesign, canonical_hash, expand_orders
+from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE, named_template
+from valuescope.scorer.runs.run import StudyReference
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Country, Instrument, Question
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, load_wording_set
+from valuescope.warehouse.landing_zone.shards import write_text
+
+OUTCOMES = (
+    "pearson_r",
+    "demeaned_pearson_r",
+    "skill",
+    "country_gain",
+    "rho0",
+    "llm_mean_score",
+    "llm_probability",
+)
+_STUDY_KEYS = {
+    "name",
+    "description",
+    "models",
+    "designs",
+    "survey",
+    "countries",
+    "questions",
+    "categories",
+    "coding",
+    "contrasts",
+    "primary_outcome",
+}
+_DESIGN_KEYS = {"template", "wordings", "answers", "orders", "chat"}
+_CONTRAST_KEYS = {"name", "baseline", "compared"}
+_SIDE_KEYS = {"model", "template", "wordings", "answer", "order", "chat"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to score: each model with each design, over the same questions and countries."""
+
+    models: tuple[str, ...]
+    designs: tuple[PromptDesign, ...]
+    questions: tuple[Question, ...]
+    countries: tuple[Country, ...]
+    study: StudyReference | None = None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two sides that a study compares; each names models or designs by their properties."""
+
+    name: str
+    baseline: dict[str, str]
+    compared: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file, read and checked. `sha256` is of its content, comments and layout aside."""
+
+    name: str
+    sha256: str
+    text: str
+    plan: Plan
+    contrasts: tuple[Contrast, ...]
+    primary_outcome: str | None
+
+
+def load_study(path: Path, home: Home, instrument: Instrument) -> Study:
+    """Read and check a study file.
+
+    Raises ValuescopeError, naming the file and the entry, for anything that does not exist.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValuescopeError(f"Cannot read the study {path}: {error}.") from error
+    try:
+        return _study(path, text, content, home, instrument)
+    except ValuescopeError as error:
+        raise ValuescopeError(f"The study {path} cannot be run. {error}") from error
+
+
+def freeze_study(study: Study, home: Home) -> Path:
+    """Keep the file of a study that is run in the landing zone, under its hash."""
+    return write_text(home.landing / "studies" / f"{study.sha256}.toml", study.text)
+
+
+def design_grid(
+    home: Home,
+    instrument: Instrument,
+    *,
+    templates: Sequence[str] = (DEFAULT_TEMPLATE,),
+    wording_sets: Sequence[str] = (OUR_WORDINGS.name,),
+    answers: Sequence[str] = ("label_text",),
+    orders: Sequence[str] = ("forward",),
+    chats: Sequence[str] = ("template",),
+    coding_id: str = "native",
+    questions: Sequence[Question] | None = None,
+) -> tuple[PromptDesign, ...]:
+    """Every combination, each once. Raises ValuescopeError for a name that does not exist.
+
+    The order `cyclic` has as many rotations as the longest list of choices of `questions`, which
+    are those of the default survey unless they are named.
+    """
+    coding_id = instrument.coding(coding_id)
+    asked = questions or instrument.questions_of_survey(DEFAULT_SURVEY)
+    largest = max(len(question.choices.get(coding_id, ())) for question in asked)
+    designs = {}
+    for wording_set in wording_sets:
+        wordings = load_wording_set(home, wording_set, instrument)
+        for template in templates:
+            for answer in answers:
+                for order in expand_orders(orders, largest):
+                    for chat in chats:
+                        design = PromptDesign(
+                            named_template(template, wordings),
+                            coding_id,
+                            answer,
+                            order,
+                            chat,
+                            wordings,
+                        )
+                        designs[design.prompt_id] = design
+    return tuple(designs.values())
+
+
+def choose_questions(
+    instrument: Instrument,
+    questions: Sequence[str] | None,
+    categories: Sequence[str] | None,
+    survey_id: str = DEFAULT_SURVEY,
+) -> tuple[Question, ...]:
+    """The named questions and those of the named categories, in survey order; None is all.
+
+    Names are those of `survey_id` first; questions of other surveys have theirs before a colon.
+    Raises ValuescopeError for a name that does not exist.
+    """
+    of_survey = instrument.questions_of_survey(survey_id)
+    if questions is None and categories is None:
+        return of_survey
+    wanted = {instrument.question(name, survey_id).question_id for name in questions or ()}
+    wanted |= {
+        question.question_id
+        for question in instrument.questions_of_categories(tuple(categories or ()), survey_id)
+    }
+    return tuple(q for q in instrument.questions.values() if q.question_id in wanted)
+
+
+def choose_countries(
+    instrument: Instrument, countries: Sequence[str] | None
+) -> tuple[Country, ...]:
+    """The named countries, each once; None is those of wave 7."""
+    if countries is None:
+        return tuple(country for country in instrument.countries.values() if country.in_wvs7)
+    return tuple({c.country_id: c for c in map(instrument.country, countries)}.values())
+
+
+def _study(
+    path: Path, text: str, content: dict[str, Any], home: Home, instrument: Instrument
+) -> Study:
+    _known_keys("the study", content, _STUDY_KEYS)
+    name = content.get("name", path.stem)
+    models = _texts("models", content, required=True)
+    tables = content.get("designs", [{}])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ValuescopeError("Write each design as a table: [[designs]].")
+    questions = choose_questions(
+        instrument,
+        _texts("questions", content),
+        _texts("categories", content),
+        str(content.get("survey", DEFAULT_SURVEY)),
+    )
+    designs: dict[str, PromptDesign] = {}
+    for table in tables:
+        _known_keys("a design", table, _DESIGN_KEYS)
+        grid = design_grid(
+            home,
+            instrument,
+            templates=_texts("template", table) or (DEFAULT_TEMPLATE,),
+            wording_sets=_texts("wordings", table) or (OUR_WORDINGS.name,),
+            answers=_texts("answers", table) or ("label_text",),
+            orders=_texts("orders", table) or ("forward",),
+            chats=_texts("chat", table) or ("template",),
+            coding_id=content.get("coding", "native"),
+            questions=questions,
+        )
+        designs |= {design.prompt_id: design for design in grid}
+    sha256 = canonical_hash(content)
+    plan = Plan(
+        models=tuple(_relative_to(path, model) for model in models or ()),
+        designs=tuple(designs.values()),
+        questions=questions,
+        countries=choose_countries(instrument, _texts("countries", content)),
+        study=StudyReference(name, sha256),
+    )
+    outcome = content.get("primary_outcome")
+    if outcome is not None and outcome not in OUTCOMES:
+        raise unknown_name(
+            "primary outcome", str(outcome), OUTCOMES, f"Outcomes: {', '.join(OUTCOMES)}."
+        )
+    contrasts = tuple(
+        _contrast(entry, models or (), plan) for entry in content.get("contrasts", [])
+    )
+    return Study(name, sha256, text, plan, contrasts, outcome)
+
+
+def _contrast(entry: dict[str, Any], models: Sequence[str], plan: Plan) -> Contrast:
+    _known_keys("a contrast", entry, _CONTRAST_KEYS)
+    missing = _CONTRAST_KEYS - set(entry)
+    if missing:
+        raise ValuescopeError(f"A contrast lacks {', '.join(sorted(missing))}.")
+    for side in (entry["baseline"], entry["compared"]):
+        _known_keys(f"the contrast '{entry['name']}'", side, _SIDE_KEYS)
+        for key, value in side.items():
+            used = set(models) if key == "model" else {_property(d, key) for d in plan.designs}
+            if value not in used:
+                raise unknown_name(
+                    f"{key} in the contrast '{entry['name']}'",
+                    str(value),
+                    used,
+                    "A contrast compares what the study scores.",
+                )
+    return Contrast(entry["name"], dict(entry["baseline"]), dict(entry["compared"]))
+
+
+def _property(design: PromptDesign, key: str) -> str:
+    read: dict[str, Callable[[PromptDesign], str]] = {
+        "template": lambda d: d.template.template_id,
+        "wordings": lambda d: d.wordings.name,
+        "answer": lambda d: d.answer_style,
+        "order": lambda d: d.choice_order,
+        "chat": lambda d: d.chat_mode,
+    }
+    return read[key](design)
+
+
+def _known_keys(thing: str, table: dict[str, Any], known: Iterable[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise unknown_name(f"entry in {thing}", key, known, f"Known: {', '.join(known)}.")
+
+
+def _texts(key: str, table: dict[str, Any], required: bool = False) -> tuple[str, ...] | None:
+    """A text or a list of texts; None where there is none."""
+    value = table.get(key)
+    if value is None and not required:
+        return None
+    texts = [value] if isinstance(value, str) else value
+    if not (isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)):
+        raise ValuescopeError(f"'{key}' must be a list of names, not {value!r}.")
+    return tuple(texts)
+
+
+def _relative_to(path: Path, model: str) -> str:
+    """A model's path counts from the folder of the study."""
+    if not model.endswith(".gguf"):
+        return model
+    return str((path.parent / Path(model).expanduser()).resolve())

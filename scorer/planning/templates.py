@@ -1,0 +1,137 @@
+"""Named prompt templates, read from `templates.toml` and from wording sets."""
+
+import string
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.instruments.seeds import Country, load_instrument
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
+
+TEMPLATES = Path(__file__).with_name("templates.toml")
+DEFAULT_TEMPLATE = "paper"
+_TEXTS = ("text", "country_free_text", "choice_separator")
+_WITH_COUNTRY = ["choices", "country", "question"]
+_WITHOUT_COUNTRY = ["choices", "question"]
+
+
+@dataclass(frozen=True)
+class Template:
+    """One prompt template: a text that names a country and one that names none.
+
+    `country_texts` take the place of `text` in single countries; they may spell out the name.
+    """
+
+    template_id: str
+    text: str
+    country_free_text: str
+    choice_separator: str
+    country_texts: Mapping[str, str] = field(default_factory=dict)
+
+    def fill(
+        self,
+        question: str,
+        choices: Sequence[str],
+        country: Country | None,
+        name_of: Callable[[Country], str],
+    ) -> str:
+        """The prompt for one question; `country` None gives the country-free prompt.
+
+        `name_of` is asked only where the text leaves the country's name open.
+        """
+        if country is None:
+            text, name = self.country_free_text, ""
+        else:
+            text = self.country_texts.get(country.country_id, self.text)
+            name = name_of(country) if "{country}" in text else ""
+        listed = self.choice_separator.join(choices)
+        return text.format(question=question, choices=listed, country=name)
+
+
+def load_templates(path: Path = TEMPLATES) -> dict[str, Template]:
+    """All templates of a file by name.
+
+    Raises ValuescopeError when a template lacks a text or a placeholder.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:  # TOML or UTF-8 that is none
+        raise ValuescopeError(
+            f"Cannot read the prompt templates {path}: {error}. Correct the file and repeat."
+        ) from error
+    return {name: _template(path, name, entry) for name, entry in content.items()}
+
+
+def templates_of(wordings: WordingSet) -> dict[str, Template]:
+    """The templates that a wording set is asked with: its own, then ours where it is English.
+
+    Raises ValuescopeError when its file is wrong.
+    """
+    templates = load_templates() if wordings.is_english else {}
+    own = wordings.folder / "templates.toml" if wordings.folder else None
+    return templates | load_templates(own) if own and own.exists() else templates
+
+
+def named_template(name: str, wordings: WordingSet = OUR_WORDINGS) -> Template:
+    """The template of that name in a wording set.
+
+    Raises ValuescopeError with the nearest names.
+    """
+    templates = templates_of(wordings)
+    if name not in templates:
+        known = f"Templates: {', '.join(templates) or 'none'}."
+        if not wordings.is_english:
+            known += (
+                f" The wording set '{wordings.name}' is in '{wordings.language}' and needs its "
+                f"own: write [{name}] into {wordings.folder}/templates.toml (docs/wordings.md)."
+            )
+        raise unknown_name("template", name, templates, known)
+    return templates[name]
+
+
+def _template(path: Path, name: str, entry: object) -> Template:
+    place = f"The template '{name}' in {path}"
+    if not isinstance(entry, dict) or set(entry) - {"countries"} != set(_TEXTS):
+        raise ValuescopeError(
+            f"{place} must have exactly these texts: {', '.join(_TEXTS)} (and may have a table of "
+            "countries). Correct the file and repeat."
+        )
+    country_texts = entry.pop("countries", {})
+    if not isinstance(country_texts, dict) or not all(
+        isinstance(text, str) for text in (*entry.values(), *country_texts.values())
+    ):
+        raise ValuescopeError(
+            f"{place} has something else than texts. Put texts in quotes, those of single "
+            f"countries under [{name}.countries]. Correct the file and repeat."
+        )
+    _check_text(place, "text", entry["text"], [_WITH_COUNTRY])
+    _check_text(place, "country_free_text", entry["country_free_text"], [_WITHOUT_COUNTRY])
+    for country_id, text in country_texts.items():
+        known = load_instrument().countries
+        if country_id not in known:
+            raise unknown_name("country", country_id, known, f"{place} has a text for it.")
+        _check_text(place, f"text for {country_id}", text, [_WITHOUT_COUNTRY, _WITH_COUNTRY])
+    return Template(template_id=name, **entry, country_texts=country_texts)
+
+
+def _check_text(place: str, key: str, text: str, accepted: Sequence[list[str]]) -> None:
+    if _placeholders(text) not in accepted or text != text.rstrip():
+        placeholders = ", ".join(f"{{{name}}}" for name in accepted[0])
+        raise ValuescopeError(
+            f"{place} must use each of {placeholders} once in its {key} and end without white "
+            "space. Correct the file and repeat."
+        )
+
+
+def _placeholders(text: str) -> list[str]:
+    """The placeholders of a text by name; what is no plain `{name}` keeps its extras."""
+    try:
+        return sorted(
+            f"{name}{form}{conversion or ''}"
+            for _, name, form, conversion in string.Formatter().parse(text)
+            if name is not None
+        )
+    except ValueError:  # a brace without its partner
+        return [text]

@@ -1,0 +1,163 @@
+"""Values that go between the process that lands answers and the ones that compute them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.models.files import ModelFile
+from valuescope.warehouse.home import Home
+
+# Question, country and SHA-256 of the text.
+CellKey = tuple[str, str, str]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a GGUF file says of itself; None where it says nothing."""
+
+    architecture: str | None
+    parameter_count: int
+    quantization: str | None
+    context_length: int
+    vocabulary_size: int
+    chat_template: str | None
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """The model to load and how to compute it.
+
+    Where `numerics` leaves the compute type open, the model keeps that of its `earlier` runs, else
+    it is measured or, without `measures`, the same on every machine.
+    """
+
+    model_file: ModelFile
+    numerics: Numerics
+    home: Home
+    threads: int
+    path: str
+    earlier: str | None
+    measures: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model that is ready to be asked.
+
+    `row` is the model's in the landing zone; `numerics` leave nothing open; `reason` says why,
+    where that was a choice.
+    """
+
+    row: Row
+    numerics: Numerics
+    memory_bytes: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How the cells of a design are computed, as the run's record tells it.
+
+    `path_difference` is in nats an answer, None on the path `sequence`; `context_size` in tokens.
+    """
+
+    numerics: Numerics
+    numerics_id: str
+    scoring_path: str
+    path_difference: float | None
+    context_size: int
+    threads: int
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What scoring took: tokens decoded, seconds in all, seconds in llama.cpp and its rows."""
+
+    tokens_decoded: int = 0
+    seconds_scoring: float = 0.0
+    seconds_decoding: float = 0.0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        """Return both together."""
+        return Effort(
+            self.tokens_decoded + other.tokens_decoded,
+            self.seconds_scoring + other.seconds_scoring,
+            self.seconds_decoding + other.seconds_decoding,
+        )
+
+    def __sub__(self, other: "Effort") -> "Effort":
+        """Return what was added since `other`."""
+        return Effort(
+            self.tokens_decoded - other.tokens_decoded,
+            self.seconds_scoring - other.seconds_scoring,
+            self.seconds_decoding - other.seconds_decoding,
+        )
+
+
+@dataclass(frozen=True)
+class ScoredQuestion:
+    """The cells of one question that were missing, scored, and how many were done before.
+
+    `rows` are those of the landing zone without `run_id`; `off_choice_mass` is the cells' sum.
+    """
+
+    question_id: str
+    already_done: int
+    cells: int
+    merged_cells: int
+    off_choice_mass: float
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one design asks of one model.
+
+    `tokens` are those to decode for all cells, landed ones too; `seconds` is their time at the
+    measured speed; `memory_bytes` counts weights, key-value cache and output rows, not the states
+    of recurrent memories.
+    """
+
+    cells: int
+    tokens: int
+    tokens_a_second: float
+    memory_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """Return how long all tokens take."""
+        return self.tokens / self.tokens_a_second
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine computes: parameters times tokens a second, as `model_name` did it."""
+
+    model_name: str
+    cost_a_second: float
+
+
+@dataclass(frozen=True)
+class DescribedAnswer:
+    """One choice: `token_ids` of prompt and answer together, the answer from `answer_start` on.
+
+    `answer_tokens` are the texts of the answer's tokens.
+    """
+
+    choice_index: int
+    text: str
+    token_ids: tuple[int, ...]
+    answer_start: int
+    answer_tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PromptDescription:
+    """One cell as the model sees it."""
+
+    model_path: str
+    prompt_id: str
+    text: str
+    answers: tuple[DescribedAnswer, ...]

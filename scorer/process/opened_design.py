@@ -1,0 +1,291 @@
+"""A model in memory and a design opened for it: questions in, rows of answers out.
+
+Nothing here knows where rows land, so that it runs beside the landing zone or far from it.
+"""
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from valuescope.scorer.engine.closing import Closing
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.engine.numerics import Numerics, numerics_id
+from valuescope.scorer.engine.weights import Computation
+from valuescope.scorer.models.files import ModelFile, require_unchanged
+from valuescope.scorer.paths.choice import OpenedScorer, Probe, open_scorer
+from valuescope.scorer.paths.path import CellScore
+from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.prompts import render_prompt
+from valuescope.scorer.process.messages import CellKey, Effort, Opening, Row, ScoredQuestion
+from valuescope.warehouse.instruments.seeds import Country, Question
+
+OnCells = Callable[[int], None]
+
+# Tokens of the cache that the survey's prompts need, and what a process takes beside its model.
+_USUAL_CONTEXT, _PYTHON_BYTES = 1024, 300 << 20
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    question_id: str
+    already_done: int
+    cells: Sequence[TokenisedCell]
+
+
+class LoadedModel(Closing):
+    """A model's weights and description. Use as a context manager."""
+
+    def __init__(
+        self,
+        model_file: ModelFile,
+        computation: Computation,
+        numerics: Numerics,
+        threads: int,
+        path: str = "auto",
+    ) -> None:
+        """Load the file of `computation`. Raises ValuescopeError for one that cannot be used."""
+        self.model_file = model_file
+        self.numerics = replace(numerics, compute_type=computation.compute_type)
+        self.threads, self.path = threads, path
+        registered = model_file.registered
+        self.model = Model(
+            computation.path,
+            model_file.name,
+            registered.is_chat if registered else None,
+            numerics.gpu_layers,
+        )
+        self.description = self.model.description
+        if computation.path != model_file.path:
+            # What the named file says of itself, not the copy of its weights.
+            with Model(model_file.path, model_file.name, vocabulary_only=True) as named:
+                self.description = replace(
+                    named.description, parameter_count=self.model.description.parameter_count
+                )
+
+    def close(self) -> None:
+        """Free the weights."""
+        self.model.close()
+
+    def as_row(self) -> Row:
+        """The model as a row of the landing zone's `models`."""
+        template = self.description.chat_template
+        return {
+            "model_id": self.model_file.model_id,
+            "model_name": self.model_file.name,
+            "is_in_registry": self.model_file.registered is not None,
+            "file_name": self.model_file.path.name,
+            "file_bytes": self.model_file.file_bytes,
+            "architecture": self.description.architecture,
+            "parameter_count": self.description.parameter_count,
+            "quantization": self.description.quantization,
+            "context_length": self.description.context_length,
+            "vocabulary_size": self.description.vocabulary_size,
+            "is_chat": self.model.is_chat,
+            "chat_template_sha256": _sha256(template) if template else None,
+            "described_at": datetime.now(UTC),
+        }
+
+    def memory_bytes(self) -> int:
+        """About how much memory scoring takes: weights, cache, output rows and Python."""
+        cache = self.model.cache_bytes(_USUAL_CONTEXT, self.numerics)
+        return self.model.bytes + cache + self.model.row_bytes(self.numerics) + _PYTHON_BYTES
+
+    @contextmanager
+    def open(
+        self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
+    ) -> Iterator["OpenedDesign"]:
+        """A design, ready to score any of `questions` for all of `countries` and for none.
+
+        The path is probed and the context sized for all of them, so that every part of them is
+        computed in the same way. Raises ValuescopeError when the design asks none of them or one
+        does not fit the model.
+        """
+        with ExitStack() as stack:
+            tokenisers = stack.enter_context(ThreadPoolExecutor(self.threads))
+            asking = _Asking(self.model, design, tokenisers)
+            asked = design.asked(questions, countries)
+            probe = Probe(asking.longest_cell(asked), asking.probe_cells(asked))
+            opened = stack.enter_context(
+                open_scorer(self.model, self.numerics, self.threads, self.path, probe)
+            )
+            yield OpenedDesign(self, asking, opened, asked)
+
+
+class OpenedDesign:
+    """A design that a loaded model is ready for."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        asking: "_Asking",
+        opened: OpenedScorer,
+        asked: Sequence[tuple[Question, list[Country | None]]],
+    ) -> None:
+        self._model_file, self._asking, self._opened = loaded.model_file, asking, opened
+        self._places = {question.question_id: places for question, places in asked}
+        self._prompt_id = asking.design.prompt_id
+        self._seconds_scoring = 0.0
+        self.opening = Opening(
+            numerics=loaded.numerics,
+            numerics_id=numerics_id(loaded.numerics, opened.scorer.name),
+            scoring_path=opened.scorer.name,
+            path_difference=opened.difference,
+            context_size=opened.context.size,
+            threads=loaded.threads,
+            notices=opened.notices,
+        )
+
+    @property
+    def effort(self) -> Effort:
+        """What scoring has taken since the design was opened."""
+        context = self._opened.context
+        return Effort(
+            context.tokens_decoded,
+            self._seconds_scoring,
+            context.seconds_decoding + context.seconds_reading,
+        )
+
+    def score(
+        self,
+        block: Sequence[Question],
+        done: Collection[CellKey],
+        limit: int | None = None,
+        on_cells: OnCells = lambda in_hand: None,
+    ) -> Iterator[ScoredQuestion]:
+        """The questions of `block` that the design asks, each once all its cells are scored.
+
+        Cells in `done` are left out; `limit` caps how many are scored. A block is decoded by
+        itself, so that its numbers do not depend on what else is scored. `on_cells` gets how many
+        cells are decoded, or nearly, and not given yet. Raises ValuescopeError when llama.cpp
+        fails or the model file has changed.
+        """
+        scorer, context = self._opened.scorer, self._opened.context
+        waiting: deque[_Waiting] = deque()
+
+        def missing() -> Iterator[Sequence[TokenisedCell]]:
+            left = limit
+            for question in block:
+                places = self._places.get(question.question_id, [])
+                cells = self._asking.cells(question, places)
+                unscored = [cell for cell in cells if _cell_key(cell) not in done]
+                chosen = unscored[:left]
+                left = None if left is None else left - len(chosen)
+                waiting.append(_Waiting(question.question_id, len(cells) - len(unscored), chosen))
+                if chosen:
+                    yield chosen
+
+        started = time.perf_counter()
+        context.on_decode = lambda: on_cells(scorer.cells_in_hand)
+        scores: list[CellScore] = []
+        try:
+            for cell_score in scorer.score(missing()):
+                while not waiting[0].cells:
+                    yield self._scored(waiting.popleft(), ())
+                scores.append(cell_score)
+                if len(scores) == len(waiting[0].cells):
+                    yield self._scored(waiting.popleft(), scores)
+                    scores = []
+                on_cells(len(scores) + scorer.cells_in_hand)
+            while waiting:
+                yield self._scored(waiting.popleft(), ())
+        finally:
+            self._seconds_scoring += time.perf_counter() - started
+
+    def _scored(self, waiting: _Waiting, scores: Sequence[CellScore]) -> ScoredQuestion:
+        if scores:
+            require_unchanged(self._model_file)
+        return ScoredQuestion(
+            question_id=waiting.question_id,
+            already_done=waiting.already_done,
+            cells=len(waiting.cells),
+            merged_cells=sum(cell.boundary_merged for cell in waiting.cells),
+            off_choice_mass=sum(cell_score.off_choice_mass for cell_score in scores),
+            rows=tuple(
+                row
+                for cell, cell_score in zip(waiting.cells, scores, strict=True)
+                for row in self._rows(cell, cell_score)
+            ),
+        )
+
+    def _rows(self, cell: TokenisedCell, cell_score: CellScore) -> Iterator[Row]:
+        scored_at = datetime.now(UTC)
+        for answer, answer_score in zip(cell.answers, cell_score.answers, strict=True):
+            yield {
+                "model_id": self._model_file.model_id,
+                "prompt_id": self._prompt_id,
+                "numerics_id": self.opening.numerics_id,
+                "coding_id": self._asking.design.coding_id,
+                "question_id": cell.prompt.question_id,
+                "country_id": cell.prompt.country_id,
+                "choice_index": answer.answer.choice_index,
+                "choice_position": answer.answer.position,
+                "choice_label": answer.answer.label,
+                "choice_text": answer.answer.choice_text,
+                "prompt_text": cell.text,
+                "answer_text": answer.text,
+                "text_sha256": cell.text_sha256,
+                "log_likelihood": answer_score.log_likelihood,
+                "label_log_likelihood": answer_score.label_log_likelihood,
+                "token_log_likelihoods": list(answer_score.token_log_likelihoods),
+                "label_token_count": answer.label_token_count,
+                "token_count": len(answer_score.token_log_likelihoods),
+                "byte_count": len(answer.text.encode()),
+                "off_choice_mass": cell_score.off_choice_mass,
+                "boundary_merged": cell.boundary_merged,
+                "scored_at": scored_at,
+            }
+
+
+class _Asking:
+    """Questions as one model reads them in one design."""
+
+    def __init__(self, model: Model, design: PromptDesign, pool: ThreadPoolExecutor) -> None:
+        self._model, self.design, self._pool = model, design, pool
+
+    def cells(self, question: Question, places: Sequence[Country | None]) -> list[TokenisedCell]:
+        return list(self._pool.map(lambda place: self._tokenise(question, place), places))
+
+    def longest_cell(self, asked: Sequence[tuple[Question, list[Country | None]]]) -> TokenisedCell:
+        """The cell with the most tokens, of each question that for the longest name of a place.
+
+        Every question is tokenised, because the longest text need not be the longest in tokens.
+        """
+
+        def characters(place: Country | None) -> int:
+            return 0 if place is None else len(place.name)
+
+        cells = self._pool.map(
+            lambda asked: self._tokenise(asked[0], max(asked[1], key=characters)), asked
+        )
+        return max(cells, key=lambda cell: max(len(a.token_ids) for a in cell.answers))
+
+    def probe_cells(
+        self, asked: Sequence[tuple[Question, list[Country | None]]]
+    ) -> list[TokenisedCell]:
+        """A few cells of the question that is scored fastest."""
+        question, places = min(
+            asked, key=lambda asked: len(asked[0].choices.get(self.design.coding_id, ()))
+        )
+        return [self._tokenise(question, place) for place in places[:3]]
+
+    def _tokenise(self, question: Question, country: Country | None) -> TokenisedCell:
+        return tokenise_cell(
+            self._model,
+            render_prompt(question, country, self.design),
+            self.design.chat_mode,
+            with_label=self.design.answer_style != "text",
+        )
+
+
+def _cell_key(cell: TokenisedCell) -> CellKey:
+    return cell.prompt.question_id, cell.prompt.country_id, cell.text_sha256
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Runs in the landing zone: their records, locks and sessions."""

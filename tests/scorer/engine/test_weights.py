@@ -1,0 +1,164 @@
+"""How a model is computed: as it is in the file, or with its weights written out."""
+
+import os
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.scorer.scoring import score
+from valuescope.scorer.engine import weights
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.engine.numerics import Numerics, common_compute_type
+from valuescope.scorer.engine.weights import choose_computation, computed_file
+from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.runs.run import earlier_compute_type
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.seeds import Instrument
+
+PARAMETERS = 134_515_008
+
+
+@pytest.mark.parametrize(("compute_type", "size"), [("f32", 4), ("f16", 2)])
+def test_the_written_weights_are_kept_for_all_homes(
+    home: Home, own_cache: Path, smollm2_file: ModelFile, compute_type: str, size: int
+) -> None:
+    killed = own_cache / "computed" / f"{smollm2_file.model_id}.{compute_type}.tmp"
+    killed.parent.mkdir(parents=True)
+    killed.write_bytes(b"what a killed process left")
+    path = computed_file(smollm2_file, PARAMETERS, compute_type, home)
+    assert path.parent == own_cache / "computed"
+    assert path.stat().st_size == pytest.approx(PARAMETERS * size, rel=0.02)
+    with Model(path, "written") as model:
+        assert model.description.parameter_count == PARAMETERS
+    written = path.stat().st_mtime_ns
+    other = Home(home.path.with_name("other"))
+    assert computed_file(smollm2_file, PARAMETERS, compute_type, other) == path
+    assert path.stat().st_mtime_ns == written
+    assert {file.suffix for file in path.parent.iterdir()} == {".gguf", ".lock"}
+
+
+def test_weights_that_an_earlier_version_wrote_into_the_home_are_used(
+    home: Home, own_cache: Path, smollm2_file: ModelFile
+) -> None:
+    written = home.models / "computed" / f"{smollm2_file.model_id}.f32.gguf"
+    written.parent.mkdir(parents=True)
+    written.write_bytes(b"weights")
+    assert computed_file(smollm2_file, PARAMETERS, "f32", home) == written
+    assert not own_cache.exists()
+
+
+def test_as_is_is_the_file_itself(home: Home, smollm2_file: ModelFile) -> None:
+    assert computed_file(smollm2_file, PARAMETERS, "as-is", home) == smollm2_file.path
+
+
+@pytest.mark.parametrize(
+    ("f32_speed", "expected"), [(200.0, "f32"), (90.0, "f32"), (79.0, "as-is")]
+)
+def test_float32_is_chosen_unless_it_is_clearly_slower(
+    home: Home,
+    smollm2_file: ModelFile,
+    monkeypatch: pytest.MonkeyPatch,
+    f32_speed: float,
+    expected: str,
+) -> None:
+    # Speeds of this machine are no property of the rule.
+    speeds = iter([100.0, f32_speed])
+    monkeypatch.setattr(weights, "tokens_a_second", lambda *_: next(speeds))
+    computation = choose_computation(smollm2_file, Numerics(), home, threads=1)
+    assert computation.compute_type == expected
+    assert computation.reason is not None
+    assert f"{f32_speed:.0f} tokens/s in float32, 100 as in the file" in computation.reason
+
+
+@pytest.mark.parametrize(("pages", "gpu_layers"), [(100_000, 0), (10_000_000, 99)])
+def test_the_file_is_computed_as_it_is_without_memory_or_on_a_gpu(
+    home: Home,
+    smollm2_file: ModelFile,
+    monkeypatch: pytest.MonkeyPatch,
+    pages: int,
+    gpu_layers: int,
+) -> None:
+    sizes = {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", lambda name: sizes[name])
+    numerics = Numerics(gpu_layers=gpu_layers)
+    computation = choose_computation(smollm2_file, numerics, home, threads=1)
+    assert (computation.compute_type, computation.path) == ("as-is", smollm2_file.path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "gpu_layers", "expected"),
+    [(2_000_000_000, 0, "f32"), (2_000_000_001, 0, "as-is"), (135_000_000, 99, "as-is")],
+)
+def test_machines_that_share_a_study_choose_by_size_alone(
+    parameters: int, gpu_layers: int, expected: str
+) -> None:
+    assert common_compute_type(parameters, gpu_layers) == expected
+
+
+def test_a_model_of_a_shared_study_is_not_measured(
+    home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(weights, "tokens_a_second")
+    computation = choose_computation(smollm2_file, Numerics(), home, threads=1, measures=False)
+    assert (computation.compute_type, computation.reason) == ("f32", None)
+
+
+def test_a_machine_too_small_for_what_all_others_choose_is_told(
+    home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"SC_PHYS_PAGES": 100_000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", lambda name: sizes[name])
+    with pytest.raises(ValuescopeError, match=r"takes 0\.5 GB.*give all of them --compute as-is"):
+        choose_computation(smollm2_file, Numerics(), home, threads=1, measures=False)
+
+
+def test_a_model_keeps_the_computation_of_its_earlier_runs(
+    home: Home, smollm2_file: ModelFile, label_design: PromptDesign, instrument: Instrument
+) -> None:
+    questions = [instrument.question("Q57")]
+    as_is = Numerics(compute_type="as-is")
+    score(home, smollm2_file, label_design, questions, [], numerics=as_is, threads=1)
+    earlier = earlier_compute_type(smollm2_file.model_id, home)
+    assert earlier == "as-is"
+    computation = choose_computation(smollm2_file, Numerics(), home, threads=1, earlier=earlier)
+    assert (computation.compute_type, computation.reason) == ("as-is", None)
+
+
+def test_a_model_is_described_by_its_own_file_also_when_a_copy_is_computed(
+    home: Home, smollm2_file: ModelFile, label_design: PromptDesign, instrument: Instrument
+) -> None:
+    questions = [instrument.question("Q57")]
+    f32 = Numerics(compute_type="f32")
+    summary = score(home, smollm2_file, label_design, questions, [], numerics=f32, threads=1)
+    (model,) = pq.read_table(
+        home.landing / "models" / f"{smollm2_file.model_id}.parquet"
+    ).to_pylist()
+    assert summary.model_id == model["model_id"] == smollm2_file.model_id
+    assert (model["quantization"], model["file_name"]) == ("Q4_1", smollm2_file.path.name)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_copy_that_the_disk_has_no_room_for_is_refused_by_its_size(
+    home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 9 * 10**8, 10**8))
+    with pytest.raises(ValuescopeError, match=r"needs 0\.5 GB in .* 0\.1 GB are free"):
+        computed_file(smollm2_file, PARAMETERS, "f32", home)
+
+
+def test_a_file_that_cannot_be_written_out_leaves_nothing_behind(
+    home: Home, own_cache: Path, smollm2_file: ModelFile, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF and no more")
+    file = replace(smollm2_file, path=broken, model_id="0" * 64)
+    with pytest.raises(ValuescopeError, match=r"could not write .*broken\.gguf out as f32"):
+        computed_file(file, 10, "f32", home)
+    assert [file.suffix for file in (own_cache / "computed").iterdir()] == [".lock"]

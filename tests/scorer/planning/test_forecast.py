@@ -1,0 +1,131 @@
+"""Estimates from texts alone, held against the tokenizers of two models."""
+
+import pytest
+
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.paths.tokens import tokenise_cell
+from valuescope.scorer.paths.tree import count_nodes
+from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.forecast import (
+    PlannedModel,
+    chat_tokens,
+    distinct_prefixes,
+    estimated_tokens,
+    planned_model,
+)
+from valuescope.scorer.planning.prompts import render_prompt
+from valuescope.scorer.planning.templates import named_template
+from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+
+COUNTRIES = ("USA", "JPN", "DEU", "BRA", "NGA", "EGY", "BIH", "KOR")
+
+
+@pytest.fixture(scope="module")
+def questions(instrument: Instrument) -> list[Question]:
+    """Every 43rd question: all categories, 2 to 10 choices."""
+    return list(instrument.questions.values())[:258:43]
+
+
+@pytest.fixture(scope="module")
+def places(instrument: Instrument) -> list[Country | None]:
+    return [None, *(instrument.country(country_id) for country_id in COUNTRIES)]
+
+
+def counted(
+    model: Model, design: PromptDesign, questions: list[Question], places: list[Country | None]
+) -> int:
+    return sum(
+        count_nodes(
+            [
+                tokenise_cell(
+                    model,
+                    render_prompt(question, place, design),
+                    design.chat_mode,
+                    with_label=design.answer_style != "text",
+                )
+                for place in places
+            ]
+        )
+        for question in questions
+    )
+
+
+@pytest.mark.parametrize("template", ["paper", "listed", "survey"])
+@pytest.mark.parametrize("answer_style", ["label", "label_text", "text"])
+def test_tokens_are_those_of_two_tokenizers_within_a_tenth(
+    smollm2: Model,
+    gemma: Model,
+    questions: list[Question],
+    places: list[Country | None],
+    template: str,
+    answer_style: str,
+) -> None:
+    design = PromptDesign(named_template(template), answer_style=answer_style, chat_mode="raw")
+    estimated = sum(estimated_tokens(design, question, places) for question in questions)
+    for model in (smollm2, gemma):
+        assert estimated == pytest.approx(counted(model, design, questions, places), rel=0.1)
+
+
+def test_tokens_of_a_chat_are_counted_within_a_tenth(
+    smollm2: Model, questions: list[Question], places: list[Country | None]
+) -> None:
+    design = PromptDesign(named_template("paper"), answer_style="label")
+    plain = sum(estimated_tokens(design, question, places) for question in questions)
+    added = chat_tokens(design, len(questions), len(questions) * len(places))
+    assert added > plain / 10
+    assert plain + added == pytest.approx(counted(smollm2, design, questions, places), rel=0.1)
+
+
+def test_a_question_that_is_asked_nowhere_takes_no_tokens(questions: list[Question]) -> None:
+    assert estimated_tokens(PromptDesign(named_template("paper")), questions[0], []) == 0
+
+
+def test_shared_beginnings_count_once() -> None:
+    assert distinct_prefixes([("a", "b", "c"), ("a", "b", "d"), ("b",)]) == 5
+    assert distinct_prefixes([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "bits"),
+    [
+        ("models/Llama-3.1-70B-Instruct-Q8_0.gguf", 70_000_000_000, 8.85),
+        ("/data/Mixtral-8x7B-v0.1.IQ2_XS.gguf", 56_000_000_000, 2.85),
+        ("qwen2.5-0.5b-instruct-bf16.gguf", 500_000_000, 16),
+        ("Qwen2.5-7B-Instruct-1M.gguf", 7_000_000_000, 4.85),
+        ("phi-3-mini-4k.Q6_K.gguf", 7_000_000_000, 6.85),
+        ("mine.gguf", 7_000_000_000, 4.85),
+    ],
+)
+def test_an_unregistered_model_is_as_large_as_its_file_name_says(
+    instrument: Instrument, name: str, parameters: int, bits: float
+) -> None:
+    assert planned_model(name, instrument) == PlannedModel(name, parameters, bits, is_chat=True)
+
+
+def test_a_registered_model_is_as_large_as_the_registry_says(instrument: Instrument) -> None:
+    smollm2 = planned_model("smollm2-135m-instruct", instrument)
+    assert smollm2.parameters == instrument.models[smollm2.name].parameter_count
+    assert smollm2.is_chat
+    assert not planned_model("gemma-3-270m", instrument).is_chat
+
+
+@pytest.mark.parametrize(
+    ("compute_type", "gpu_layers", "weights"),
+    [("as-is", 0, 0.6e9), ("f32", 0, 4e9), ("f16", 0, 2e9), ("auto", 0, 4e9), ("auto", 99, 0.6e9)],
+)
+def test_memory_is_that_of_the_weights_as_computed_and_some_more(
+    compute_type: str, gpu_layers: int, weights: float
+) -> None:
+    model = PlannedModel("mine", 1_000_000_000, 4.8, is_chat=True)
+    numerics = Numerics(compute_type=compute_type, gpu_layers=gpu_layers)
+    assert weights < model.memory_bytes(numerics) < weights + 1e9
+
+
+def test_memory_that_is_planned_suffices_for_two_models(
+    smollm2: Model, gemma: Model, instrument: Instrument
+) -> None:
+    as_is = Numerics(compute_type="as-is")
+    for model in (smollm2, gemma):
+        needed = model.bytes + model.cache_bytes(1024, as_is) + model.row_bytes(as_is)
+        assert planned_model(model.name, instrument).memory_bytes(as_is) > needed

@@ -1,0 +1,125 @@
+from pathlib import Path
+
+import pytest
+
+from valuescope.scorer.planning.templates import (
+    Template,
+    load_templates,
+    named_template,
+    templates_of,
+)
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instruments.seeds import Country, load_instrument
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
+
+JAPAN, PERU = (load_instrument().country(country_id) for country_id in ("JPN", "PER"))
+GOOD = """
+[mine]
+text = "{question} {choices} {country}?"
+country_free_text = "{question} {choices}?"
+choice_separator = " / "
+"""
+FOR_PERU = """
+[mine.countries]
+PER = "{question} {choices}, answered by people of Peru:"
+"""
+
+
+def fill(template: Template, country: Country | None, question: str = "Is tea good?") -> str:
+    return template.fill(question, ["A) Yes", "B) No"], country, OUR_WORDINGS.country_name)
+
+
+def wordings_of(folder: Path, language: str, text: str = GOOD) -> WordingSet:
+    (folder / "templates.toml").write_text(text, encoding="utf-8")
+    return WordingSet("own", language, "Erika Muster", "WVS-7", folder)
+
+
+def test_the_paper_template_names_question_choices_and_country() -> None:
+    prompt = fill(named_template("paper"), JAPAN)
+    assert prompt == "Question: Is tea good?\nChoices: A) Yes, B) No\nIn Japan, Answer:"
+
+
+def test_the_country_free_paper_prompt_leaves_the_country_out() -> None:
+    prompt = fill(named_template("paper"), None)
+    assert prompt == "Question: Is tea good?\nChoices: A) Yes, B) No\nAnswer:"
+
+
+def test_at_least_three_templates_end_where_an_answer_can_begin() -> None:
+    templates = load_templates()
+    assert len(templates) >= 3
+    for template in templates.values():
+        for country in (JAPAN, None):
+            prompt = fill(template, country)
+            assert prompt == prompt.strip()
+            assert ("Japan" in prompt) == (country is not None)
+
+
+def test_braces_in_a_question_are_plain_text() -> None:
+    assert "{country} {0}" in fill(named_template("paper"), JAPAN, "{country} {0}?")
+
+
+def test_an_unknown_template_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(ValuescopeError, match=r"Unknown template 'papre'; did you mean paper\?"):
+        named_template("papre")
+
+
+def test_an_english_sets_own_templates_stand_beside_ours(tmp_path: Path) -> None:
+    own = wordings_of(tmp_path, "en")
+    assert set(templates_of(own)) == {*load_templates(), "mine"}
+    assert fill(named_template("mine", own), PERU) == "Is tea good? A) Yes / B) No Peru?"
+
+
+def test_a_template_of_the_same_name_takes_the_place_of_ours(tmp_path: Path) -> None:
+    own = wordings_of(tmp_path, "en-GB", GOOD.replace("[mine]", "[paper]"))
+    assert fill(named_template("paper", own), None) == "Is tea good? A) Yes / B) No?"
+    assert named_template("paper") != named_template("paper", own)
+
+
+def test_a_set_in_another_language_is_asked_with_its_own_templates_only(tmp_path: Path) -> None:
+    own = wordings_of(tmp_path, "es")
+    assert list(templates_of(own)) == ["mine"]
+    with pytest.raises(ValuescopeError) as refusal:
+        named_template("paper", own)
+    assert "'own' is in 'es' and needs its own" in str(refusal.value)
+    assert f"write [paper] into {tmp_path}/templates.toml" in str(refusal.value)
+
+
+def test_a_country_may_have_a_text_of_its_own_that_spells_out_its_name(tmp_path: Path) -> None:
+    template = named_template("mine", wordings_of(tmp_path, "en", GOOD + FOR_PERU))
+
+    def no_name(country: Country) -> str:
+        raise AssertionError(f"{country.name} was asked for")
+
+    prompt = template.fill("Is tea good?", ["A) Yes", "B) No"], PERU, no_name)
+    assert prompt == "Is tea good? A) Yes / B) No, answered by people of Peru:"
+    assert fill(template, JAPAN) == "Is tea good? A) Yes / B) No Japan?"
+    assert fill(template, None) == "Is tea good? A) Yes / B) No?"
+
+
+@pytest.mark.parametrize(
+    ("correct", "wrong"),
+    [
+        (" {country}?", "?"),
+        ("{country}?", "{country} {country}?"),
+        ("{country}?", "{nation}?"),
+        ("{choices}?", "{choices} "),
+        ('choice_separator = " / "', "choice_separator = 3"),
+        ('choice_separator = " / "', ""),
+        ("{country}?", "{country!r}?"),
+        ("{country}?", "{country} {?"),
+        ("{country}?", "{country} {}?"),
+        ("[mine]", "[mine"),
+        ("PER", "PRU"),
+        ('"{question} {choices}, answered', '3 # "'),
+        ("people of Peru:", "people of Peru: "),
+        ("people of Peru:", "people of {nation}:"),
+        ("[mine.countries]\nPER", "countries"),
+    ],
+)
+def test_a_broken_template_file_is_named_in_the_error(
+    tmp_path: Path, correct: str, wrong: str
+) -> None:
+    path = tmp_path / "templates.toml"
+    path.write_text((GOOD + FOR_PERU).replace(correct, wrong))
+    with pytest.raises(ValuescopeError, match=str(path)):
+        load_templates(path)

@@ -1,0 +1,1 @@
+"""The DuckDB file or the shared lake: connections, locks, and copies between them."""

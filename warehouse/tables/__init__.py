@@ -1,0 +1,1 @@
+"""The tables that dbt builds: building, describing, querying and writing them as files."""

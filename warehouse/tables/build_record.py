@@ -1,0 +1,128 @@
+"""What has changed since the tables were built."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from valuescope.warehouse.database.connections import open_for_reading
+from valuescope.warehouse.home import SEEDS, Home
+from valuescope.warehouse.landing_zone.shards import query_landing
+from valuescope.warehouse.version import code_sha256
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the last whole build read, as its record in the database says.
+
+    Survey loads by id with their moment, answers by model and prompt with their number, files of
+    the instrument (folder/name) with their SHA-256. `code` is the SHA-256 of the code that computed
+    the tables; None for a build of a version that did not record it.
+    """
+
+    survey_loads: Mapping[str, str]
+    landed_rows: Mapping[str, int]
+    instrument: Mapping[str, str]
+    variables: Mapping[str, Any]
+    code: str | None
+
+
+def last_build(home: Home) -> Build | None:
+    """The last build of everything that went through; None where there is none."""
+    connection = open_for_reading(home)
+    try:
+        inputs = connection.execute(
+            "select kind, input, content from intermediate.build_record where is_built"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return None
+    finally:
+        connection.close()
+    if not inputs:
+        return None
+    of_kind: dict[str, dict[str, str]] = defaultdict(dict)
+    for kind, name, content in inputs:
+        of_kind[kind][name] = content
+    return Build(
+        of_kind["survey_load"],
+        {design: int(rows) for design, rows in of_kind["landed_design"].items()},
+        of_kind["instrument"],
+        json.loads(of_kind["variables"]["vars"]),
+        of_kind["code"].get("dbt_project"),
+    )
+
+
+def changes_since(build: Build, home: Home) -> tuple[str, ...]:
+    """What there is now of surveys, answers and instrument that `build` did not read."""
+    changes = []
+    if _survey_loads(home) != build.survey_loads:
+        changes.append("surveys were loaded or replaced since the last build")
+    landed = _landed_rows(home)
+    if landed != build.landed_rows:
+        new = sum(
+            max(0, rows - build.landed_rows.get(design, 0)) for design, rows in landed.items()
+        )
+        changes.append(
+            f"{new} rows have landed that the tables do not hold"
+            if new
+            else "rows are no longer in the landing zone that the tables hold"
+        )
+    if edited := _edited(build.instrument, _instrument_files(home)):
+        changes.append(f"the instrument was edited ({', '.join(edited)})")
+    if build.code != code_sha256():
+        changes.append("the code that computes the tables has changed")
+    return tuple(changes)
+
+
+def designs_missing_here(home: Home) -> tuple[str, ...]:
+    """Models and prompts whose answers the last build read and this landing zone lacks, in order.
+
+    In a shared warehouse another home may have built with them; a build from here drops them.
+    """
+    built = last_build(home)
+    return tuple(sorted(built.landed_rows.keys() - _landed_rows(home).keys())) if built else ()
+
+
+def _survey_loads(home: Home) -> dict[str, str]:
+    connection = open_for_reading(home, is_latest=True)
+    try:
+        return dict(
+            connection.execute(
+                "select load_id, cast(epoch_us(loaded_at) as varchar) from raw.survey_loads"
+            ).fetchall()
+        )
+    finally:
+        connection.close()
+
+
+def _landed_rows(home: Home) -> dict[str, int]:
+    if not (home.landing / "choice_log_likelihoods").exists():
+        return {}
+    rows = query_landing(
+        home,
+        """
+        select model_id || ' ' || prompt_id, count(*)
+        from choice_log_likelihoods
+        group by all
+        """,
+    )
+    return dict(rows)
+
+
+def _instrument_files(home: Home) -> dict[str, str]:
+    """The files that dbt reads the instrument from, named as its macro `record_inputs` does."""
+    files = [*SEEDS.glob("*.csv"), *home.surveys.glob("*/*.csv")]
+    return {_input_name(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _input_name(path: Path) -> str:
+    return "/".join(path.parts[-2:])
+
+
+def _edited(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
