@@ -1,75 +1,11 @@
-with
-
-deltas as (
-
-    select * from {{ ref('int_paired_deltas') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
-
-final as (
-
-    select
-        deltas.survey_id,
-        deltas.model_id,
-        deltas.prompt_id,
-        deltas.other_model_id,
-        deltas.area_kind,
-        deltas.area_id,
-        deltas.measure,
-        models.display_name,
-        other_models.display_name as other_display_name,
-        models.family as model_family,
-        models.is_chat,
-        models.corpus_kind,
-        models.parameter_count,
-        other_models.parameter_count as other_parameter_count,
-        deltas.is_next_size,
-        deltas.is_largest_with_smallest,
-        prompts.chat_mode,
-        prompts.template_id,
-        prompts.coding_id,
-        prompts.answer_style,
-        prompts.choice_order,
-        deltas.is_order_controlled,
-        models.quantization,
-        other_models.quantization as other_quantization,
-        deltas.model_estimate,
-        deltas.other_estimate,
-        deltas.estimate as delta,
-        deltas.ci_low,
-        deltas.ci_high,
-        deltas.standard_error,
-        deltas.smallest_detectable_delta,
-        deltas.interval_basis,
-        deltas.interval_null_reason,
-        deltas.p_value,
-        deltas.q_value,
-        deltas.family as test_family,
-        deltas.family_test_count,
-        deltas.q_null_reason,
-        deltas.verdict,
-        deltas.verdict_null_reason,
-        deltas.country_count,
-        deltas.question_count,
-        deltas.battery_count
-    from deltas
-    inner join models on deltas.model_id = models.model_id
-    inner join models as other_models on deltas.other_model_id = other_models.model_id
-    inner join prompts on deltas.prompt_id = prompts.prompt_id
-    where deltas.comparison = 'model_size'
-
-)
-
-select * from final
+{{ named_deltas(
+    ['model_size'],
+    [
+        'models.is_chat',
+        'models.corpus_kind',
+        'models.parameter_count',
+        'other_models.parameter_count as other_parameter_count',
+        'deltas.is_next_size',
+        'deltas.is_largest_with_smallest',
+    ],
+) }}
