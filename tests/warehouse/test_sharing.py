@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.warehouse.landing.test_shards import TABLE, answer
+from tests.warehouse.landing_zone.test_shards import TABLE, answer
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home

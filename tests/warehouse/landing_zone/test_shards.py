@@ -246,7 +246,7 @@ def test_a_full_disk_is_named_and_earlier_shards_stay_whole(home: Home) -> None:
     limited = """
         import resource, sys
         from pathlib import Path
-        from tests.warehouse.landing.test_shards import TABLE, answer
+        from tests.warehouse.landing_zone.test_shards import TABLE, answer
         from valuescope.warehouse.errors import ValuescopeError
         from valuescope.warehouse.home import Home
         from valuescope.warehouse.landing_zone.shards import write_shard
