@@ -1,1 +1,1 @@
-"""Pictures: each function gives a Vega-Lite specification whose data, `rows`, comes later."""
+"""Parts that several pictures share: marks, axes, colours and the map of tiles."""

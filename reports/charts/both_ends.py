@@ -12,13 +12,13 @@ def both_ends(
 ) -> alt.Chart:
     """The `count` first and the `count` last rows by a column; all where there are no more.
 
-    Adds `place`, from 1, and `place_count`, how many places there are.
+    Adds `rank`, from 1, and `row_count`, how many rows there are.
     """
-    placed = rows.transform_window(
-        place="row_number()", sort=[alt.SortField(column, order=order)]
-    ).transform_joinaggregate(place_count="count()")
-    shown: alt.Chart = placed.transform_filter(
-        f"datum.place <= {count} || datum.place > datum.place_count - {count}"
+    ranked = rows.transform_window(
+        rank="row_number()", sort=[alt.SortField(column, order=order)]
+    ).transform_joinaggregate(row_count="count()")
+    shown: alt.Chart = ranked.transform_filter(
+        f"datum.rank <= {count} || datum.rank > datum.row_count - {count}"
     )
     return shown
 
@@ -26,7 +26,7 @@ def both_ends(
 def line_between(shown: alt.Chart, y: alt.Y, count: int, row_height: int) -> alt.Chart:
     """A line above the last rows of `both_ends`, where some between them are not shown."""
     first_of_last = shown.transform_filter(
-        f"datum.place_count > {2 * count} && datum.place == datum.place_count - {count} + 1"
+        f"datum.row_count > {2 * count} && datum.rank == datum.row_count - {count} + 1"
     ).mark_rule(color=GREY, strokeDash=[1, 3], yOffset=-row_height / 2)
     line: alt.Chart = first_of_last.encode(x=alt.value(0), x2=alt.value("width"), y=y)
     return line

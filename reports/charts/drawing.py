@@ -45,7 +45,7 @@ def wrapping_axis(characters: int) -> alt.Axis:
     """An axis of long names, broken at spaces into lines of so many characters.
 
     Vega would cut a long name, and a narrow page has no room for one in a line. It hangs all lines
-    from the first one's place, so names of several lines are lifted to stand in the middle.
+    from the first one's position, so names of several lines are lifted to stand in the middle.
     """
     # As many characters and then a space or the end: each match is a line.
     lines = f"regexp('(.{{1,{characters}}})( +|$)', 'g')"

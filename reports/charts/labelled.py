@@ -37,9 +37,9 @@ def across(field: str, title: str) -> alt.X:
     )
 
 
-def by_place() -> alt.EncodingSortField:
-    """In the order of the rows' own column `place`."""
-    return alt.EncodingSortField(field="place", op="min", order="ascending")
+def by_rank() -> alt.EncodingSortField:
+    """In the order of the rows' own column `rank`."""
+    return alt.EncodingSortField(field="rank", op="min", order="ascending")
 
 
 def rows_with(*columns: str) -> alt.Chart:

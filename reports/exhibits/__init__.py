@@ -1,1 +1,1 @@
-"""What a report shows: figures and tables, each with the query behind it."""
+"""Figures and tables of a report: words, query and picture of each."""

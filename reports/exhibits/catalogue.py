@@ -1,26 +1,22 @@
 """All exhibits, in the order of a report."""
 
-from valuescope.reports.exhibits import (
+from valuescope.reports.exhibits import culture, methods, quantization, specification
+from valuescope.reports.exhibits.agreement import (
     comparison,
     countries,
     country,
-    culture,
-    methods,
     models,
-    paper,
-    quantization,
     question,
-    specification,
-    tables,
     world,
 )
 from valuescope.reports.exhibits.exhibit import Exhibit, Section
+from valuescope.reports.exhibits.paper import figures, tables
 
 _IN_ORDER = list(Section)
 _MODULES = (
     countries,
     models,
-    paper,
+    figures,
     world,
     country,
     question,
@@ -39,4 +35,4 @@ EXHIBITS: tuple[Exhibit, ...] = tuple(
 )
 
 COMPARING: tuple[Exhibit, ...] = comparison.COMPARING
-"""What a report shows besides where two models are compared."""
+"""Exhibits that a report adds where two models are compared."""

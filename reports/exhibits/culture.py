@@ -1,7 +1,103 @@
 """The Inglehart-Welzel map."""
 
-from valuescope.reports.charts import culture
+from typing import Any
+
+import altair as alt
+
+from valuescope.reports.charts.drawing import specification
+from valuescope.reports.charts.labelled import kinds, numbers, rows_with
+from valuescope.reports.charts.palette import GREY, INK, MODEL, PEOPLE
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+
+_HEIGHT = 480
+_AROUND = alt.Scale(zero=False, nice=True, padding=16)
+_ACROSS = alt.X("x:Q", title="survival to self-expression values", scale=_AROUND)
+_UP = alt.Y("y:Q", title="traditional to secular-rational values", scale=_AROUND)
+_MOST_NAMES = 25
+"""With more places than that, codes are shown instead of names, which would overlap."""
+
+_WHO = {"human": "people, with 95% sampling error", "llm": "model"}
+
+
+def cultural_map() -> dict[str, Any]:
+    """Where a country's people are, joined to where a model puts them."""
+    joined = (
+        _places("human", "llm_self_expression")
+        .mark_rule(color=GREY, opacity=0.45)
+        .encode(x=_ACROSS, y=_UP, x2="llm_self_expression:Q", y2="llm_secular_rational:Q")
+    )
+    errors = [_sampling_error(axis) for axis in ("x", "y")]
+    points = [_points(who) for who in _WHO]
+    names = [
+        _names(_places("human")),
+        _names(_places("llm").transform_filter("!isValid(datum.human_self_expression)")),
+    ]
+    return specification(alt.layer(joined, *errors, *points, *names).properties(height=_HEIGHT))
+
+
+def _places(who: str, *needed: str) -> alt.Chart:
+    """The rows where `who` has a place, which `x` and `y` hold."""
+    placed: alt.Chart = rows_with(f"{who}_self_expression", *needed).transform_calculate(
+        x=f"datum.{who}_self_expression",
+        y=f"datum.{who}_secular_rational",
+        kind=f"'{_WHO[who]}'",
+    )
+    return placed
+
+
+def _points(who: str) -> alt.Chart:
+    points: alt.Chart = (
+        _places(who)
+        .mark_point(filled=True, size=50, opacity=1)
+        .encode(
+            x=_ACROSS,
+            y=_UP,
+            **kinds(list(_WHO.values()), [PEOPLE, MODEL], ["circle", "diamond"]),
+            tooltip=[
+                alt.Tooltip("country_name:N", title="country"),
+                alt.Tooltip("kind:N", title="who"),
+                *numbers(("x", "self-expression"), ("y", "secular-rational")),
+            ],
+        )
+    )
+    return points
+
+
+def _names(places: alt.Chart) -> alt.Chart:
+    names: alt.Chart = (
+        places.transform_joinaggregate(places="count()")
+        .transform_calculate(
+            name=f"datum.places > {_MOST_NAMES} ? datum.country_id : datum.country_name"
+        )
+        .mark_text(color=INK, align="left", dx=5, dy=-5, fontSize=9)
+        .encode(x=_ACROSS, y=_UP, text="name:N")
+    )
+    return names
+
+
+def _sampling_error(axis: str) -> alt.Chart:
+    """1.96 standard errors of people's place to both sides, along an axis."""
+    error = {
+        "x": "datum.human_self_expression_standard_error",
+        "y": "datum.human_secular_rational_standard_error",
+    }[axis]
+    ends = {
+        "low": f"datum.{axis} - 1.96 * {error}",
+        "high": f"datum.{axis} + 1.96 * {error}",
+    }
+    position = (
+        {"x": alt.X("low:Q"), "x2": "high:Q", "y": _UP}
+        if axis == "x"
+        else {"x": _ACROSS, "y": alt.Y("low:Q"), "y2": "high:Q"}
+    )
+    bars: alt.Chart = (
+        _places("human", "human_self_expression_standard_error")
+        .transform_calculate(**ends)
+        .mark_rule(color=PEOPLE, opacity=0.5)
+        .encode(**position)
+    )
+    return bars
+
 
 EXHIBITS = (
     Exhibit(
@@ -14,7 +110,7 @@ EXHIBITS = (
             "model that tells them apart no more than a single answer would. Bars of people are "
             "1.96 standard errors, a lower bound; a model has none."
         ),
-        chart=culture.cultural_map,
+        chart=cultural_map,
         columns=(
             Column("country_id", "code"),
             Column("country_name", "country"),

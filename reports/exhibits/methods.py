@@ -8,7 +8,7 @@ EXHIBITS = (
         section=Section.METHODS,
         title="Which model files were scored, with what?",
         reading=(
-            "A row a file and way of computing. The same file has the same SHA-256 (of a split "
+            "One row per file and way of computing. The same file has the same SHA-256 (of a split "
             "file: that of its parts' hashes in order); another engine, precision or cache may "
             "move the last digits."
         ),
@@ -33,8 +33,9 @@ EXHIBITS = (
         section=Section.METHODS,
         title="Whose answers are models compared with?",
         reading=(
-            "The survey files behind the population that models stand beside, a row a file, wave "
-            "and release. Years are those of the interviews, empty where a file does not say."
+            "The survey files behind the population that models are compared with, one row per "
+            "file, wave and release. Years are those of the interviews, empty where a file does "
+            "not say."
         ),
         columns=(
             Column("population_id", "people"),
@@ -76,7 +77,7 @@ EXHIBITS = (
         section=Section.METHODS,
         title="Did the runs do what was planned?",
         reading=(
-            "A row a run, those that did not finish or lack cells first. Missing: cells planned "
+            "One row per run; runs that did not finish or lack cells first. Missing: cells planned "
             "that neither this run nor one before it has scored. Path difference: by how many "
             "nats the way of computing moved an answer at most, on a few cells scored one by "
             "one."

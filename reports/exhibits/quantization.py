@@ -1,7 +1,68 @@
 """What smaller files of a model change."""
 
-from valuescope.reports.charts import quantization
+from typing import Any
+
+import altair as alt
+
+from valuescope.reports.charts.drawing import specification
+from valuescope.reports.charts.labelled import (
+    TICK,
+    across,
+    by_rank,
+    kinds,
+    lookup,
+    named_rows,
+    numbers,
+    rows_with,
+)
+from valuescope.reports.charts.palette import INK, MODEL, VERMILION
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+
+_HEIGHT = 56
+_DRIFT = {"rms_noise_floor": "numerical noise alone", "rms_score_drift": "drift of mean scores"}
+
+
+def quantization_drift() -> dict[str, Any]:
+    """One row per pair of files: how far mean scores drift, the noise floor, and the answer."""
+    pairs = named_rows("pair_name", by_rank(), _HEIGHT)
+    known = rows_with("rms_score_drift")
+    points = (
+        known.transform_fold(list(_DRIFT), as_=["column", "drift"])
+        .transform_filter("isValid(datum.drift)")
+        .transform_calculate(kind=lookup(_DRIFT, "column"))
+        .mark_point(filled=True, size=60, opacity=1, strokeWidth=2)
+        .encode(
+            x=across("drift", "root mean square difference of mean scores"),
+            y=pairs,
+            **kinds(list(_DRIFT.values()), [VERMILION, MODEL], [TICK, "circle"]),
+            tooltip=[
+                alt.Tooltip("pair_name:N", title="files"),
+                alt.Tooltip("answer:N"),
+                alt.Tooltip("null_reason:N", title="why no answer"),
+                *numbers(
+                    ("rms_score_drift", "drift"), ("rms_noise_floor", "noise floor"), digits=4
+                ),
+                *numbers(
+                    ("pearson_r", "r of the smaller file"),
+                    ("other_pearson_r", "r of the larger file"),
+                    digits=3,
+                ),
+            ],
+        )
+    )
+    answers = (
+        known.transform_calculate(
+            told="(isValid(datum.answer) ? datum.answer : 'no answer: ' + "
+            "replace(datum.null_reason, /_/g, ' ')) + "
+            "(isValid(datum.pearson_r) && isValid(datum.other_pearson_r) ? "
+            "'; r ' + format(datum.pearson_r, '.2f') + ', larger file ' + "
+            "format(datum.other_pearson_r, '.2f') : '')"
+        )
+        .mark_text(align="left", dy=15, fontSize=11, color=INK, opacity=0.8)
+        .encode(x=alt.value(3), y=pairs, text="told:N")
+    )
+    return specification(alt.layer(points, answers).properties(height=alt.Step(_HEIGHT)))
+
 
 EXHIBITS = (
     Exhibit(
@@ -14,7 +75,7 @@ EXHIBITS = (
             "r changes. Where the noise was not measured, by scoring with several numerics, "
             "there is no answer."
         ),
-        chart=quantization.quantization_drift,
+        chart=quantization_drift,
         columns=(
             Column("pair_name", "files"),
             Column("answer", "answer"),

@@ -18,7 +18,7 @@ MEAN_SCORE_UNITS = 1_000
 SHARE_UNITS = 100
 
 Matrix = list[int | None]
-Places = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Grid:
     def matrix(self, rows: pd.DataFrame, column: str) -> Matrix:
         """The mean scores of `column`."""
         values = np.full(len(self.question_ids) * len(self.country_ids), np.nan)
-        questions = _places(rows["question_id"], self.question_ids)
-        countries = _places(rows["country_id"], self.country_ids)
+        questions = _positions(rows["question_id"], self.question_ids)
+        countries = _positions(rows["country_id"], self.country_ids)
         values[questions * len(self.country_ids) + countries] = _numbers(rows[column])
         return _whole(values * MEAN_SCORE_UNITS)
 
@@ -56,8 +56,8 @@ class Grid:
     ) -> list[Matrix | None]:
         """The shares of `column`, a matrix a question."""
         matrices: list[Matrix | None] = [None] * len(self.question_ids)
-        questions = _places(rows["question_id"], self.question_ids)
-        countries = _places(rows["country_id"], self.country_ids)
+        questions = _positions(rows["question_id"], self.question_ids)
+        countries = _positions(rows["country_id"], self.country_ids)
         choices = rows["choice_index"].to_numpy(dtype=np.int64) - 1
         shares = _numbers(rows[column])
         for question in np.unique(questions):
@@ -193,7 +193,7 @@ def _within(cells: Grid, rows: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def _places(ids: "pd.Series[str]", in_order: Sequence[str]) -> Places:
+def _positions(ids: "pd.Series[str]", in_order: Sequence[str]) -> Positions:
     return np.asarray(pd.Index(in_order).get_indexer(pd.Index(ids)), dtype=np.int64)
 
 

@@ -36,9 +36,9 @@
     const scaled = (value, unit) => (value === null ? null : value / unit);
 
     function cell(data, side, question, country) {
-        const place = question * countryCount + country;
-        const model = data.mean_scores[place];
-        const people = side.mean_scores[place];
+        const index = question * countryCount + country;
+        const model = data.mean_scores[index];
+        const people = side.mean_scores[index];
         if (model === null || people === null) return null;
         const [question_id, short_label, , category_id, category_name] = frame.questions[question];
         const [country_id, country_name] = frame.countries[country];
@@ -54,15 +54,15 @@
 
     function cellsOfCountry(data, side, chosen) {
         return frame.questions
-            .map((question, place) => [question, place])
+            .map((question, index) => [question, index])
             .filter(([question]) => chosen.category === "all" || question[3] === chosen.category)
-            .map(([, place]) => cell(data, side, place, chosen.country))
+            .map(([, index]) => cell(data, side, index, chosen.country))
             .filter((row) => row !== null);
     }
 
     function cellsOfQuestion(data, side, chosen) {
         return frame.countries
-            .map((_, place) => cell(data, side, chosen.question, place))
+            .map((_, index) => cell(data, side, chosen.question, index))
             .filter((row) => row !== null)
             .sort((one, other) => (one.country_name < other.country_name ? -1 : 1));
     }
@@ -135,33 +135,33 @@
     // Two files may have one name and one precision.
     const described = frame.designs.map(describedDesign);
 
-    const designLabel = (place) => {
-        const alike = described.filter((other) => other === described[place]).length > 1;
-        return alike ? `${described[place]} · ${frame.designs[place].key}` : described[place];
+    const designLabel = (index) => {
+        const alike = described.filter((other) => other === described[index]).length > 1;
+        return alike ? `${described[index]} · ${frame.designs[index].key}` : described[index];
     };
 
     function fillQuestions(category, wanted) {
         selects.question.replaceChildren();
         let group = null;
-        frame.questions.forEach(([question_id, label, , category_id, category_name], place) => {
+        frame.questions.forEach(([question_id, label, , category_id, category_name], index) => {
             if (category !== "all" && category_id !== category) return;
             if (!group || group.label !== category_name) {
                 group = document.createElement("optgroup");
                 group.label = category_name;
                 selects.question.append(group);
             }
-            option(group, place, `${question_id} ${label}`);
+            option(group, index, `${question_id} ${label}`);
         });
         selects.question.value = String(wanted);
         if (selects.question.selectedIndex < 0) selects.question.selectedIndex = 0;
     }
 
     function fillSelects() {
-        frame.designs.forEach((_, place) => option(selects.design, place, designLabel(place)));
+        frame.designs.forEach((_, index) => option(selects.design, index, designLabel(index)));
         frame.countries
-            .map(([, name], place) => [name, place])
+            .map(([, name], index) => [name, index])
             .sort(([one], [other]) => one.localeCompare(other, "en"))
-            .forEach(([name, place]) => option(selects.country, place, name));
+            .forEach(([name, index]) => option(selects.country, index, name));
         option(selects.category, "all", "all");
         new Map(frame.questions.map((question) => [question[3], question[4]]))
             .forEach((name, id) => option(selects.category, id, name));
@@ -230,20 +230,20 @@
         const head = table.createTHead().insertRow();
         const numeric = present.map(([name]) => rows.every((row) => row[name] == null || isNumber(row[name])));
         const whole = present.map(([name]) => rows.every((row) => row[name] == null || Number.isInteger(row[name])));
-        present.forEach(([, heading], place) => {
+        present.forEach(([, heading], index) => {
             const cellOfHead = document.createElement("th");
             cellOfHead.scope = "col";
             cellOfHead.textContent = heading;
-            if (numeric[place]) cellOfHead.className = "number";
+            if (numeric[index]) cellOfHead.className = "number";
             head.append(cellOfHead);
         });
         const body = table.createTBody();
         for (const row of rows) {
             const line = body.insertRow();
-            present.forEach(([name, , digits], place) => {
+            present.forEach(([name, , digits], index) => {
                 const cellOfRow = line.insertCell();
-                cellOfRow.textContent = shown(row[name], whole[place] ? 0 : digits);
-                cellOfRow.className = numeric[place] ? "number" : "text";
+                cellOfRow.textContent = shown(row[name], whole[index] ? 0 : digits);
+                cellOfRow.className = numeric[index] ? "number" : "text";
             });
         }
         return table;
@@ -360,23 +360,23 @@
         const country = frame.countries[chosen.country];
         const question = frame.questions[chosen.question];
         const category = chosen.category === "all" ? "all categories" : selects.category.selectedOptions[0].textContent;
-        for (const place of document.querySelectorAll(".showing")) {
-            const inside = [...place.parentElement.querySelectorAll("[data-exhibit]")]
+        for (const line of document.querySelectorAll(".showing")) {
+            const inside = [...line.parentElement.querySelectorAll("[data-exhibit]")]
                 .flatMap((article) => followed(exhibits.get(article.dataset.exhibit)).split(" "));
             const told = [];
             if (inside.includes("design")) told.push(designLabel(chosen.design));
             if (inside.includes("country") && country) told.push(country[1]);
             if (inside.includes("category")) told.push(category);
             if (inside.includes("question") && question) told.push(`${question[0]}: ${question[2]}`);
-            place.textContent = told.join(" · ");
-            place.hidden = !told.length;
+            line.textContent = told.join(" · ");
+            line.hidden = !told.length;
         }
     }
 
     function tellOfProblem(error) {
-        const place = document.getElementById("problem");
-        place.textContent = `This page could not be drawn whole: ${error.message}`;
-        place.hidden = false;
+        const problem = document.getElementById("problem");
+        problem.textContent = `This page could not be drawn whole: ${error.message}`;
+        problem.hidden = false;
         console.error(error);
     }
 
@@ -413,8 +413,8 @@
         // What is looked at first; the rest when there is time.
         const [near, far] = [[], []];
         for (const name of seen) {
-            const place = parts.get(name).article.getBoundingClientRect();
-            (place.bottom > 0 && place.top < innerHeight ? near : far).push(name);
+            const box = parts.get(name).article.getBoundingClientRect();
+            (box.bottom > 0 && box.top < innerHeight ? near : far).push(name);
         }
         await showAll(near);
         document.documentElement.dataset.shown = location.hash;
@@ -463,10 +463,10 @@
 
     idle(showTheOthers);
 })().catch((error) => {
-    const place = document.getElementById("problem");
-    place.textContent = "DecompressionStream" in window
+    const problem = document.getElementById("problem");
+    problem.textContent = "DecompressionStream" in window
         ? `This page could not be drawn: ${error.message}`
         : "This browser is too old for the page: it needs Chrome or Edge 80, Firefox 113, Safari 16.4 or newer.";
-    place.hidden = false;
+    problem.hidden = false;
     console.error(error);
 });

@@ -20,17 +20,17 @@ class Strip:
 
     def __str__(self) -> str:
         cells = [_AXIS] * WIDTH
-        cells[_place(0.0)] = "┊"
+        cells[_position(0.0)] = "┊"
         if self.low is not None and self.high is not None:
-            for place in range(_place(self.low), _place(self.high) + 1):
-                cells[place] = "━"
+            for position in range(_position(self.low), _position(self.high) + 1):
+                cells[position] = "━"
         if self.blind is not None:
-            cells[_place(self.blind)] = "┃"
+            cells[_position(self.blind)] = "┃"
         if self.r is not None:
-            cells[_place(self.r)] = "●"
+            cells[_position(self.r)] = "●"
         return "".join(cells)
 
 
-def _place(r: float) -> int:
+def _position(r: float) -> int:
     """The character that stands for an r; what lies outside goes to the edge."""
     return round((min(1.0, max(-1.0, r)) + 1) / 2 * (WIDTH - 1))

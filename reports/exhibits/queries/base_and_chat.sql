@@ -90,6 +90,6 @@ select
             prompt_id,
             other_model_id,
             other_prompt_id
-    ) as place
+    ) as rank
 from named
-order by place
+order by rank

@@ -35,7 +35,7 @@ select
     coalesce(null_reason, interval_null_reason) as null_reason,
     is_order_controlled,
     -- Where a design lies within its continent, 0 to 1: by size, then by r.
-    (row_number() over in_order - 0.5) / count(*) over (partition by continent) as place,
+    (row_number() over in_order - 0.5) / count(*) over (partition by continent) as position,
     model_id,
     prompt_id,
     population_id
@@ -52,4 +52,4 @@ window in_order as (
         prompt_id,
         population_id
 )
-order by continent, place
+order by continent, position

@@ -72,6 +72,6 @@ select
             other_model_id,
             prompt_id,
             survey_id
-    ) as place
+    ) as rank
 from named
-order by place
+order by rank

@@ -25,9 +25,9 @@ select
             agg.wording_set,
             agg.chat_mode,
             agg.prompt_id
-    ) as place
+    ) as rank
 from marts.agg_specification_correlations as agg
 where
     agg.model_id = $model_id
     and agg.population_id is not distinct from $population_id
-order by place
+order by rank

@@ -5,8 +5,7 @@ import pytest
 
 from tests.dbt_project.map_study import COUNTRIES, NOT_ASKED, PEOPLE
 from tests.reports.exhibits.pictures import marks
-from valuescope.reports.charts.culture import cultural_map
-from valuescope.reports.exhibits.culture import EXHIBITS
+from valuescope.reports.exhibits.culture import EXHIBITS, cultural_map
 from valuescope.reports.exhibits.exhibit import Row
 from valuescope.reports.terminal.summary import Design
 

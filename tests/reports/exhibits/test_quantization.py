@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from tests.reports.exhibits.pictures import marks
-from valuescope.reports.charts.quantization import quantization_drift
 from valuescope.reports.exhibits.exhibit import Row
-from valuescope.reports.exhibits.quantization import EXHIBITS
+from valuescope.reports.exhibits.quantization import EXHIBITS, quantization_drift
 
 (DRIFT,) = EXHIBITS
 
@@ -63,7 +62,7 @@ def test_the_noise_floor_is_a_stroke_beside_the_drift_and_the_answer_is_told() -
         "rms_noise_floor": 0.05,
         "pearson_r": 0.25,
         "other_pearson_r": -0.5,
-        "place": 1,
+        "rank": 1,
     }
     (points,) = marks(quantization_drift(), [row], "symbol")
     floor, drift = sorted(points, key=lambda mark: mark.x)

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from tests.reports.exhibits.pictures import axis_labels, marks
-from valuescope.reports.charts import specification as charts
+from valuescope.reports.exhibits import specification as charts
 from valuescope.reports.exhibits.exhibit import Row
 from valuescope.reports.exhibits.specification import EXHIBITS
 from valuescope.reports.terminal.summary import Design, designs
@@ -44,7 +44,7 @@ def test_the_curve_has_every_specification_of_the_model_from_high_to_low(curve: 
     assert len(curve) == len(chosen) == 36
     r = [row["pearson_r"] for row in curve]
     assert r == sorted(r, reverse=True)
-    assert [row["place"] for row in curve] == list(range(1, 37))
+    assert [row["rank"] for row in curve] == list(range(1, 37))
 
 
 def test_r_of_the_chosen_design_is_its_mean_r(

@@ -1,4 +1,4 @@
-"""One question: countries beside one another, and the answers of one of them."""
+"""One question, over countries."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ from valuescope.reports.charts.dumbbell import (
 )
 from valuescope.reports.charts.labelled import why_nothing
 from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 _COUNTRY_HEIGHT = 17
 _QUESTION_HEIGHT = 30
@@ -28,7 +29,7 @@ _CHOICE_LENGTH = 28
 
 
 def question_countries() -> dict[str, Any]:
-    """A dumbbell a country, in the order of people's mean scores, between the ends of the scale."""
+    """One dumbbell per country, in the order of people's mean scores, from -1 to 1."""
     rows = alt.Chart(rows_named()).transform_calculate(
         signed_error="datum.llm_mean_score - datum.human_mean_score"
     )
@@ -140,3 +141,68 @@ def question_agreement() -> dict[str, Any]:
     above = alt.value(-9)
     chart = alt.layer(between, from_zero, points, why_nothing("pearson_r").encode(y=above))
     return specification(chart.properties(height=alt.Step(_QUESTION_HEIGHT)))
+
+
+EXHIBITS = (
+    Exhibit(
+        exhibit_id="question_countries",
+        section=Section.QUESTION,
+        title="What do the people of each country answer, and what does the model expect?",
+        reading=(
+            "One row per country, in the order of its people's mean score, which lies between the "
+            "first choice (-1) and the last (1). A model that knows the countries follows people's "
+            "slope; one whose marks stand in a column gives every country the same answer."
+        ),
+        chart=question_countries,
+        columns=(
+            Column("country_name", "country"),
+            Column("human_mean_score", "people", digits=3),
+            Column("llm_mean_score", "model", digits=3),
+            Column("first_choice", "-1 is"),
+            Column("last_choice", "1 is"),
+        ),
+    ),
+    Exhibit(
+        exhibit_id="answer_shares",
+        section=Section.QUESTION,
+        title="How are the answers distributed in this country?",
+        reading=(
+            "For each choice, in the order of the questionnaire, the share of people who took it "
+            "beside the probability that the model gives it. Equal means can hide different "
+            "shapes: people who are split, and a model that is undecided. Questions without a "
+            "scale, which have no mean score, are here too."
+        ),
+        chart=answer_shares,
+        columns=(
+            Column("choice_index", "number"),
+            Column("choice_text", "choice"),
+            Column("human_share", "people"),
+            Column("llm_probability", "model"),
+        ),
+    ),
+    Exhibit(
+        exhibit_id="question_agreement",
+        section=Section.QUESTION,
+        title="On which questions does the model tell countries apart?",
+        reading=(
+            "r across countries: whether the model expects more where people answer more. The ten "
+            "best and the ten worst questions; the table has all, with the model's mean error, "
+            "model minus people. Among many questions some have a high r by luck, and r is "
+            "little worth where the model's answers hardly differ between countries (its "
+            "standard deviation)."
+        ),
+        chart=question_agreement,
+        columns=(
+            Column("question_id", "question"),
+            Column("short_label", "about"),
+            Column("category_name", "category"),
+            Column("pearson_r", "r"),
+            Column("mean_error", "mean error"),
+            Column("mean_absolute_error", "mean absolute error"),
+            Column("llm_standard_deviation", "model's standard deviation"),
+            Column("human_standard_deviation", "people's standard deviation"),
+            Column("country_count", "countries"),
+            Column("null_reason", "why null"),
+        ),
+    ),
+)

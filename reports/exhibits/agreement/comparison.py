@@ -7,6 +7,7 @@ import altair as alt
 from valuescope.reports.charts.drawing import specification
 from valuescope.reports.charts.labelled import TICK, across, numbers, rows_with, zero
 from valuescope.reports.charts.palette import GREEN, GREY, MODEL, ORANGE, PURPLE, VERMILION
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 _ROW_HEIGHT = 19
 _APART = "told apart"
@@ -17,7 +18,7 @@ _BY_DIFFERENCE = alt.EncodingSortField(field="difference", op="max", order="desc
 
 
 def compared_countries() -> dict[str, Any]:
-    """A row a country: r of both, joined by a line that says whether they can be told apart."""
+    """One row per country: r of both, and a line that says whether they can be told apart."""
     countries = alt.Y(
         "country_name:N",
         sort=_BY_DIFFERENCE,
@@ -82,3 +83,34 @@ def compared_countries() -> dict[str, Any]:
     return specification(
         alt.layer(zero(), joined, blind, points).properties(height=alt.Step(_ROW_HEIGHT))
     )
+
+
+COMPARING = (
+    Exhibit(
+        exhibit_id="compared_countries",
+        section=Section.COUNTRIES,
+        title="In which countries is one model closer than the other?",
+        reading=(
+            "Both models' r on the cells that both have in one coding, the largest lead of the "
+            "first on top; the stroke is the blind baseline on the same cells. Only a line "
+            "marked as told apart stands for a difference that the paired draws support; they "
+            "exist for base and chat models and for sizes of one family."
+        ),
+        chart=compared_countries,
+        columns=(
+            Column("country_name", "country"),
+            Column("model_name", "first"),
+            Column("pearson_r", "r"),
+            Column("other_model_name", "second"),
+            Column("other_pearson_r", "r"),
+            Column("difference", "difference"),
+            Column("ci_low", "from"),
+            Column("ci_high", "to"),
+            Column("q_value", "q", digits=3),
+            Column("verdict", "the first is"),
+            Column("blind_baseline_r", "blind baseline"),
+            Column("question_count", "questions"),
+            Column("null_reason", "why null"),
+        ),
+    ),
+)

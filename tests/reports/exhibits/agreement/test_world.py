@@ -10,8 +10,8 @@ import pytest
 
 from tests.dbt_project.study import Instrument
 from tests.reports.exhibits.pictures import Mark, marks, warnings
-from valuescope.reports.charts import world
 from valuescope.reports.charts.tile_map import TILES
+from valuescope.reports.exhibits.agreement import world
 from valuescope.reports.exhibits.catalogue import EXHIBITS
 from valuescope.reports.terminal.summary import Design, designs
 

@@ -1,4 +1,4 @@
-"""One country: people's answers beside a model's, over questions."""
+"""One country, over questions."""
 
 from typing import Any
 
@@ -16,6 +16,7 @@ from valuescope.reports.charts.dumbbell import (
 )
 from valuescope.reports.charts.labelled import why_nothing, zero
 from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 _ROW_HEIGHT = 30
 _MOST_OF_A_KIND = 8
@@ -31,7 +32,7 @@ _QUESTION = (
 
 
 def country_scatter() -> dict[str, Any]:
-    """A point a question: people's mean score against the model's, and where both are the same."""
+    """One point per question: people's mean score against the model's; equal on the dashed line."""
     people = alt.X(
         "human_mean_score:Q",
         title="people's mean score",
@@ -59,7 +60,7 @@ def country_scatter() -> dict[str, Any]:
 
 
 def country_gaps() -> dict[str, Any]:
-    """A dumbbell a question, for those where people and model are nearest and farthest apart."""
+    """One dumbbell per question, for those where people and model are nearest and farthest."""
     questions = (
         alt.Chart(rows_named())
         .transform_calculate(
@@ -90,7 +91,7 @@ def country_gaps() -> dict[str, Any]:
 
 
 def country_categories() -> dict[str, Any]:
-    """A dumbbell a category: the model's rho0 and the blind baseline's, around zero."""
+    """One dumbbell per category: the model's rho0 and the blind baseline's, around zero."""
     known = alt.Chart(rows_named()).transform_filter("isValid(datum.rho0)")
     y = alt.Y(
         "category_name:N",
@@ -113,3 +114,62 @@ def country_categories() -> dict[str, Any]:
     above = alt.value(-9)
     chart = alt.layer(zero(), *layers, why_nothing("rho0").encode(y=above))
     return specification(chart.properties(height=alt.Step(_ROW_HEIGHT)))
+
+
+_QUESTIONS = (
+    Column("question_id", "question"),
+    Column("short_label", "about"),
+    Column("category_name", "category"),
+    Column("human_mean_score", "people", digits=3),
+    Column("llm_mean_score", "model", digits=3),
+)
+
+EXHIBITS = (
+    Exhibit(
+        exhibit_id="country_scatter",
+        section=Section.COUNTRY,
+        title="Does the model know what this country's people answer?",
+        reading=(
+            "One point per question, from -1 (everybody takes the first choice) to 1 (the last). "
+            "On the dashed line people and model agree. Points around a level line mean that "
+            "the model gives much the same answer to everything; points in a slope need not be "
+            "about this country, since all countries' people answer much alike."
+        ),
+        chart=country_scatter,
+        columns=_QUESTIONS,
+    ),
+    Exhibit(
+        exhibit_id="country_gaps",
+        section=Section.COUNTRY,
+        title="On which questions is it nearest to people, and on which farthest away?",
+        reading=(
+            "The eight questions with the shortest way from people to model, then the eight with "
+            "the longest; the table has all. Short ways are no knowledge where people stand in "
+            "the middle of the scale: an undecided model stands there too."
+        ),
+        chart=country_gaps,
+        query_of="country_scatter",
+        columns=_QUESTIONS,
+    ),
+    Exhibit(
+        exhibit_id="country_categories",
+        section=Section.COUNTRY,
+        title="Which subjects does it know in this country?",
+        reading=(
+            "rho0 is an agreement from -1 to 1 that does not depend on which end of a scale comes "
+            "first. Only a model to the right of the blind baseline, the mean of all other "
+            "countries, adds something about this one. A category of fewer than ten questions is "
+            "too small to be compared with others."
+        ),
+        chart=country_categories,
+        columns=(
+            Column("category_name", "category"),
+            Column("rho0", "rho0"),
+            Column("blind_rho0", "blind baseline"),
+            Column("rho0_above_blind", "above blind"),
+            Column("mean_absolute_error", "mean absolute error"),
+            Column("question_count", "questions"),
+            Column("null_reason", "why null"),
+        ),
+    ),
+)

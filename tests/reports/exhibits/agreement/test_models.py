@@ -10,9 +10,9 @@ import pytest
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.exhibits.pictures import axis_labels, marks
-from valuescope.reports.charts import models as charts
+from valuescope.reports.exhibits.agreement import models as charts
+from valuescope.reports.exhibits.agreement.models import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
-from valuescope.reports.exhibits.models import EXHIBITS
 from valuescope.reports.terminal.summary import designs
 
 AGREEMENT, SUMMARY = EXHIBITS

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from tests.reports.exhibits.pictures import axis_labels, marks
-from valuescope.reports.charts.comparison import compared_countries
-from valuescope.reports.exhibits.comparison import COMPARING
+from valuescope.reports.exhibits.agreement.comparison import COMPARING, compared_countries
 from valuescope.reports.exhibits.exhibit import Row
 from valuescope.reports.terminal.summary import Design, designs
 

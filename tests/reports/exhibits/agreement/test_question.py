@@ -10,7 +10,7 @@ from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import NOT_SURVEYED
 from tests.dbt_project.study import Instrument
 from tests.reports.exhibits.pictures import axis_labels, marks, warnings
-from valuescope.reports.charts import question
+from valuescope.reports.exhibits.agreement import question
 from valuescope.reports.exhibits.catalogue import EXHIBITS
 from valuescope.reports.terminal.summary import Design, designs
 

@@ -5,9 +5,9 @@ import pytest
 
 from tests.dbt_project.study import Instrument
 from tests.reports.exhibits.pictures import axis_labels, marks
-from valuescope.reports.charts import paper as charts
 from valuescope.reports.exhibits.exhibit import Row
-from valuescope.reports.exhibits.paper import EXHIBITS
+from valuescope.reports.exhibits.paper import figures as charts
+from valuescope.reports.exhibits.paper.figures import EXHIBITS
 from valuescope.reports.terminal.summary import Design, designs
 
 CATEGORIES, CONTINENTS, BASE_AND_CHAT = EXHIBITS
@@ -104,8 +104,8 @@ def test_small_models_stand_above_larger_ones_and_each_size_goes_from_high_to_lo
     sizes = ["small", "medium", "large", "not in the registry"]
     for continent in {row["continent"] for row in continents}:
         own = [row for row in continents if row["continent"] == continent]
-        assert [row["place"] for row in own] == sorted(row["place"] for row in own)
-        assert 0 < own[0]["place"] < own[-1]["place"] < 1
+        assert [row["position"] for row in own] == sorted(row["position"] for row in own)
+        assert 0 < own[0]["position"] < own[-1]["position"] < 1
         order = [(sizes.index(row["size_group"]), -row["pearson_r"]) for row in own]
         assert order == sorted(order)
     assert {row["size_group"] for row in continents} == {"small", "medium", "not in the registry"}
@@ -125,14 +125,14 @@ def test_every_design_is_a_dot_in_each_continent_and_its_baseline_a_stroke(
     assert len(marks(described, rows, "rule")[-1]) == intervals
 
 
-def _continent(place: float) -> Row:
+def _continent(position: float) -> Row:
     return {
         "continent": "Asia",
         "size_group": "small",
         "display_name": "model",
-        "pearson_r": 0.5 - place,
+        "pearson_r": 0.5 - position,
         "blind_baseline_r": 0.8,
-        "place": place,
+        "position": position,
     }
 
 
@@ -202,7 +202,7 @@ def _pair(verdict: str | None, low: float | None, high: float | None) -> Row:
         "ci_high": high,
         "verdict": verdict,
         "null_reason": None if verdict else "order_not_controlled",
-        "place": 1,
+        "rank": 1,
     }
 
 

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from valuescope.reports.exhibits.tables import EXHIBITS
+from valuescope.reports.exhibits.paper.tables import EXHIBITS
 from valuescope.reports.terminal.summary import designs
 
 MODELS, CATEGORIES, PRINTED = EXHIBITS

@@ -9,7 +9,7 @@ import pytest
 
 from tests.dbt_project.agreement_study import NOT_SURVEYED, SPARSE
 from tests.reports.exhibits.pictures import axis_labels, marks, warnings
-from valuescope.reports.charts import country
+from valuescope.reports.exhibits.agreement import country
 from valuescope.reports.exhibits.catalogue import EXHIBITS
 from valuescope.reports.terminal.summary import Design
 

@@ -1,0 +1,1 @@
+"""How close models are to people: over countries, one country, one question, the world."""
