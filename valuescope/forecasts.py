@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from valuescope.console import out, say
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.scorer.engine.numerics import Numerics
-from valuescope.scorer.planning.division import Load, Part
+from valuescope.scorer.planning.division import Part, PartEstimate
 from valuescope.scorer.process.messages import Pace
 from valuescope.scoring import PlannedRun
 
 
 def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
-    """One row a run of a model and a design."""
+    """One row per run of a model and a design."""
     table = _table("What scoring will take", "model", "design", "computed")
     for column in ("cells", "tokens", "tokens/s", "time", "memory"):
         table.add_column(column, justify="right")
@@ -44,9 +44,13 @@ def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
 
 
 def print_parts(
-    parts: Sequence[Load], whole: Load, mine: Part, pace: Pace | None, numerics: Numerics
+    parts: Sequence[PartEstimate],
+    whole: PartEstimate,
+    mine: Part,
+    pace: Pace | None,
+    numerics: Numerics,
 ) -> None:
-    """One row a part, `mine` marked, and one for all."""
+    """One row per part, `mine` marked, and one for all."""
     table = _table("The parts of the study", "part")
     for column in ("models", "tasks", "cells", "tokens", "time", "memory"):
         table.add_column(column, justify="right")

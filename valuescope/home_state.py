@@ -209,7 +209,7 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
             group by model_id
         ),
 
-        -- A run or a design may have landed twice, from a shared place.
+        -- A run or a design may have landed twice, from a shared store.
         latest_runs as (
             select distinct on (run_id) *
             from runs

@@ -9,7 +9,7 @@ from valuescope.scorer.planning.templates import load_templates
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 
-# Names the shared place that scoring sends to and landing brings from.
+# Names the shared store that scoring sends to and landing brings from.
 LANDING_VARIABLE = "VALUESCOPE_LANDING"
 
 
@@ -36,7 +36,7 @@ survey_option = click.option(
 )
 
 
-place_argument = click.argument("address", envvar=LANDING_VARIABLE)
+store_argument = click.argument("address", envvar=LANDING_VARIABLE)
 
 
 def design_options(function: Callable[..., Any]) -> Callable[..., Any]:

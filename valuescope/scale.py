@@ -97,14 +97,14 @@ def asked_in(answer_style: str) -> Asked:
     instrument = load_instrument()
     design = PromptDesign(named_template("paper"), answer_style=answer_style)
     questions = instrument.questions_of_survey(DEFAULT_SURVEY)
-    places = [None, *(c for c in instrument.countries.values() if c.in_wvs7)]
-    cells = len(questions) * len(places)
-    tokens = sum(estimated_tokens(design, question, places) for question in questions)
+    countries = [None, *(c for c in instrument.countries.values() if c.in_wvs7)]
+    cells = len(questions) * len(countries)
+    tokens = sum(estimated_tokens(design, question, countries) for question in questions)
     return Asked(
         answer_style,
         len(questions),
         cells,
-        len(places) * sum(len(question.choices["native"]) for question in questions),
+        len(countries) * sum(len(question.choices["native"]) for question in questions),
         tokens + chat_tokens(design, len(questions), cells),
     )
 
@@ -259,7 +259,7 @@ of a chat model in the template `paper`:
 
 $asked
 
-Tokens are estimated from the texts, as for `--shard I/N --dry-run`; a test holds them within a
+Tokens are estimated from the texts, as for `--part I/N --dry-run`; a test holds them within a
 tenth of what the tokenizers of two models give. A model of 7B in one design with `label_text`
 answers takes $product.
 

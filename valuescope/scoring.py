@@ -220,7 +220,7 @@ class Display:
 
 @contextmanager
 def sent(sender: Sender | None) -> Iterator[None]:
-    """Send what has landed, however the run ends. A place that is gone stops no scoring."""
+    """Send what has landed, however the run ends. A store that is gone stops no scoring."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Where valuescope keeps things: places, raw tables, landing zone and instrument.
+"""Keep what valuescope works with: homes, raw tables, landing zone and instrument.
 
 Every other package imports this one; it imports none of them.
 """

@@ -49,9 +49,9 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
         raise ValuescopeError(f"{path} is empty: its sheet {sheet!r} has no rows.")
     header, *body = table
     columns = tuple(variable_name(str(_text(cell) or "")) for cell in header)
-    named = [place for place, column in enumerate(columns) if column]
+    named = [position for position, column in enumerate(columns) if column]
     # Below and beside the data there is often formatting, or a forgotten note.
-    body = [row for row in body if any(row[place] != "" for place in named)]
+    body = [row for row in body if any(row[position] != "" for position in named)]
     names = tuple(f"column_{index}" for index in range(len(columns)))
     target = work / f"{file.stem}.parquet"
     arrays = [

@@ -91,10 +91,10 @@ class Source:
         for name in names:
             found = self._places.get(name) or self._folded.get(name.casefold(), ())
             if len(found) > 1:
-                spelled = ", ".join(repr(self.columns[place]) for place in found)
+                spelled = ", ".join(repr(self.columns[position]) for position in found)
                 raise ValuescopeError(
                     f"{self.path} has {len(found)} columns for {name}: {spelled} (columns "
-                    f"{listed(str(place + 1) for place in found)}). Rename or remove all but one."
+                    f"{listed(str(at + 1) for at in found)}). Rename or remove all but one."
                 )
             if found:
                 return self.columns[found[0]]
@@ -103,10 +103,10 @@ class Source:
     def other_spellings(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Return the columns whose names differ from one of `columns` in case only."""
         return tuple(
-            self.columns[place]
+            self.columns[position]
             for column in columns
-            for place in self._folded[column.casefold()]
-            if self.columns[place] != column
+            for position in self._folded[column.casefold()]
+            if self.columns[position] != column
         )
 
     def raw(self, column: str) -> str:
@@ -146,10 +146,10 @@ class Source:
 
 
 def _places_by(columns: Iterable[str], key: Callable[[str], str]) -> Mapping[str, Sequence[int]]:
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, column in enumerate(columns):
-        places[key(column)].append(place)
-    return places
+    positions: dict[str, list[int]] = defaultdict(list)
+    for position, column in enumerate(columns):
+        positions[key(column)].append(position)
+    return positions
 
 
 def decimal(text: str) -> str:
@@ -251,7 +251,7 @@ def _open_arrow(path: Path, file: Path, work: Path) -> Source:
     """Arrow and Feather files, of both versions, rewritten as Parquet."""
     table = pyarrow.feather.read_table(file)
     target = work / f"{file.stem}.parquet"
-    names = [f"column_{place}" for place in range(table.num_columns)]
+    names = [f"column_{position}" for position in range(table.num_columns)]
     pq.write_table(table.rename_columns(names), target)
     headers = [str(name) for name in table.column_names]
     return open_relation(path, file, parquet_relation(target), "arrow", headers)

@@ -59,8 +59,8 @@ def open_statistics_file(path: Path, file: Path, form: _Format, work: Path) -> S
     types = {str(name): str(kind) for name, kind in described.readstat_variable_types.items()}
     texts = frozenset(name for name, kind in types.items() if kind.startswith("string"))
     labels = {str(name): own for name, own in described.variable_value_labels.items()}
-    # By place, since names may differ in case only.
-    names = {name: f"column_{place}" for place, name in enumerate(columns)}
+    # By position, since names may differ in case only.
+    names = {name: f"column_{position}" for position, name in enumerate(columns)}
 
     def rows(wanted: Iterable[str]) -> str:
         needed = list(dict.fromkeys(wanted))

@@ -146,11 +146,11 @@ def _countries(
             group by all
         ),
 
-        places as (select distinct wave, country_id from everybody)
+        country_waves as (select distinct wave, country_id from everybody)
 
         select
-            places.country_id,
-            places.wave,
+            country_waves.country_id,
+            country_waves.wave,
             fieldwork.respondents,
             fieldwork.first_year,
             fieldwork.last_year,
@@ -165,11 +165,11 @@ def _countries(
                 in_wave.questions,
                 lambda q: not list_contains(coalesce(answered.questions, []), q)
             ) as not_asked
-        from places
+        from country_waves
         left join answered using (wave, country_id)
         left join in_wave using (wave)
         left join fieldwork using (wave, country_id)
-        order by places.country_id, places.wave
+        order by country_waves.country_id, country_waves.wave
         """
     ).fetchall()
     order = {question_id: n for n, question_id in enumerate(questions)}
@@ -252,11 +252,11 @@ def _directions(
             )
     if _has_table(connection, "loaded"):
         loaded = _mean_scores(connection, "loaded", questions)
-        for question_id, by_place in scores.items():
+        for question_id, by_country_wave in scores.items():
             shared = [
-                (score, loaded[question_id][place])
-                for place, score in by_place.items()
-                if place in loaded.get(question_id, {})
+                (score, loaded[question_id][country_wave])
+                for country_wave, score in by_country_wave.items()
+                if country_wave in loaded.get(question_id, {})
             ]
             straight = sum(abs(a - b) for a, b in shared)
             turned = sum(abs(a + b) for a, b in shared)

@@ -33,7 +33,7 @@ from valuescope.ingest.problems import Problems, listed
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.instruments.surveys import MOST_CHOICES, OwnInstrument
-from valuescope.warehouse.instruments.written_rows import PlacedRow
+from valuescope.warehouse.instruments.written_rows import WrittenRow
 
 SURVEY_ID = "globalopinionqa"
 FORMAT_ID = "globalopinionqa"
@@ -104,9 +104,10 @@ class _Item:
 
     @cached_property
     def codes(self) -> tuple[int, ...]:
-        """The code of each option: its place in the list, negative where it is no answer."""
+        """The code of each option: its position in the list, negative where it is no answer."""
         return tuple(
-            _missing_code(option) or place for place, option in enumerate(self.options, start=1)
+            _missing_code(option) or position
+            for position, option in enumerate(self.options, start=1)
         )
 
     @cached_property
@@ -180,21 +181,21 @@ def _items(
     connection: duckdb.DuckDBPyConnection, source: Source, problems: Problems, notes: _Notes
 ) -> Iterator[_Item]:
     rows = _csv_rows(source) if source.kind == "csv" else _table_rows(connection, source)
-    for place, values in rows:
+    for line, values in rows:
         try:
             if isinstance(values, str):
                 raise ValueError(values)
-            yield _item(place, notes, *values)
+            yield _item(line, notes, *values)
         except ValueError as error:
             problems.refuse(
-                f"cannot be read in line {place}: it {error}",
+                f"cannot be read in line {line}: it {error}",
                 "Download the file again or remove the row.",
             )
 
 
 def _csv_rows(source: Source) -> Iterator[tuple[int, list[str] | str]]:
     """The last line of each row and its values of `_COLUMNS`, or what is wrong with the row."""
-    places = [source.columns.index(source.find(name) or "") for name in _COLUMNS]
+    positions = [source.columns.index(source.find(name) or "") for name in _COLUMNS]
     # Answers of a hundred countries in one cell are longer than csv expects.
     earlier_limit = csv.field_size_limit(sys.maxsize)
     try:
@@ -203,7 +204,7 @@ def _csv_rows(source: Source) -> Iterator[tuple[int, list[str] | str]]:
             next(reader, None)
             for values in reader:
                 if len(values) == len(source.columns):
-                    yield reader.line_num, [values[place] for place in places]
+                    yield reader.line_num, [values[position] for position in positions]
                 elif values:
                     what = f"has {len(values)} values for {len(source.columns)} columns"
                     yield reader.line_num, what
@@ -218,8 +219,8 @@ def _table_rows(
     columns = [column for name in _COLUMNS if (column := source.find(name)) is not None]
     chosen = ", ".join(source.raw(column) for column in columns)
     rows = connection.execute(f"select {chosen} from {source.rows(columns)}").fetchall()
-    for place, row in enumerate(rows, start=2):
-        yield place, [value if isinstance(value, str) else repr(value) for value in row]
+    for line, row in enumerate(rows, start=2):
+        yield line, [value if isinstance(value, str) else repr(value) for value in row]
 
 
 def _item(
@@ -488,7 +489,7 @@ def _instrument(items: Sequence[_Item]) -> OwnInstrument:
     )
 
 
-def _placed(rows: Iterable[dict[str, str]]) -> tuple[PlacedRow, ...]:
+def _placed(rows: Iterable[dict[str, str]]) -> tuple[WrittenRow, ...]:
     return tuple(("", row) for row in rows)
 
 
@@ -503,7 +504,7 @@ def _scale_kind(item: _Item) -> str:
 def _counts_up(texts: Sequence[str]) -> bool:
     """Whether the options are ascending whole numbers.
 
-    The ends may be texts where what stands between them numbers its place: Never, 2, 3, .., Always.
+    The ends may be texts where what is between them numbers its position: Never, 2, 3, .., Always.
     """
     if all(re.fullmatch(r"-?\d{1,9}", text) for text in texts):
         numbers = [int(text) for text in texts]

@@ -13,7 +13,7 @@ from pathlib import Path
 from valuescope.ingest.problems import Problems, listed
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.surveys import OwnInstrument, faults
-from valuescope.warehouse.instruments.written_rows import PlacedRow, placed_rows
+from valuescope.warehouse.instruments.written_rows import WrittenRow, written_rows
 
 QUESTIONS, CHOICES, MARGINALS, FACTS = (
     "questions.csv",
@@ -47,11 +47,6 @@ class OwnSurvey:
         hashes = [hashlib.sha256(part).hexdigest() for part in parts]
         return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
-    @property
-    def file_bytes(self) -> int:
-        """The size of all files."""
-        return sum(path.stat().st_size for path in self.files)
-
 
 def is_own_survey(folder: Path) -> bool:
     """Whether a folder looks like a survey of one's own, complete or not."""
@@ -83,14 +78,14 @@ def read_own_survey(
     before = len(problems.refusals)
     facts = _facts(folder, problems)
     named = survey_id or facts.get("survey_id") or _short_name(folder.resolve().name)
-    place = f"Write it into {folder / FACTS}, or name the survey with --survey."
+    remedy = f"Write it into {folder / FACTS}, or name the survey with --survey."
     questions = _rows(folder / QUESTIONS, _QUESTION_COLUMNS, _MORE_QUESTION_COLUMNS, problems)
     choices = _rows(folder / CHOICES, _CHOICE_COLUMNS, _MORE_CHOICE_COLUMNS, problems)
     if len(problems.refusals) > before:
         return None
     own = OwnInstrument(
         survey=(
-            place,
+            remedy,
             {
                 "survey_id": named,
                 "survey_name": survey_name or facts.get("survey_name") or folder.resolve().name,
@@ -145,10 +140,10 @@ def _facts(folder: Path, problems: Problems) -> dict[str, str]:
 
 def _rows(
     path: Path, needed: tuple[str, ...], more: tuple[str, ...], problems: Problems
-) -> list[PlacedRow]:
+) -> list[WrittenRow]:
     """The rows with all columns, blank where the file lacks one that it may lack."""
     try:
-        rows = list(placed_rows(path, needed))
+        rows = list(written_rows(path, needed))
     except ValuescopeError as error:
         what, _, remedy = str(error).rpartition(". ")
         problems.refuse(f"cannot be read: {what}", remedy)
@@ -157,22 +152,22 @@ def _rows(
     unused = [column for column in (rows[0][1] if rows else ()) if column not in known]
     if unused:
         problems.warn(f"Columns of {path.name} that play no part: {listed(unused)}.")
-    return [(place, dict.fromkeys(more, "") | row) for place, row in rows]
+    return [(remedy, dict.fromkeys(more, "") | row) for remedy, row in rows]
 
 
 def _own_id(survey_id: str, name: str) -> str:
     return name if name.startswith(f"{survey_id}:") else f"{survey_id}:{name}"
 
 
-def _categories(survey_id: str, questions: Iterable[PlacedRow]) -> Iterable[PlacedRow]:
+def _categories(survey_id: str, questions: Iterable[WrittenRow]) -> Iterable[WrittenRow]:
     """Categories in the order of their first question; an empty name is told with its question."""
-    first: dict[str, PlacedRow] = {}
-    for place, row in questions:
+    first: dict[str, WrittenRow] = {}
+    for remedy, row in questions:
         if row["category"]:
-            first.setdefault(category_id(survey_id, row["category"]), (place, row))
-    for order, (name, (place, row)) in enumerate(first.items(), start=1):
+            first.setdefault(category_id(survey_id, row["category"]), (remedy, row))
+    for order, (name, (remedy, row)) in enumerate(first.items(), start=1):
         yield (
-            place,
+            remedy,
             {
                 "category_id": name,
                 "survey_id": survey_id,
@@ -184,11 +179,11 @@ def _categories(survey_id: str, questions: Iterable[PlacedRow]) -> Iterable[Plac
         )
 
 
-def _questions(survey_id: str, questions: Iterable[PlacedRow]) -> Iterable[PlacedRow]:
-    for order, (place, row) in enumerate(questions, start=1):
+def _questions(survey_id: str, questions: Iterable[WrittenRow]) -> Iterable[WrittenRow]:
+    for order, (remedy, row) in enumerate(questions, start=1):
         question_id = _own_id(survey_id, row["question_id"])
         yield (
-            place,
+            remedy,
             {
                 "question_id": question_id,
                 "survey_id": survey_id,
@@ -208,12 +203,12 @@ def _questions(survey_id: str, questions: Iterable[PlacedRow]) -> Iterable[Place
         )
 
 
-def _choices(survey_id: str, choices: Iterable[PlacedRow]) -> Iterable[PlacedRow]:
-    for place, row in choices:
+def _choices(survey_id: str, choices: Iterable[WrittenRow]) -> Iterable[WrittenRow]:
+    for remedy, row in choices:
         coding_id = row["coding"] or "native"
         is_on_scale = row["is_on_scale"].lower() or ("true" if row["choice_index"] else "false")
         yield (
-            place,
+            remedy,
             {
                 "coding_id": coding_id,
                 "question_id": _own_id(survey_id, row["question_id"]),

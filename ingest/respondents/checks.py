@@ -159,8 +159,8 @@ def check_duplicates(
 ) -> None:
     """A row that comes twice counts somebody twice; a number that comes twice may be a slip."""
     repeated = (
-        "select place, interview from respondents where interview is not null "
-        "group by place, interview having count(*) > 1"
+        "select country_wave, interview from respondents where interview is not null "
+        "group by country_wave, interview having count(*) > 1"
     )
     again = connection.execute(f"select count(*) from ({repeated})").fetchall()[0][0]
     if not again:
@@ -180,19 +180,19 @@ def check_duplicates(
         return
     connection.execute(
         "create temp table repeats as select respondents.* from respondents "
-        f"semi join ({repeated}) as twice using (place, interview)"
+        f"semi join ({repeated}) as twice using (country_wave, interview)"
     )
     same = problems.refuse_rows(
         connection,
         """
-        select places.country_id, same_rows.interview, count(*) || ' times'
+        select country_waves.country_id, same_rows.interview, count(*) || ' times'
         from (
-            select place, interview, count(*) over (partition by hash(repeats)) as copies
+            select country_wave, interview, count(*) over (partition by hash(repeats)) as copies
             from repeats
         ) as same_rows
-        inner join places using (place)
+        inner join country_waves using (country_wave)
         where same_rows.copies > 1
-        group by places.country_id, places.wave, same_rows.interview
+        group by country_waves.country_id, country_waves.wave, same_rows.interview
         order by all
         """,
         f"has the same respondent more than once (same {interview}, same answers)",

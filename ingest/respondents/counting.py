@@ -316,7 +316,7 @@ def _name_places(
     instrument: Instrument,
     problems: Problems,
 ) -> None:
-    """Create `places` (country and wave) and give each respondent the number of theirs."""
+    """Create `country_waves` (country and wave) and give each respondent the number of theirs."""
     create_country_codes(
         connection,
         "select distinct country_text, number_text from respondents "
@@ -326,9 +326,9 @@ def _name_places(
     )
     connection.execute(
         """
-        create temp table places as
+        create temp table country_waves as
         select
-            cast(row_number() over (order by country_id, wave) as usmallint) as place,
+            cast(row_number() over (order by country_id, wave) as usmallint) as country_wave,
             country_id,
             wave
         from (
@@ -342,15 +342,19 @@ def _name_places(
         ) as named
         """
     )
-    connection.execute("alter table respondents add column place usmallint")
+    connection.execute("alter table respondents add column country_wave usmallint")
     connection.execute(
         """
         update respondents
-        set place = found.place
+        set country_wave = found.country_wave
         from (
-            select places.place, places.wave, country_codes.country_text, country_codes.number_text
-            from places
-            inner join country_codes on places.country_id = country_codes.country_id
+            select
+                country_waves.country_wave,
+                country_waves.wave,
+                country_codes.country_text,
+                country_codes.number_text
+            from country_waves
+            inner join country_codes on country_waves.country_id = country_codes.country_id
         ) as found
         where
             respondents.wave = found.wave
@@ -373,8 +377,8 @@ def _draw_halves(
     """
     if _total(
         connection,
-        "select count(*) - count(distinct (place, interview)) from respondents "
-        "where place is not null",
+        "select count(*) - count(distinct (country_wave, interview)) from respondents "
+        "where country_wave is not null",
     ):
         problems.refuse(
             f"has respondents without a {file.layout.interview} of their own, so halves cannot be "
@@ -383,14 +387,14 @@ def _draw_halves(
         )
     splits = [b for b in division.breakdowns if b.split is not None]
     drawn = ", ".join(
-        f"cast((row_number() over (partition by place order by "
+        f"cast((row_number() over (partition by country_wave order by "
         f"md5('{b.seed}:{b.split}:' || interview), interview) - 1) % 2 as utinyint) "
         f"as half_{b.split}"
         for b in splits
     )
     connection.execute(
         f"create temp table halves as select rowid as respondent, {drawn} from respondents "
-        "where place is not null and interview is not null"
+        "where country_wave is not null and interview is not null"
     )
     connection.execute(
         "create or replace temp table respondents as select respondents.*, "
@@ -412,7 +416,7 @@ def _cell(breakdown: Breakdown) -> str:
 def _count_answers(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile, division: Division
 ) -> None:
-    """Create `answers`: counts of each code by question, place and cell.
+    """Create `answers`: counts of each code by question, country_wave and cell.
 
     One small aggregation a question reads few columns; unpivoting all of them first would make
     25 million rows of the official file.
@@ -420,7 +424,7 @@ def _count_answers(
     connection.execute(
         """
         create temp table answers (
-            breakdown utinyint, item usmallint, place usmallint, cell usmallint,
+            breakdown utinyint, item usmallint, country_wave usmallint, cell usmallint,
             answer double,
             respondents bigint, sum_of_weights double, sum_of_squared_weights double
         )
@@ -433,11 +437,11 @@ def _count_answers(
             + " union all ".join(
                 f"""
                 select
-                    {number}, {index}, place, {cell} as cell, "{item.question_id}",
+                    {number}, {index}, country_wave, {cell} as cell, "{item.question_id}",
                     count(*), fsum(weight), fsum(weight * weight)
                 from respondents
-                where place is not null and cell is not null
-                group by place, cell, "{item.question_id}"
+                where country_wave is not null and cell is not null
+                group by country_wave, cell, "{item.question_id}"
                 """
                 for index, item in enumerate(file.items)
             )
@@ -530,8 +534,8 @@ def _store_marginals(
         ],
     )
     sizes = " union all ".join(
-        f"select {number} as breakdown, place, {_cell(breakdown)} as cell, count(*) as size "
-        "from respondents where place is not null group by all"
+        f"select {number} as breakdown, country_wave, {_cell(breakdown)} as cell, count(*) as size "
+        "from respondents where country_wave is not null group by all"
         for number, breakdown in enumerate(division.breakdowns)
     )
     connection.execute(
@@ -557,8 +561,8 @@ def _store_marginals(
         f"""
         insert into marginals by name
         select
-            places.wave,
-            places.country_id,
+            country_waves.wave,
+            country_waves.country_id,
             cells.breakdown_name as breakdown,
             cells.subgroup_id,
             items.question_id,
@@ -572,10 +576,10 @@ def _store_marginals(
             fsum(answers.sum_of_weights) as sum_of_weights,
             fsum(answers.sum_of_squared_weights) as sum_of_squared_weights
         from answers
-        inner join places using (place)
+        inner join country_waves using (country_wave)
         inner join items using (item)
         inner join cells using (breakdown, cell)
-        inner join cell_sizes using (breakdown, place, cell)
+        inner join cell_sizes using (breakdown, country_wave, cell)
         left join recodes
             on answers.item = recodes.item and answers.code = recodes.code
         where cells.subgroup_id = 'all' or cell_sizes.size >= ?
@@ -590,8 +594,8 @@ def _store_fieldwork(connection: duckdb.DuckDBPyConnection) -> None:
         """
         insert into fieldwork by name
         select
-            places.wave,
-            places.country_id,
+            country_waves.wave,
+            country_waves.country_id,
             min(fieldwork_year) as first_year,
             max(fieldwork_year) as last_year,
             string_agg(distinct mode, ', ' order by mode) as mode,
@@ -602,7 +606,7 @@ def _store_fieldwork(connection: duckdb.DuckDBPyConnection) -> None:
             max(weight) as largest_weight,
             power(fsum(weight), 2) / nullif(fsum(weight * weight), 0) as effective_sample_size
         from respondents
-        inner join places using (place)
+        inner join country_waves using (country_wave)
         group by all
         """
     )

@@ -38,7 +38,7 @@ def store_moments(
     cells: Sequence[str],
     minimum_cell: int,
 ) -> None:
-    """Fill `indicator_moments` from the tables `respondents` and `places`.
+    """Fill `indicator_moments` from the tables `respondents` and `country_waves`.
 
     `cells` is SQL for the number of a respondent's cell in each of `breakdowns`. Indicators whose
     questions the file lacks are left out; cells of fewer than `minimum_cell` respondents too.
@@ -55,20 +55,22 @@ def store_moments(
     columns += [f"{sql} as cell_{n}" for n, sql in enumerate(cells)]
     # In order, so that the sums do not depend on which rows were read first.
     rows = connection.execute(
-        f"select place, weight, {', '.join(columns)} from respondents "
-        "where place is not null order by all"
+        f"select country_wave, weight, {', '.join(columns)} from respondents "
+        "where country_wave is not null order by all"
     ).fetchnumpy()
     answers = np.column_stack([_floats(rows[f"value_{n}"]) for n in range(len(values))])
-    weights, place = _floats(rows["weight"]), _floats(rows["place"])
-    places = connection.execute("select wave, country_id from places order by place").fetchall()
+    weights, country_wave = _floats(rows["weight"]), _floats(rows["country_wave"])
+    country_waves = connection.execute(
+        "select wave, country_id from country_waves order by country_wave"
+    ).fetchall()
     has_all = len(values) == len(_indicators())
     parts = []
     for number, breakdown in enumerate(breakdowns):
         subgroups = breakdown.cells()
         cell = _floats(rows[f"cell_{number}"])
-        group: Floats = (place - 1) * len(subgroups) + cell
+        group: Floats = (country_wave - 1) * len(subgroups) + cell
         for chosen, members in _groups(group):
-            wave, country_id = places[chosen // len(subgroups)]
+            wave, country_id = country_waves[chosen // len(subgroups)]
             subgroup_id = subgroups[chosen % len(subgroups)]
             if subgroup_id != ALL and len(members) < minimum_cell:
                 continue

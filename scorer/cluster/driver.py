@@ -41,7 +41,7 @@ from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 
 # A block that ends its worker so often is not tried again; nor is a model that no worker can load.
 _MOST_TRIES = 3
-# Replicas that wait for a place or load at once, each of another model.
+# Replicas that wait for a node or load at once, each of another model.
 _MOST_WAITING = 4
 
 Steps = Generator[Any, Any, None]
@@ -173,7 +173,7 @@ class _Driver:
                 return
             try:
                 self._look_up(state)
-                self._require_place(state)
+                self._require_room(state)
             except ValuescopeError as error:
                 if not state.replicas:
                     self._fail_model(state, error)
@@ -212,7 +212,7 @@ class _Driver:
         of_its_size = state.model.of_size(model_file.file_bytes)
         state.memory_bytes = of_its_size.memory_bytes(state.numerics)
 
-    def _require_place(self, state: ModelState) -> None:
+    def _require_room(self, state: ModelState) -> None:
         """Raise ValuescopeError where no other replica of the model can be started."""
         if len(state.failed_loads) >= _MOST_TRIES:
             raise ValuescopeError(
@@ -220,13 +220,13 @@ class _Driver:
                 f"the last one thus: {state.failed_loads[-1]} Is there memory for it, and this "
                 "clone of valuescope, on every machine?"
             )
-        self._nodes.require_place(state.model.name, self._needs(state), state.refusals)
+        self._nodes.require_room(state.model.name, self._needs(state), state.refusals)
 
     def _end_waiting_in_vain(self) -> None:
-        """Replicas for which nothing is left, or no place any more."""
+        """End replicas that wait in vain: no work is left for them, or no node has room."""
         for serving in [serving for serving in self._serving if serving.is_waiting]:
             try:
-                self._require_place(serving.state)
+                self._require_room(serving.state)
                 is_in_vain = not serving.state.jobs
             except ValuescopeError:
                 is_in_vain = True

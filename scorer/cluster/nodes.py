@@ -28,7 +28,7 @@ class Nodes:
         """The processors of the machine that has fewest."""
         return min((max(1, int(node["Resources"]["CPU"])) for node in self._nodes()), default=1)
 
-    def require_place(
+    def require_room(
         self, name: str, needs: Mapping[str, Any], refusals: Mapping[str, str]
     ) -> None:
         """Raise ValuescopeError where no machine, those that refused aside, can take a replica."""

@@ -34,11 +34,11 @@ def estimate(
     asked = design.asked(questions, countries)
     step = max(1, len(asked) // _COUNTED_QUESTIONS)
     trees = [
-        [_tokenise(model, design, question, place) for place in places]
-        for question, places in asked[step // 2 :: step]
+        [_tokenise(model, design, question, country) for country in countries]
+        for question, countries in asked[step // 2 :: step]
     ]
     tokens_a_cell = sum(map(count_nodes, trees)) / sum(map(len, trees))
-    cells = sum(len(places) for _, places in asked)
+    cells = sum(len(countries) for _, countries in asked)
     middle = sorted(trees, key=count_nodes)[len(trees) // 2]
     longest = max(
         (cell for tree in trees for cell in tree),

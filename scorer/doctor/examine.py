@@ -125,7 +125,7 @@ def examine(
         prompt_id=design.prompt_id,
         compute_type=numerics.compute_type,
         scoring_path=chosen_path,
-        prompts=sum(len(places) for _, places in asked),
+        prompts=sum(len(countries) for _, countries in asked),
         checks=checks,
         noise=noise,
         computations=_computations(home, model_file, subject),
@@ -164,8 +164,8 @@ class _Subject:
     def cells(self) -> list[list[TokenisedCell]]:
         """The survey's prompts, question by question."""
         return [
-            [self.tokenise(question, place, self.design) for place in places]
-            for question, places in self.asked
+            [self.tokenise(question, country, self.design) for country in countries]
+            for question, countries in self.asked
         ]
 
     @cached_property
@@ -179,9 +179,9 @@ class _Subject:
         return self.score(self.cells)
 
     def tokenise(
-        self, question: Question, place: Country | None, design: PromptDesign
+        self, question: Question, country: Country | None, design: PromptDesign
     ) -> TokenisedCell:
-        prompt = render_prompt(question, place, design)
+        prompt = render_prompt(question, country, design)
         return tokenise_cell(self.model, prompt, design.chat_mode, with_label=False)
 
     def score(
@@ -219,11 +219,11 @@ def _asked(
     in_wave = [country for country in instrument.countries.values() if country.in_wvs7]
     asked: list[tuple[Question, list[Country | None]]] = []
     for question in on_scale:
-        countries = [country for country in in_wave if design.asks(question, country)]
-        places: list[Country | None] = [None] if design.asks(question, None) else []
-        places += _spread(countries, _COUNTRIES)
-        if places:
-            asked.append((question, places))
+        countries: list[Country | None] = [None] if design.asks(question, None) else []
+        named = [country for country in in_wave if design.asks(question, country)]
+        countries += _spread(named, _COUNTRIES)
+        if countries:
+            asked.append((question, countries))
     if not asked:
         raise ValuescopeError(
             f"The design {design.prompt_id} asks no question of the survey: its order is "
@@ -329,7 +329,7 @@ def _sliding_window(subject: _Subject, instrument: Instrument) -> Finding:
     question = _made_question(" ".join([_FILLER] * repeats), ("Yes", "No"), subject.design)
     design = replace(subject.design, answer_style="label", wordings=OUR_WORDINGS)
     country = next(iter(instrument.countries.values()))
-    cells = [subject.tokenise(question, place, design) for place in (None, country)]
+    cells = [subject.tokenise(question, asked_in, design) for asked_in in (None, country)]
     path = "sequence" if subject.path == "sequence" else "auto"
     with open_scorer(
         model, subject.numerics, subject.threads, path, Probe(cells[0], cells)
@@ -410,8 +410,8 @@ def _likeliest_off_choice(subject: _Subject) -> dict[str, float]:
             context.clear()
             prompt = cell.answers[0].token_ids[: cell.boundary]
             entries = (
-                BatchToken(token, place, (0,), everything if place == len(prompt) - 1 else ())
-                for place, token in enumerate(prompt)
+                BatchToken(token, position, (0,), everything if position == len(prompt) - 1 else ())
+                for position, token in enumerate(prompt)
             )
             *_, last = chain.from_iterable(map(context.decode, context.batches(entries)))
             probabilities = np.exp([last[token] for token in everything])
@@ -564,4 +564,4 @@ def _longest(questions: Sequence[Sequence[TokenisedCell]]) -> TokenisedCell:
 def _spread(items: Sequence[Item], count: int) -> list[Item]:
     """At most `count` of `items`, evenly apart."""
     count = min(count, len(items))
-    return [items[len(items) * (2 * place + 1) // (2 * count)] for place in range(count)]
+    return [items[len(items) * (2 * number + 1) // (2 * count)] for number in range(count)]

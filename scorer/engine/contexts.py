@@ -309,7 +309,7 @@ def _load_failure(path: Path, reason: str) -> str:
 
 @dataclass(frozen=True)
 class BatchToken:
-    """One token to decode: its place, the sequences it belongs to, and what may follow it.
+    """One token to decode: its position, the sequences it belongs to, and what may follow it.
 
     `wanted` are the token ids whose probability right after this token is asked for.
     """

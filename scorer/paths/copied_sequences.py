@@ -77,17 +77,17 @@ class CopyScorer:
     def _score_group(self, cells: Sequence[TokenisedCell], trunk: int) -> Iterator[CellScore]:
         prompts: list[tuple[int, Tokens, int]] = []
         answers: list[tuple[int, Tokens, int]] = []
-        for place, cell in enumerate(cells, start=1):
+        for prompt_sequence, cell in enumerate(cells, start=1):
             prompt, longer = _parts(cell)
-            prompts.append((place, prompt, trunk))
-            answers += [(place, tokens, len(prompt)) for tokens in longer]
-        for place, _, _ in prompts:
-            self._context.copy_sequence(_TRUNK, place)
+            prompts.append((prompt_sequence, prompt, trunk))
+            answers += [(prompt_sequence, tokens, len(prompt)) for tokens in longer]
+        for prompt_sequence, _, _ in prompts:
+            self._context.copy_sequence(_TRUNK, prompt_sequence)
         self._decode(prompts)
         for group in chunks(answers, self._context.sequences - 1 - self._cells_at_once):
             spare = range(1 + self._cells_at_once, self._context.sequences)
-            for sequence, (place, _, _) in zip(spare, group, strict=False):
-                self._context.copy_sequence(place, sequence)
+            for sequence, (prompt_sequence, _, _) in zip(spare, group, strict=False):
+                self._context.copy_sequence(prompt_sequence, sequence)
             self._decode(
                 [
                     (sequence, tokens, start)
@@ -96,8 +96,8 @@ class CopyScorer:
             )
             for sequence, _ in zip(spare, group, strict=False):
                 self._context.drop_sequence(sequence)
-        for place, _, _ in prompts:
-            self._context.drop_sequence(place)
+        for prompt_sequence, _, _ in prompts:
+            self._context.drop_sequence(prompt_sequence)
         for cell in cells:
             yield assemble_cell(
                 cell, lambda tokens, position: self._values[tokens[:position]][tokens[position]]

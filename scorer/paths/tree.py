@@ -24,7 +24,7 @@ _HOLDER = 0
 
 @dataclass(eq=False)
 class _Node:
-    """A token in its place in the tree; `values` are there once it is decoded."""
+    """A token at its position in the tree; `values` are there once it is decoded."""
 
     token: int
     position: int

@@ -61,9 +61,11 @@ class PromptDesign:
         country_id = country.country_id if country else COUNTRY_FREE
         return self.allows(question) and self.wordings.covers(question, self.coding_id, country_id)
 
-    def places(self, question: Question, countries: Iterable[Country]) -> list[Country | None]:
-        """Return where the question is asked: None, which is without a country, and `countries`."""
-        return [place for place in (None, *countries) if self.asks(question, place)]
+    def asked_countries(
+        self, question: Question, countries: Iterable[Country]
+    ) -> list[Country | None]:
+        """Return the countries that the question is asked for; None is without a country."""
+        return [country for country in (None, *countries) if self.asks(question, country)]
 
     def asked(
         self, questions: Iterable[Question], countries: Iterable[Country]
@@ -74,9 +76,9 @@ class PromptDesign:
         """
         everywhere = tuple(countries)
         asked = [
-            (question, places)
+            (question, asked_in)
             for question in questions
-            if (places := self.places(question, everywhere))
+            if (asked_in := self.asked_countries(question, everywhere))
         ]
         if not asked:
             raise ValuescopeError(

@@ -122,8 +122,8 @@ def divide(tasks: Sequence[Task], count: int) -> tuple[tuple[Task, ...], ...]:
 
 
 @dataclass(frozen=True)
-class Load:
-    """What tasks amount to; `tokens` and `cost` are estimates, `models` those to load."""
+class PartEstimate:
+    """The size of a part of a study; `tokens` and `cost` are estimates, `models` those to load."""
 
     tasks: int
     models: tuple[PlannedModel, ...]
@@ -132,9 +132,9 @@ class Load:
     cost: int
 
 
-def load_of(tasks: Sequence[Task]) -> Load:
-    """How much is in `tasks`."""
-    return Load(
+def part_estimate(tasks: Sequence[Task]) -> PartEstimate:
+    """Return the size of a part that has these tasks."""
+    return PartEstimate(
         tasks=len(tasks),
         models=tuple(dict.fromkeys(task.model for task in tasks)),
         cells=sum(task.cells for task in tasks),
@@ -167,19 +167,19 @@ def _asked_blocks(plan: Plan, design: PromptDesign) -> list[tuple[Block, int, in
     found = []
     for block in blocks_of(plan.questions):
         asked = [
-            (question, places)
+            (question, countries)
             for question in block
-            if (places := design.places(question, plan.countries))
+            if (countries := design.asked_countries(question, plan.countries))
         ]
-        cells = sum(len(places) for _, places in asked)
-        tokens = sum(_tokens(design, question, places) for question, places in asked)
+        cells = sum(len(countries) for _, countries in asked)
+        tokens = sum(_tokens(design, question, countries) for question, countries in asked)
         if asked:
             found.append((block, cells, tokens, chat_tokens(design, len(asked), cells)))
     return found or [((), 0, 0, 0)]
 
 
-def _tokens(design: PromptDesign, question: Question, places: Sequence[Country | None]) -> int:
+def _tokens(design: PromptDesign, question: Question, countries: Sequence[Country | None]) -> int:
     try:
-        return estimated_tokens(design, question, places)
+        return estimated_tokens(design, question, countries)
     except ValuescopeError:  # told by whoever scores the question
         return 0

@@ -94,33 +94,33 @@ def chat_tokens(design: PromptDesign, questions: int, cells: int) -> int:
 
 
 def estimated_tokens(
-    design: PromptDesign, question: Question, places: Sequence[Country | None]
+    design: PromptDesign, question: Question, countries: Sequence[Country | None]
 ) -> int:
-    """About how many tokens the tree of a question for all of `places` has, asked in plain text.
+    """About how many tokens the tree of a question for `countries` has, asked in plain text.
 
-    A place of None is no country. Two countries with names of middle length are counted: every
+    None is without a country. Two countries with names of middle length are counted: every
     other one adds what the second of them does.
     """
-    if not places:
+    if not countries:
         return 0
-    countries = sorted(
-        (place for place in places if place is not None),
-        key=lambda place: (len(place.name), place.country_id),
+    named = sorted(
+        (country for country in countries if country is not None),
+        key=lambda country: (len(country.name), country.country_id),
     )
-    middle = len(countries) // 2
-    counted: list[Country | None] = [None] if None in places else []
-    counted += countries[max(0, middle - 1) : middle + 1]
+    middle = len(named) // 2
+    counted: list[Country | None] = [None] if None in countries else []
+    counted += named[max(0, middle - 1) : middle + 1]
     sequences: set[Pieces] = set()
     nodes = [0]
-    for place in counted:
-        sequences |= _sequences(design, question, place)
+    for country in counted:
+        sequences |= _sequences(design, question, country)
         nodes.append(distinct_prefixes(sequences))
-    return nodes[-1] + (len(places) - len(counted)) * (nodes[-1] - nodes[-2])
+    return nodes[-1] + (len(countries) - len(counted)) * (nodes[-1] - nodes[-2])
 
 
-def _sequences(design: PromptDesign, question: Question, place: Country | None) -> set[Pieces]:
+def _sequences(design: PromptDesign, question: Question, country: Country | None) -> set[Pieces]:
     """What is decoded of one cell."""
-    prompt = render_prompt(question, place, design)
+    prompt = render_prompt(question, country, design)
     text = _pieces(prompt.text)
     # An answer's last token is only ever predicted.
     return {(*text, *_pieces(answer.text))[:-1] for answer in prompt.answers}

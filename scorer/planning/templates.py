@@ -21,7 +21,7 @@ _WITHOUT_COUNTRY = ["choices", "question"]
 class Template:
     """One prompt template: a text that names a country and one that names none.
 
-    `country_texts` take the place of `text` in single countries; they may spell out the name.
+    `country_texts` replace `text` in single countries; they may spell out the name.
     """
 
     template_id: str
@@ -92,10 +92,10 @@ def named_template(name: str, wordings: WordingSet = OUR_WORDINGS) -> Template:
 
 
 def _template(path: Path, name: str, entry: object) -> Template:
-    place = f"The template '{name}' in {path}"
+    where = f"The template '{name}' in {path}"
     if not isinstance(entry, dict) or set(entry) - {"countries"} != set(_TEXTS):
         raise ValuescopeError(
-            f"{place} must have exactly these texts: {', '.join(_TEXTS)} (and may have a table of "
+            f"{where} must have exactly these texts: {', '.join(_TEXTS)} (and may have a table of "
             "countries). Correct the file and repeat."
         )
     country_texts = entry.pop("countries", {})
@@ -103,24 +103,24 @@ def _template(path: Path, name: str, entry: object) -> Template:
         isinstance(text, str) for text in (*entry.values(), *country_texts.values())
     ):
         raise ValuescopeError(
-            f"{place} has something else than texts. Put texts in quotes, those of single "
+            f"{where} has something else than texts. Put texts in quotes, those of single "
             f"countries under [{name}.countries]. Correct the file and repeat."
         )
-    _check_text(place, "text", entry["text"], [_WITH_COUNTRY])
-    _check_text(place, "country_free_text", entry["country_free_text"], [_WITHOUT_COUNTRY])
+    _check_text(where, "text", entry["text"], [_WITH_COUNTRY])
+    _check_text(where, "country_free_text", entry["country_free_text"], [_WITHOUT_COUNTRY])
     for country_id, text in country_texts.items():
         known = load_instrument().countries
         if country_id not in known:
-            raise unknown_name("country", country_id, known, f"{place} has a text for it.")
-        _check_text(place, f"text for {country_id}", text, [_WITHOUT_COUNTRY, _WITH_COUNTRY])
+            raise unknown_name("country", country_id, known, f"{where} has a text for it.")
+        _check_text(where, f"text for {country_id}", text, [_WITHOUT_COUNTRY, _WITH_COUNTRY])
     return Template(template_id=name, **entry, country_texts=country_texts)
 
 
-def _check_text(place: str, key: str, text: str, accepted: Sequence[list[str]]) -> None:
+def _check_text(where: str, key: str, text: str, accepted: Sequence[list[str]]) -> None:
     if _placeholders(text) not in accepted or text != text.rstrip():
         placeholders = ", ".join(f"{{{name}}}" for name in accepted[0])
         raise ValuescopeError(
-            f"{place} must use each of {placeholders} once in its {key} and end without white "
+            f"{where} must use each of {placeholders} once in its {key} and end without white "
             "space. Correct the file and repeat."
         )
 

@@ -128,7 +128,7 @@ class OpenedDesign:
         asked: Sequence[tuple[Question, list[Country | None]]],
     ) -> None:
         self._model_file, self._asking, self._opened = loaded.model_file, asking, opened
-        self._places = {question.question_id: places for question, places in asked}
+        self._countries = {question.question_id: countries for question, countries in asked}
         self._prompt_id = asking.design.prompt_id
         self._seconds_scoring = 0.0
         self.opening = Opening(
@@ -171,8 +171,8 @@ class OpenedDesign:
         def missing() -> Iterator[Sequence[TokenisedCell]]:
             left = limit
             for question in block:
-                places = self._places.get(question.question_id, [])
-                cells = self._asking.cells(question, places)
+                countries = self._countries.get(question.question_id, [])
+                cells = self._asking.cells(question, countries)
                 unscored = [cell for cell in cells if _cell_key(cell) not in done]
                 chosen = unscored[:left]
                 left = None if left is None else left - len(chosen)
@@ -248,17 +248,17 @@ class _Asking:
     def __init__(self, model: Model, design: PromptDesign, pool: ThreadPoolExecutor) -> None:
         self._model, self.design, self._pool = model, design, pool
 
-    def cells(self, question: Question, places: Sequence[Country | None]) -> list[TokenisedCell]:
-        return list(self._pool.map(lambda place: self._tokenise(question, place), places))
+    def cells(self, question: Question, countries: Sequence[Country | None]) -> list[TokenisedCell]:
+        return list(self._pool.map(lambda country: self._tokenise(question, country), countries))
 
     def longest_cell(self, asked: Sequence[tuple[Question, list[Country | None]]]) -> TokenisedCell:
-        """The cell with the most tokens, of each question that for the longest name of a place.
+        """The cell with the most tokens, of each question that for the longest name of a country.
 
         Every question is tokenised, because the longest text need not be the longest in tokens.
         """
 
-        def characters(place: Country | None) -> int:
-            return 0 if place is None else len(place.name)
+        def characters(country: Country | None) -> int:
+            return 0 if country is None else len(country.name)
 
         cells = self._pool.map(
             lambda asked: self._tokenise(asked[0], max(asked[1], key=characters)), asked
@@ -269,10 +269,10 @@ class _Asking:
         self, asked: Sequence[tuple[Question, list[Country | None]]]
     ) -> list[TokenisedCell]:
         """A few cells of the question that is scored fastest."""
-        question, places = min(
+        question, countries = min(
             asked, key=lambda asked: len(asked[0].choices.get(self.design.coding_id, ()))
         )
-        return [self._tokenise(question, place) for place in places[:3]]
+        return [self._tokenise(question, country) for country in countries[:3]]
 
     def _tokenise(self, question: Question, country: Country | None) -> TokenisedCell:
         return tokenise_cell(

@@ -80,7 +80,7 @@ class Replica:
     def open(
         self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
     ) -> Opening:
-        """Make a design ready, in the place of the one before.
+        """Make a design ready instead of the one before.
 
         Raises ValuescopeError as scoring does.
         """

@@ -129,7 +129,9 @@ class ScoringSession(Closing):
             for notice in opening.notices:
                 self.on_notice(notice)
             planned = sum(
-                len(design.places(question, countries)) for block in chosen for question in block
+                len(design.asked_countries(question, countries))
+                for block in chosen
+                for question in block
             )
             run = Run(self.home, self._prepared.row, design, opening, planned, lock, study)
             with run.recorded():

@@ -58,8 +58,8 @@ def largest_difference(generated: GeneratedModel, weight_type: str, folder: Path
         model.new_context(len(tokens), Numerics(batch_size=max(_BATCHES)), threads=1) as context,
     ):
         for size in _BATCHES:
-            places = range(len(found), len(found) + size)
-            rows = context.decode([BatchToken(tokens[i], i, (0,), everything) for i in places])
+            positions = range(len(found), len(found) + size)
+            rows = context.decode([BatchToken(tokens[i], i, (0,), everything) for i in positions])
             found += [[row[token] for token in everything] for row in rows]
     path.unlink()
     return float(np.abs(np.array(found) - expected).max())

@@ -104,13 +104,10 @@ def scored(work: Workload, compute_type: str) -> RunSummary:
 
 def seconds_without_a_process(work: Workload, compute_type: str) -> float:
     """Return how long the same run takes where the engine computes in the process that lands."""
-    loaded_file = computed(work, compute_type)
+    computed(work, compute_type)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         ensure_landing_zone(home)
-        home.models.mkdir()
-        if compute_type != "as-is":
-            (home.models / "computed").symlink_to(loaded_file.parent)
         replica = Replica()
         numerics = Numerics(compute_type=compute_type)
         prepared = replica.load(

@@ -123,7 +123,7 @@ def processes_seconds(asked: Workload, parts: Sequence[str], threads: int) -> fl
             subprocess.Popen(
                 [
                     *(sys.executable, "-m", "valuescope", "score", "--study", str(study)),
-                    *("--shard", part, "--threads", str(threads), "--compute", "f32"),
+                    *("--part", part, "--threads", str(threads), "--compute", "f32"),
                 ],
                 cwd=CLONE,
                 env=os.environ | {"VALUESCOPE_HOME": str(home.path)},

@@ -352,7 +352,7 @@ def _wave7_columns(survey: Survey) -> Columns:
         question: [person.answers.get(question) for person in people]
         for question in survey.questions
     }
-    asked |= {name: [1 + place % 2 for place, _ in enumerate(people)] for name in VARIANTS}
+    asked |= {name: [1 + position % 2 for position, _ in enumerate(people)] for name in VARIANTS}
     asked["Q260"] = [person.sex for person in people]
     asked["Q262"] = [person.age for person in people]
     asked["Q275R"] = [person.education for person in people]

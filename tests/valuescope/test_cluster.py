@@ -175,13 +175,13 @@ def test_a_node_that_cannot_score_is_refused_with_the_reason(
     assert landed(Path(mine["VALUESCOPE_HOME"])) == []
 
     add_node(env_vars=home_of("right", "llama"))
-    place = tmp_path / "place"
-    place.mkdir()
-    sent = ("--landing", str(place))
+    store = tmp_path / "store"
+    store.mkdir()
+    sent = ("--landing", str(store))
     scored = run_apart(Path(mine["VALUESCOPE_HOME"]), *score, "--ray", cluster.address, *sent)
     assert scored.returncode == 0, scored.stderr.decode()
     assert len(answers(Path(mine["VALUESCOPE_HOME"]))) == 16
-    assert len(list(place.rglob("choice_log_likelihoods/*.parquet"))) == 1
+    assert len(list(store.rglob("choice_log_likelihoods/*.parquet"))) == 1
 
 
 def copy_of_clone(target: Path) -> Path:

@@ -1,4 +1,4 @@
-"""`valuescope score --shard`: a study in parts, by processes that know nothing of one another."""
+"""`valuescope score --part`: a study in parts, by processes that know nothing of one another."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ def test_parts_scored_at_once_give_the_rows_of_one_process(
 ) -> None:
     parts = [
         subprocess.Popen(
-            command("score", "--study", str(study), "--shard", f"{number}/4", *THREADS),
+            command("score", "--study", str(study), "--part", f"{number}/4", *THREADS),
             env=environment(tmp_path),
             cwd=CLONE,
             stderr=subprocess.PIPE,
@@ -55,7 +55,7 @@ def test_parts_that_overlap_or_are_repeated_add_nothing(
     study: Path, whole: Path, tmp_path: Path
 ) -> None:
     for part in ("2/2", "1/3", "1/2", "2/2"):
-        succeed(tmp_path, "score", "--study", str(study), "--shard", part, *THREADS)
+        succeed(tmp_path, "score", "--study", str(study), "--part", part, *THREADS)
     assert answers(tmp_path) == answers(whole)
     runs = landed(tmp_path, "runs")
     assert sum(row["cells_scored"] for row in runs) == len({key[:4] for key in answers(whole)})
@@ -66,9 +66,7 @@ def test_parts_that_overlap_or_are_repeated_add_nothing(
 def test_a_dry_run_tells_of_every_part_and_of_all_and_scores_nothing(
     study: Path, whole: Path, tmp_path: Path
 ) -> None:
-    finished = run(
-        tmp_path, "score", "--study", str(study), "--shard", "2/3", "--dry-run", *THREADS
-    )
+    finished = run(tmp_path, "score", "--study", str(study), "--part", "2/3", "--dry-run", *THREADS)
     assert finished.returncode == 0, finished.stderr.decode()
     rows = {
         cells[0]: [int(cell.replace(",", "")) for cell in cells[1:5]]
@@ -96,7 +94,7 @@ def test_a_dry_run_of_the_whole_counts_its_tasks(tmp_path: Path) -> None:
 def test_a_dry_run_without_any_model_tells_no_time(tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
     study.write_text('models = ["nowhere-7b.gguf"]\nquestions = ["Q1"]\n', encoding="utf-8")
-    finished = run(tmp_path, "score", "--study", str(study), "--shard", "1/2", "--dry-run")
+    finished = run(tmp_path, "score", "--study", str(study), "--part", "1/2", "--dry-run")
     assert finished.returncode == 0
     assert "none of the models is on this machine" in finished.stderr.decode()
 
@@ -105,8 +103,8 @@ def test_a_model_that_is_missing_fails_in_its_own_part(tmp_path: Path) -> None:
     study = write_study(tmp_path / "study", ["Q1", "Q2"])
     (study.parent / "models" / "recurrent.gguf").unlink()
     home = tmp_path / "home"
-    succeed(home, "score", "--study", str(study), "--shard", "1/2", *THREADS)
-    message = fail(home, "score", "--study", str(study), "--shard", "2/2", *THREADS)
+    succeed(home, "score", "--study", str(study), "--part", "1/2", *THREADS)
+    message = fail(home, "score", "--study", str(study), "--part", "2/2", *THREADS)
     assert "No such model file" in message
     assert {row["model_name"] for row in landed(home, "models")} == {"attention"}
 
@@ -114,8 +112,8 @@ def test_a_model_that_is_missing_fails_in_its_own_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--model", "smollm2-135m-instruct", "--shard", "1/2"), "--shard needs a --study"),
-        (("--study", "{study}", "--shard", "3/2"), "'3/2' names no part"),
+        (("--model", "smollm2-135m-instruct", "--part", "1/2"), "--part needs a --study"),
+        (("--study", "{study}", "--part", "3/2"), "'3/2' names no part"),
     ],
 )
 def test_a_wrong_part_is_told(

@@ -95,8 +95,8 @@ def test_without_the_survey_its_file_is_asked_for_and_brings_the_same_rows(
 
     succeed(home, "ingest", str(study.parent / "answers.csv"), *command.group(3).split())
     rows = []
-    for place in (study, home):
-        with duckdb.connect(str(Home(place).database), read_only=True) as connection:
+    for home_path in (study, home):
+        with duckdb.connect(str(Home(home_path).database), read_only=True) as connection:
             rows.append([connection.sql(f"from raw.{table}").fetchall() for table in RAW])
             rows[-1].append(
                 connection.sql("select * exclude (loaded_at) from raw.survey_loads").fetchall()

@@ -11,7 +11,7 @@ from tests.warehouse.test_sharing import answers, score
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.landing_zone.download import land_shards
-from valuescope.warehouse.landing_zone.stores import open_place
+from valuescope.warehouse.landing_zone.stores import open_store
 from valuescope.warehouse.landing_zone.upload import Sender
 
 ADDRESS = "s3://lab/value-study/landing"
@@ -51,17 +51,17 @@ def test_shards_travel_through_a_bucket(
 ) -> None:
     cluster = Home(tmp_path_factory.mktemp("cluster"))
     score(cluster)
-    place = open_place(ADDRESS)
+    store = open_store(ADDRESS)
 
-    sent = Sender(cluster, place).send()
-    landed = land_shards(home, place)
+    sent = Sender(cluster, store).send()
+    landed = land_shards(home, store)
 
     assert (sent.files, landed.files, landed.refused) == (5, 5, ())
     assert answers(home) == answers(cluster)
-    assert Sender(cluster, place).send().files == 0
-    assert land_shards(home, place).files == 0
+    assert Sender(cluster, store).send().files == 0
+    assert land_shards(home, store).files == 0
     # No secret is in what was sent, nor in what has landed.
-    stored = [place.read(file.path) for file in place.files("schema=1/runs")]
+    stored = [store.read(file.path) for file in store.files("schema=1/runs")]
     stored += [path.read_bytes() for path in home.path.rglob("*.parquet")]
     assert not any(SECRET.encode() in content for content in stored)
 
@@ -71,29 +71,29 @@ def test_an_object_that_was_cut_off_is_refused(
 ) -> None:
     cluster = Home(tmp_path_factory.mktemp("cluster"))
     score(cluster)
-    place = open_place("s3://lab/damaged")
-    Sender(cluster, place).send()
-    hurt = place.files("schema=1/choice_log_likelihoods")[0].path
-    place.write(hurt, place.read(hurt)[:-10])
+    store = open_store("s3://lab/damaged")
+    Sender(cluster, store).send()
+    hurt = store.files("schema=1/choice_log_likelihoods")[0].path
+    store.write(hurt, store.read(hurt)[:-10])
 
-    (refusal,) = land_shards(home, place).refused
+    (refusal,) = land_shards(home, store).refused
 
     assert hurt.name in refusal
 
 
 def test_a_bucket_that_is_not_there_is_named(home: Home) -> None:
     with pytest.raises(ValuescopeError, match="Nothing to land at s3://nowhere/path"):
-        land_shards(home, open_place("s3://nowhere/path"))
+        land_shards(home, open_store("s3://nowhere/path"))
     with pytest.raises(ValuescopeError, match=r"Cannot write .* at s3://nowhere/path: .*bucket"):
-        Sender(home, open_place("s3://nowhere/path"))
+        Sender(home, open_store("s3://nowhere/path"))
 
 
 @set_initial_no_auth_action_count(0)
 def test_a_key_without_permission_is_told_before_anything_is_sent_or_landed(home: Home) -> None:
     score(home)
-    for use in (lambda place: Sender(home, place), lambda place: land_shards(home, place)):
+    for use in (lambda store: Sender(home, store), lambda store: land_shards(home, store)):
         with pytest.raises(
             ValuescopeError, match=r"at s3://lab/value-study/landing: .*AWS Error"
         ) as no:
-            use(open_place(ADDRESS))
+            use(open_store(ADDRESS))
         assert SECRET not in str(no.value)

@@ -1,4 +1,4 @@
-"""Sending shards to a shared place and landing them elsewhere."""
+"""Sending shards to a shared store and landing them elsewhere."""
 
 import hashlib
 import shutil
@@ -24,7 +24,7 @@ from valuescope.warehouse.landing_zone.shards import (
     write_shard,
     write_text,
 )
-from valuescope.warehouse.landing_zone.stores import Place, open_place
+from valuescope.warehouse.landing_zone.stores import SharedStore, open_store
 from valuescope.warehouse.landing_zone.upload import Sender
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,19 +100,19 @@ def cluster(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return open_place(str(tmp_path / "shared"))
+def store(tmp_path: Path) -> SharedStore:
+    return open_store(str(tmp_path / "shared"))
 
 
-def shared_files(place: Place, folder: str = TABLE) -> list[Path]:
-    return sorted(Path(place.root, "schema=1", folder).iterdir())
+def shared_files(store: SharedStore, folder: str = TABLE) -> list[Path]:
+    return sorted(Path(store.root, "schema=1", folder).iterdir())
 
 
 def test_what_was_scored_elsewhere_comes_home_row_by_row(
-    cluster: Home, place: Place, home: Home
+    cluster: Home, store: SharedStore, home: Home
 ) -> None:
-    sent = Sender(cluster, place).send()
-    landed = land_shards(home, place)
+    sent = Sender(cluster, store).send()
+    landed = land_shards(home, store)
 
     # Two questions, the run, the model and the design.
     assert (sent.files, sent.already_there) == (5, 0)
@@ -123,13 +123,15 @@ def test_what_was_scored_elsewhere_comes_home_row_by_row(
         assert ours == theirs
 
 
-def test_sending_and_landing_again_changes_nothing(cluster: Home, place: Place, home: Home) -> None:
-    Sender(cluster, place).send()
-    land_shards(home, place)
+def test_sending_and_landing_again_changes_nothing(
+    cluster: Home, store: SharedStore, home: Home
+) -> None:
+    Sender(cluster, store).send()
+    land_shards(home, store)
     before = {path: path.stat().st_mtime_ns for path in home.landing.rglob("*")}
 
-    sent = Sender(cluster, place).send()
-    landed = land_shards(home, place)
+    sent = Sender(cluster, store).send()
+    landed = land_shards(home, store)
 
     assert (sent.files, sent.already_there) == (0, 5)
     assert (landed.files, landed.already_here) == (0, 5)
@@ -137,9 +139,9 @@ def test_sending_and_landing_again_changes_nothing(cluster: Home, place: Place, 
 
 
 def test_a_sender_reads_each_file_once(
-    cluster: Home, place: Place, monkeypatch: pytest.MonkeyPatch
+    cluster: Home, store: SharedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sender = Sender(cluster, place)
+    sender = Sender(cluster, store)
     sender.send()
     score(cluster, "b2", ("Q3",))
     read: list[str] = []
@@ -157,15 +159,15 @@ def test_a_sender_reads_each_file_once(
 
 
 def test_only_what_is_new_comes_from_several_homes(
-    cluster: Home, place: Place, home: Home, tmp_path: Path
+    cluster: Home, store: SharedStore, home: Home, tmp_path: Path
 ) -> None:
-    Sender(cluster, place).send()
-    land_shards(home, place)
+    Sender(cluster, store).send()
+    land_shards(home, store)
     desk = Home(tmp_path / "desk")
     score(desk, "b2", ("Q2", "Q3"))
-    Sender(desk, place).send()
+    Sender(desk, store).send()
 
-    landed = land_shards(home, place)
+    landed = land_shards(home, store)
 
     # Model and design are the same to the byte; the question that both have scored lands twice,
     # and staging takes one of them.
@@ -173,23 +175,23 @@ def test_only_what_is_new_comes_from_several_homes(
     assert runs(home) == ["a1", "b2"]
 
 
-def test_a_home_does_not_take_back_what_it_sent_itself(cluster: Home, place: Place) -> None:
-    Sender(cluster, place).send()
+def test_a_home_does_not_take_back_what_it_sent_itself(cluster: Home, store: SharedStore) -> None:
+    Sender(cluster, store).send()
     shards = sorted((cluster.landing / TABLE).glob("a1-*.parquet"))
     compact_shards(cluster, TABLE, shards, "a1.parquet")
 
-    landed = land_shards(cluster, place)
+    landed = land_shards(cluster, store)
 
     assert landed.files == 0
     assert len(answers(cluster)) == 4
 
 
 def test_what_has_landed_can_be_sent_on(
-    cluster: Home, place: Place, home: Home, tmp_path: Path
+    cluster: Home, store: SharedStore, home: Home, tmp_path: Path
 ) -> None:
-    Sender(cluster, place).send()
-    land_shards(home, place)
-    further = open_place(str(tmp_path / "further"))
+    Sender(cluster, store).send()
+    land_shards(home, store)
+    further = open_store(str(tmp_path / "further"))
     last = Home(tmp_path / "last")
 
     Sender(home, further).send()
@@ -197,7 +199,7 @@ def test_what_has_landed_can_be_sent_on(
 
     assert answers(last) == answers(cluster)
     assert [path.name for path in shared_files(further)] == [
-        path.name for path in shared_files(place)
+        path.name for path in shared_files(store)
     ]
 
 
@@ -211,13 +213,13 @@ def test_what_has_landed_can_be_sent_on(
     ids=["truncated", "altered", "emptied"],
 )
 def test_a_damaged_shard_is_refused_and_the_others_land(
-    cluster: Home, place: Place, home: Home, damage: Any, reason: str
+    cluster: Home, store: SharedStore, home: Home, damage: Any, reason: str
 ) -> None:
-    Sender(cluster, place).send()
-    hurt, _ = shared_files(place)
+    Sender(cluster, store).send()
+    hurt, _ = shared_files(store)
     hurt.write_bytes(damage(hurt.read_bytes()))
 
-    landed = land_shards(home, place)
+    landed = land_shards(home, store)
 
     assert (landed.files, landed.answers) == (4, 2)
     (refusal,) = landed.refused
@@ -227,14 +229,14 @@ def test_a_damaged_shard_is_refused_and_the_others_land(
 
 
 def test_a_shard_that_was_cut_off_on_its_way_is_sent_again(
-    cluster: Home, place: Place, home: Home
+    cluster: Home, store: SharedStore, home: Home
 ) -> None:
-    Sender(cluster, place).send()
-    hurt, _ = shared_files(place)
+    Sender(cluster, store).send()
+    hurt, _ = shared_files(store)
     hurt.write_bytes(hurt.read_bytes()[:100])
 
-    assert Sender(cluster, place).send().files == 1
-    assert land_shards(home, place).refused == ()
+    assert Sender(cluster, store).send().files == 1
+    assert land_shards(home, store).refused == ()
 
 
 def rename_to_its_hash(path: Path) -> Path:
@@ -242,16 +244,18 @@ def rename_to_its_hash(path: Path) -> Path:
     return path.rename(path.with_name(f"{path.name.split('.')[0]}.{digest}.parquet"))
 
 
-def test_columns_of_another_version_are_named(cluster: Home, place: Place, home: Home) -> None:
-    Sender(cluster, place).send()
-    later, without = shared_files(place)
+def test_columns_of_another_version_are_named(
+    cluster: Home, store: SharedStore, home: Home
+) -> None:
+    Sender(cluster, store).send()
+    later, without = shared_files(store)
     table = pq.ParquetFile(later).read()
     pq.write_table(table.append_column("mood", table["run_id"]), later)
     pq.write_table(pq.ParquetFile(without).read().drop_columns(["log_likelihood"]), without)
     rename_to_its_hash(later)
     rename_to_its_hash(without)
 
-    landed = land_shards(home, place)
+    landed = land_shards(home, store)
 
     told = " ".join(landed.refused)
     assert len(landed.refused) == 2
@@ -261,35 +265,35 @@ def test_columns_of_another_version_are_named(cluster: Home, place: Place, home:
 
 
 def test_columns_that_earlier_versions_did_not_record_may_lack(
-    cluster: Home, place: Place, home: Home
+    cluster: Home, store: SharedStore, home: Home
 ) -> None:
-    Sender(cluster, place).send()
-    (design,) = shared_files(place, "prompts")
+    Sender(cluster, store).send()
+    (design,) = shared_files(store, "prompts")
     pq.write_table(pq.ParquetFile(design).read().drop_columns(["translator"]), design)
     rename_to_its_hash(design)
 
-    assert land_shards(home, place).refused == ()
+    assert land_shards(home, store).refused == ()
     assert query_landing(home, "select prompt_id, translator from prompts") == [("p1", None)]
 
 
 def test_a_file_about_another_run_than_its_name_says_is_refused(
-    cluster: Home, place: Place, home: Home
+    cluster: Home, store: SharedStore, home: Home
 ) -> None:
-    Sender(cluster, place).send()
-    (record,) = shared_files(place, "runs")
+    Sender(cluster, store).send()
+    (record,) = shared_files(store, "runs")
     record.rename(record.with_name(record.name.replace("a1.", "zz.")))
 
-    (refusal,) = land_shards(home, place).refused
+    (refusal,) = land_shards(home, store).refused
 
     assert "it is not about the run_id zz" in refusal
 
 
 def test_a_landing_zone_that_was_copied_and_not_sent_is_named(
-    cluster: Home, place: Place, home: Home
+    cluster: Home, store: SharedStore, home: Home
 ) -> None:
-    shutil.copytree(cluster.landing, Path(place.root, "schema=1"))
+    shutil.copytree(cluster.landing, Path(store.root, "schema=1"))
 
-    landed = land_shards(home, place)
+    landed = land_shards(home, store)
 
     assert landed.files == 0
     (refusal,) = landed.refused
@@ -297,41 +301,41 @@ def test_a_landing_zone_that_was_copied_and_not_sent_is_named(
     assert "Run `valuescope send` in that home" in refusal
 
 
-def test_nothing_to_land_from_is_named(place: Place, home: Home) -> None:
+def test_nothing_to_land_from_is_named(store: SharedStore, home: Home) -> None:
     with pytest.raises(ValuescopeError, match=r"Nothing to land at .*shared.*nothing like it"):
-        land_shards(home, place)
+        land_shards(home, store)
 
 
 def test_shards_of_another_schema_are_left_and_told(
-    cluster: Home, place: Place, home: Home
+    cluster: Home, store: SharedStore, home: Home
 ) -> None:
-    Path(place.root, "schema=2", "runs").mkdir(parents=True)
+    Path(store.root, "schema=2", "runs").mkdir(parents=True)
     with pytest.raises(ValuescopeError, match=r"only schema=2, of another version"):
-        land_shards(home, place)
+        land_shards(home, store)
 
-    Sender(cluster, place).send()
+    Sender(cluster, store).send()
 
-    assert land_shards(home, place).other_versions == ("schema=2",)
+    assert land_shards(home, store).other_versions == ("schema=2",)
 
 
 class TestStudies:
     @pytest.fixture
-    def both(self, place: Place, tmp_path: Path) -> Place:
+    def both(self, store: SharedStore, tmp_path: Path) -> SharedStore:
         """Ours and another study, of which the other has a model of its own."""
         for name, run_id, model in (("ours", "a1", "m1"), ("other", "b2", "m2")):
             cluster = Home(tmp_path / name)
             score(cluster, run_id, study=name, model_id=model)
-            Sender(cluster, place).send()
-        return place
+            Sender(cluster, store).send()
+        return store
 
-    def test_a_home_without_a_study_takes_all(self, both: Place, home: Home) -> None:
+    def test_a_home_without_a_study_takes_all(self, both: SharedStore, home: Home) -> None:
         landed = land_shards(home, both)
 
         assert landed.left == {}
         assert runs(home) == ["a1", "b2"]
         assert len(list((home.landing / "studies").glob("*.toml"))) == 2
 
-    def test_another_study_is_left_and_told(self, both: Place, home: Home) -> None:
+    def test_another_study_is_left_and_told(self, both: SharedStore, home: Home) -> None:
         score(home, "c3", study="ours")
 
         landed = land_shards(home, both)
@@ -342,7 +346,7 @@ class TestStudies:
         assert {row[0] for row in answers(home)} == {"a1", "c3"}
         assert query_landing(home, "select distinct model_id from models") == [("m1",)]
 
-    def test_a_named_study_comes_alone(self, both: Place, home: Home) -> None:
+    def test_a_named_study_comes_alone(self, both: SharedStore, home: Home) -> None:
         score(home, "c3", study="ours")
 
         landed = land_shards(home, both, study="other")
@@ -353,7 +357,7 @@ class TestStudies:
         assert land_shards(home, both).left == {}
         assert runs(home) == ["a1", "b2", "c3"]
 
-    def test_an_unknown_study_names_those_there(self, both: Place, home: Home) -> None:
+    def test_an_unknown_study_names_those_there(self, both: SharedStore, home: Home) -> None:
         with pytest.raises(
             ValuescopeError,
             match=r"Unknown study 'othr'; did you mean other or ours\? Studies there: other, ours",
@@ -362,16 +366,16 @@ class TestStudies:
 
 
 def test_a_landing_that_is_killed_in_the_middle_goes_on_when_repeated(
-    cluster: Home, place: Place, home: Home
+    cluster: Home, store: SharedStore, home: Home
 ) -> None:
     score(cluster, "b2", tuple(f"Q{number}" for number in range(1, 41)))
-    Sender(cluster, place).send()
+    Sender(cluster, store).send()
     killed = """
         import os, sys
         from pathlib import Path
         from valuescope.warehouse.landing import download
         from valuescope.warehouse.home import Home
-        from valuescope.warehouse.landing_zone.stores import open_place
+        from valuescope.warehouse.landing_zone.stores import open_store
 
         write, count = download.write_bytes, 0
 
@@ -385,17 +389,17 @@ def test_a_landing_that_is_killed_in_the_middle_goes_on_when_repeated(
             return write(target, content)
 
         download.write_bytes = dying
-        download.land_shards(Home(Path(sys.argv[1])), open_place(sys.argv[2]))
+        download.land_shards(Home(Path(sys.argv[1])), open_store(sys.argv[2]))
     """
     finished = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(killed), str(home.path), place.address],
+        [sys.executable, "-c", textwrap.dedent(killed), str(home.path), store.address],
         cwd=CLONE,
         check=False,
     )
     assert finished.returncode == 9
     assert 0 < len(answers(home)) < 84
 
-    landed = land_shards(home, place)
+    landed = land_shards(home, store)
 
     assert 0 < landed.files < 45
     assert answers(home) == answers(cluster)

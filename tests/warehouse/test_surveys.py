@@ -164,13 +164,13 @@ def test_a_survey_stored_again_is_replaced_as_a_whole(home: Home, own: OwnInstru
 def test_edits_in_the_home_outlive_a_survey_that_keeps_them(home: Home, own: OwnInstrument) -> None:
     edit(home, "questions", "nominal", "ordinal")
     edit(home, "choices", "Crime", "Crime stories")
-    questions = [(place, dict(row)) for place, row in own.questions]
-    choices = [(place, dict(row)) for place, row in own.choices]
-    place, added = questions[0][0], questions[0][1] | {"question_id": "leisure:new"}
+    questions = [(remedy, dict(row)) for remedy, row in own.questions]
+    choices = [(remedy, dict(row)) for remedy, row in own.choices]
+    remedy, added = questions[0][0], questions[0][1] | {"question_id": "leisure:new"}
     new_choices = [(p, r | {"question_id": "leisure:new"}) for p, r in choices[:4]]
     again = replace(
         own,
-        questions=((place, added), *questions[1:]),
+        questions=((remedy, added), *questions[1:]),
         choices=(*new_choices, *choices[4:]),
         keeps_edits=True,
     )

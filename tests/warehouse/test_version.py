@@ -35,7 +35,9 @@ def test_the_fingerprint_changes_with_the_code_that_scores_and_with_nothing_else
 ) -> None:
     for folder in ("scorer", "warehouse"):
         shutil.copytree(
-            CLONE / folder, tmp_path / folder, ignore=lambda folder, _: {"home"} if Path(folder).name == "warehouse" else set()
+            CLONE / folder,
+            tmp_path / folder,
+            ignore=lambda folder, _: {"home"} if Path(folder).name == "warehouse" else set(),
         )
     seeds = tmp_path / "dbt_project" / "seeds"
     seeds.mkdir(parents=True)

@@ -3,22 +3,22 @@
 import click
 
 from valuescope.console import say, step_progress
-from valuescope.options import place_argument
+from valuescope.options import store_argument
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.landing_zone.download import Landed, land_shards
-from valuescope.warehouse.landing_zone.stores import open_place
+from valuescope.warehouse.landing_zone.stores import open_store
 
 
 @click.command(name="land")
-@place_argument
+@store_argument
 @click.option(
     "--study",
     metavar="NAME",
     help="Bring only the runs of this study (its name, or the beginning of its hash).",
 )
 def command(address: str, study: str | None) -> None:
-    """Bring home what others have scored and sent to a shared place.
+    """Download what others have scored and sent to a shared store.
 
     ADDRESS is a folder, or file://, s3:// or gs:// with a path; without it VALUESCOPE_LANDING is
     meant. Only what is new comes, and each file only with the hash and the columns that it should
@@ -26,10 +26,10 @@ def command(address: str, study: str | None) -> None:
     repeated and stopped at any time. Credentials come from the environment only
     (docs/shared-landing.md).
     """
-    place = open_place(address)
-    with step_progress(f"Landing from {place.address}"):
-        landed = land_shards(current_home(), place, study)
-    _say(landed, place.address)
+    store = open_store(address)
+    with step_progress(f"Landing from {store.address}"):
+        landed = land_shards(current_home(), store, study)
+    _say(landed, store.address)
     if landed.refused:
         raise ValuescopeError(
             f"{len(landed.refused)} refused, the others have landed.\n  "

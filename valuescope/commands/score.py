@@ -22,7 +22,7 @@ from valuescope.scorer.engine.numerics import (
     default_batch_size,
     default_threads,
 )
-from valuescope.scorer.planning.division import Part, divide, expand, load_of, parse_part
+from valuescope.scorer.planning.division import Part, divide, expand, parse_part, part_estimate
 from valuescope.scorer.planning.study import (
     Plan,
     choose_countries,
@@ -36,7 +36,7 @@ from valuescope.scoring import Settings, plan_runs, run_plan
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
-from valuescope.warehouse.landing_zone.stores import open_place
+from valuescope.warehouse.landing_zone.stores import open_store
 from valuescope.warehouse.landing_zone.upload import Sender
 
 # What a study file fixes, so that it cannot be given beside one.
@@ -62,7 +62,7 @@ _FIXED_BY_STUDY = (
       valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA
       valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label --orders forward,reverse
       valuescope score --study study.toml --dry-run
-      valuescope score --study study.toml --shard 1/4
+      valuescope score --study study.toml --part 1/4
       valuescope score --study study.toml --ray""",
 )
 @click.option(
@@ -79,7 +79,9 @@ _FIXED_BY_STUDY = (
     help="A study file that names models, designs, countries and questions (docs/studies.md).",
 )
 @click.option(
+    "--part",
     "--shard",
+    "part_text",
     metavar="I/N",
     help="Score the I-th of N fixed parts of the study: on several machines, or as an array of "
     "jobs (docs/cluster.md).",
@@ -190,7 +192,7 @@ def command(
     context: click.Context,
     model_names: tuple[str, ...],
     study_file: Path | None,
-    shard: str | None,
+    part_text: str | None,
     ray_address: str | None,
     gpus: float,
     survey_id: str,
@@ -224,15 +226,15 @@ def command(
     Several models or orders, or a study, run one after the other; one that fails does not stop
     the rest.
     """
-    if shard is not None and study_file is None:
-        raise click.UsageError("--shard needs a --study: its file says what is divided.")
+    if part_text is not None and study_file is None:
+        raise click.UsageError("--part needs a --study: its file says what is divided.")
     if ray_address is not None and (limit is not None or verbose):
         raise click.UsageError(
             "--limit and --verbose are for one machine: leave them or --ray out."
         )
-    part = None if shard is None else parse_part(shard)
+    part = None if part_text is None else parse_part(part_text)
     home = current_home()
-    place = open_place(landing) if landing else None
+    store = open_store(landing) if landing else None
     instrument = load_instrument(home)
     study = None
     if study_file is not None:
@@ -284,12 +286,12 @@ def command(
         if study is not None:
             say(
                 f"{len(expand(plan, instrument))} tasks; what each of 4 parts of them takes: "
-                f"valuescope score --study {study_file} --shard 1/4 --dry-run"
+                f"valuescope score --study {study_file} --part 1/4 --dry-run"
             )
         return
     if study is not None:
         say(f"Study {study.name}, frozen as {study.sha256[:16]}: {freeze_study(study, home)}")
-    sender = Sender(home, place) if place is not None else None
+    sender = Sender(home, store) if store is not None else None
     if ray_address is None:
         run_plan(home, instrument, plan, settings, sender, part)
     else:
@@ -297,12 +299,12 @@ def command(
         run_plan_on_cluster(home, instrument, plan, numerics, path, options, sender, part)
     if part is not None:
         say(f"Part {part} of the study has landed.")
-    if sender is None or place is None:
+    if sender is None or store is None:
         say("Next: valuescope build")
         return
-    # What could not be sent after its run, while the place was away.
+    # What could not be sent after its run, while the store was away.
     sender.send()
-    say(f"Sent to {place.address}. Next, at home: valuescope land {place.address}")
+    say(f"Sent to {store.address}. Next, at home: valuescope land {store.address}")
 
 
 def _refuse_beside_study(context: click.Context) -> None:
@@ -335,5 +337,5 @@ def _print_parts(
 ) -> None:
     tasks = expand(plan, instrument)
     pace = measured_pace(plan.models, home, instrument, settings.numerics, settings.threads)
-    parts = [load_of(chosen) for chosen in divide(tasks, part.count)]
-    print_parts(parts, load_of(tasks), part, pace, settings.numerics)
+    parts = [part_estimate(chosen) for chosen in divide(tasks, part.count)]
+    print_parts(parts, part_estimate(tasks), part, pace, settings.numerics)

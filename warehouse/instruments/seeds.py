@@ -1,7 +1,7 @@
 """The instrument: questions, choices, countries, surveys and models.
 
 Read from the dbt seeds and, for surveys of the user's own, from files of the home. dbt loads the
-same files, so a text or a code stands in one place only.
+same files, so each text and code is written once.
 """
 
 import csv

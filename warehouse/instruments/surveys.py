@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.written_rows import PlacedRow, placed_rows
+from valuescope.warehouse.instruments.written_rows import WrittenRow, written_rows
 
 COLUMNS = {
     "survey": ("survey_id", "survey_name", "default_wave", "citation", "doi"),
@@ -65,7 +65,7 @@ _DONT_KNOW = -1
 
 
 class Fault(NamedTuple):
-    """What a survey's files have that they must not have, and what to do about it."""
+    """A fault in a survey's files, and what to do about it."""
 
     what: str
     remedy: str
@@ -73,16 +73,16 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class OwnInstrument:
-    """The files of one survey as rows in the columns of the seeds, each with where it stands.
+    """The files of one survey as rows in the columns of the seeds, each with its remedy.
 
     Ids of questions and categories begin with the survey's and a colon. With `keeps_edits`, what
     the home says of a question that it has already wins when the survey is stored again.
     """
 
-    survey: PlacedRow
-    categories: tuple[PlacedRow, ...]
-    questions: tuple[PlacedRow, ...]
-    choices: tuple[PlacedRow, ...]
+    survey: WrittenRow
+    categories: tuple[WrittenRow, ...]
+    questions: tuple[WrittenRow, ...]
+    choices: tuple[WrittenRow, ...]
     keeps_edits: bool = False
 
     @property
@@ -91,7 +91,7 @@ class OwnInstrument:
         return self.survey[1]["survey_id"]
 
     @property
-    def tables(self) -> dict[str, tuple[PlacedRow, ...]]:
+    def tables(self) -> dict[str, tuple[WrittenRow, ...]]:
         """The rows of each file, by its name."""
         return {
             "survey": (self.survey,),
@@ -156,10 +156,10 @@ def faults(own: OwnInstrument, taken: Collection[str]) -> Iterator[Fault]:
 def _read(folder: Path, taken: Collection[str]) -> OwnInstrument:
     own = _rows_of(folder)
     found = list(faults(own, taken))
-    place, survey = own.survey
+    remedy, survey = own.survey
     if survey["survey_id"] != folder.name:
         what = f"has the survey_id '{survey['survey_id']}', not the folder's name"
-        found.insert(0, Fault(what, place))
+        found.insert(0, Fault(what, remedy))
     if len(found) == 1:
         raise ValuescopeError(f"The survey in {folder} {found[0].what}. {found[0].remedy}")
     if found:
@@ -170,7 +170,7 @@ def _read(folder: Path, taken: Collection[str]) -> OwnInstrument:
 
 def _rows_of(folder: Path) -> OwnInstrument:
     rows = {
-        name: tuple(placed_rows(folder / f"{name}.csv", columns))
+        name: tuple(written_rows(folder / f"{name}.csv", columns))
         for name, columns in COLUMNS.items()
     }
     if len(rows["survey"]) != 1:
@@ -187,8 +187,8 @@ def _with_edits(own: OwnInstrument, earlier: OwnInstrument) -> OwnInstrument:
     added = [row for row in own.questions if row[1]["question_id"] not in known]
     last = max((int(row["question_order"]) for _, row in earlier.questions), default=0)
     numbered = (
-        (place, values | {"question_order": str(order)})
-        for order, (place, values) in enumerate(added, start=last + 1)
+        (remedy, values | {"question_order": str(order)})
+        for order, (remedy, values) in enumerate(added, start=last + 1)
     )
     added_choices = [row for row in own.choices if row[1]["question_id"] not in known]
     return replace(
@@ -210,40 +210,41 @@ def _write(path: Path, columns: tuple[str, ...], rows: Iterable[dict[str, str]])
 
 
 def _survey_faults(own: OwnInstrument, taken: Collection[str]) -> Iterator[Fault]:
-    place, survey = own.survey
+    remedy, survey = own.survey
     survey_id = survey["survey_id"]
     if not _SURVEY_ID.fullmatch(survey_id):
         yield Fault(
             f"has the survey_id '{survey_id}', which is no short name",
-            f"Use small letters, digits and _, a letter first. {place}",
+            f"Use small letters, digits and _, a letter first. {remedy}",
         )
     if survey_id in taken:
         yield Fault(
             f"has the survey_id '{survey_id}' of a survey that valuescope brings itself",
-            f"Give it another name. {place}",
+            f"Give it another name. {remedy}",
         )
     if not survey["survey_name"]:
-        yield Fault("has no survey_name", place)
+        yield Fault("has no survey_name", remedy)
     if not _is_whole(survey["default_wave"]):
         yield Fault(
-            f"has the default_wave '{survey['default_wave']}', which is no whole number", place
+            f"has the default_wave '{survey['default_wave']}', which is no whole number", remedy
         )
 
 
 def _category_faults(own: OwnInstrument) -> Iterator[Fault]:
-    for place, row in own.categories:
+    for remedy, row in own.categories:
         if not _is_own_id(row["category_id"], own.survey_id):
-            yield Fault(f"has the category '{row['category_id']}', {_form(own.survey_id)}", place)
+            yield Fault(f"has the category '{row['category_id']}', {_form(own.survey_id)}", remedy)
         if row["survey_id"] != own.survey_id:
-            yield Fault(f"has a category of the survey '{row['survey_id']}'", place)
+            yield Fault(f"has a category of the survey '{row['survey_id']}'", remedy)
         if not row["category_name"]:
-            yield Fault(f"has no name for the category '{row['category_id']}'", place)
+            yield Fault(f"has no name for the category '{row['category_id']}'", remedy)
         if not _is_whole(row["category_order"]):
             yield Fault(
-                f"has the category_order '{row['category_order']}', which is no whole number", place
+                f"has the category_order '{row['category_order']}', which is no whole number",
+                remedy,
             )
         if row["in_paper"] != "false":
-            yield Fault(f"has in_paper '{row['in_paper']}' instead of false", place)
+            yield Fault(f"has in_paper '{row['in_paper']}' instead of false", remedy)
     yield from _repeated("category", own.categories, "category_id")
 
 
@@ -251,28 +252,29 @@ def _question_faults(own: OwnInstrument) -> Iterator[Fault]:
     if not own.questions:
         yield Fault("has no questions", "Write them into questions.csv.")
     known_categories = [row["category_id"] for _, row in own.categories]
-    for place, row in own.questions:
+    for remedy, row in own.questions:
         question_id = row["question_id"]
         if not _is_own_id(question_id, own.survey_id):
-            yield Fault(f"has the question_id '{question_id}', {_form(own.survey_id)}", place)
+            yield Fault(f"has the question_id '{question_id}', {_form(own.survey_id)}", remedy)
         if row["survey_id"] != own.survey_id:
-            yield Fault(f"has {question_id} of the survey '{row['survey_id']}'", place)
+            yield Fault(f"has {question_id} of the survey '{row['survey_id']}'", remedy)
         for column in ("category_id", "battery_id", "short_label", "wording"):
             if not row[column]:
-                yield Fault(f"has no {column.removesuffix('_id')} for {question_id}", place)
+                yield Fault(f"has no {column.removesuffix('_id')} for {question_id}", remedy)
         if row["category_id"] and row["category_id"] not in known_categories:
-            yield Fault(f"has the unknown category '{row['category_id']}'", place)
+            yield Fault(f"has the unknown category '{row['category_id']}'", remedy)
         if not _is_whole(row["question_order"]):
             yield Fault(
-                f"has the question_order '{row['question_order']}', which is no whole number", place
+                f"has the question_order '{row['question_order']}', which is no whole number",
+                remedy,
             )
         if row["scale_kind"] not in SCALE_KINDS:
             yield Fault(
                 f"has the unknown scale_kind '{row['scale_kind']}' for {question_id}"
                 + _nearest(row["scale_kind"], SCALE_KINDS),
-                f"Scale kinds: {', '.join(SCALE_KINDS)}. {place}",
+                f"Scale kinds: {', '.join(SCALE_KINDS)}. {remedy}",
             )
-        yield from _polarity_faults(place, row)
+        yield from _polarity_faults(remedy, row)
         for column, value in (
             ("in_paper_set", "false"),
             ("paper_set_confidence", ""),
@@ -281,44 +283,44 @@ def _question_faults(own: OwnInstrument) -> Iterator[Fault]:
             if row[column] != value:
                 yield Fault(
                     f"has the {column} '{row[column]}' for {question_id}",
-                    f"Only the seeds' questions have one; write {value or 'nothing'}. {place}",
+                    f"Only the seeds' questions have one; write {value or 'nothing'}. {remedy}",
                 )
     yield from _repeated("question", own.questions, "question_id")
 
 
-def _polarity_faults(place: str, row: dict[str, str]) -> Iterator[Fault]:
+def _polarity_faults(remedy: str, row: dict[str, str]) -> Iterator[Fault]:
     question_id, polarity = row["question_id"], row["polarity"]
     if polarity not in ("", "1", "-1"):
         yield Fault(
             f"has the polarity '{polarity}' for {question_id}",
-            f"Write 1 where the last choice lies at the pole, -1 where the first does. {place}",
+            f"Write 1 where the last choice lies at the pole, -1 where the first does. {remedy}",
         )
     elif polarity and not row["pole"]:
-        yield Fault(f"has a polarity but no pole for {question_id}", place)
+        yield Fault(f"has a polarity but no pole for {question_id}", remedy)
     elif row["pole"] and not polarity:
-        yield Fault(f"has a pole but no polarity for {question_id}", place)
+        yield Fault(f"has a pole but no polarity for {question_id}", remedy)
     elif polarity and row["scale_kind"] == "nominal":
-        yield Fault(f"has a polarity for {question_id}, whose choices have no order", place)
+        yield Fault(f"has a polarity for {question_id}, whose choices have no order", remedy)
 
 
 def _choice_faults(own: OwnInstrument) -> Iterator[Fault]:
     question_ids = {row["question_id"]: row for _, row in own.questions}
-    groups: dict[tuple[str, str], list[PlacedRow]] = defaultdict(list)
-    for place, row in own.choices:
+    groups: dict[tuple[str, str], list[WrittenRow]] = defaultdict(list)
+    for remedy, row in own.choices:
         if row["question_id"] not in question_ids:
             yield Fault(
                 f"has choices of the unknown question '{row['question_id']}'"
                 + _nearest(row["question_id"], question_ids),
-                place,
+                remedy,
             )
         elif row["coding_id"] not in CODINGS:
             yield Fault(
                 f"has the unknown coding '{row['coding_id']}'"
                 + _nearest(row["coding_id"], CODINGS),
-                f"Codings: {', '.join(CODINGS)}. {place}",
+                f"Codings: {', '.join(CODINGS)}. {remedy}",
             )
         else:
-            groups[row["question_id"], row["coding_id"]].append((place, row))
+            groups[row["question_id"], row["coding_id"]].append((remedy, row))
     for question_id, question in question_ids.items():
         if (question_id, "native") not in groups:
             yield Fault(f"has no choices of {question_id}", "Write them into choices.csv.")
@@ -329,7 +331,7 @@ def _choice_faults(own: OwnInstrument) -> Iterator[Fault]:
 
 
 def _scale_faults(
-    where: str, scale_kind: str, coding_id: str, choices: list[PlacedRow]
+    where: str, scale_kind: str, coding_id: str, choices: list[WrittenRow]
 ) -> Iterator[Fault]:
     """What is wrong with the choices of one question in one coding."""
     last_place = choices[-1][0]
@@ -337,11 +339,11 @@ def _scale_faults(
     texts: Counter[str] = Counter()
     seen_codes: set[int] = set()
     is_readable = True
-    for place, row in choices:
+    for remedy, row in choices:
         if not row["choice_text"]:
-            yield Fault(f"has a choice of {where} without a text", place)
+            yield Fault(f"has a choice of {where} without a text", remedy)
         if {row["is_on_scale"], row["is_dont_know"]} - {"true", "false"}:
-            yield Fault(f"has a choice of {where} that is neither on the scale nor off it", place)
+            yield Fault(f"has a choice of {where} that is neither on the scale nor off it", remedy)
             is_readable = False
             continue
         is_on_scale = row["is_on_scale"] == "true"
@@ -350,22 +352,22 @@ def _scale_faults(
             texts[row["choice_text"]] += 1
         elif is_on_scale or row["choice_index"]:
             kind = "which is no whole number" if is_on_scale else "but is not on the scale"
-            yield Fault(f"has the choice_index '{row['choice_index']}' for {where}, {kind}", place)
+            yield Fault(f"has the choice_index '{row['choice_index']}' for {where}, {kind}", remedy)
             is_readable = False
         codes = row["survey_codes"].split("|")
         if not all(map(_is_whole, codes)):
             yield Fault(
                 f"has the survey_codes '{row['survey_codes']}' for {where}",
-                f"Write whole numbers with | between them. {place}",
+                f"Write whole numbers with | between them. {remedy}",
             )
             continue
         for code in map(int, codes):
             if code in seen_codes:
-                yield Fault(f"has the code {code} of {where} twice", place)
+                yield Fault(f"has the code {code} of {where} twice", remedy)
             if code < 0 and not (coding_id == "paper" and code == _DONT_KNOW and is_on_scale):
                 yield Fault(
                     f"has the code {code} of {where} as an answer",
-                    f"Negative codes are missing answers and no choices. {place}",
+                    f"Negative codes are missing answers and no choices. {remedy}",
                 )
             seen_codes.add(code)
     for text, times in texts.items():
@@ -391,13 +393,13 @@ def _scale_faults(
         )
 
 
-def _repeated(thing: str, rows: Iterable[PlacedRow], column: str) -> Iterator[Fault]:
+def _repeated(thing: str, rows: Iterable[WrittenRow], column: str) -> Iterator[Fault]:
     """Ids that differ in case only are the same, because they are looked up in any case."""
     seen: set[str] = set()
-    for place, row in rows:
+    for remedy, row in rows:
         name = row[column].casefold()
         if name in seen:
-            yield Fault(f"has the {thing} '{row[column]}' twice", place)
+            yield Fault(f"has the {thing} '{row[column]}' twice", remedy)
         seen.add(name)
 
 

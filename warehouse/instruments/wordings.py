@@ -19,7 +19,7 @@ from valuescope.warehouse.instruments.seeds import (
     Instrument,
     Question,
 )
-from valuescope.warehouse.instruments.written_rows import placed_rows
+from valuescope.warehouse.instruments.written_rows import written_rows
 
 _FILES = ("set.toml", "questions.csv", "choices.csv", "countries.csv", "templates.toml")
 _FACTS = ("language", "translator", "source")
@@ -68,7 +68,7 @@ class WordingSet:
         return [
             question
             for question in questions
-            if not any(self.covers(question, coding_id, place) for place in country_ids)
+            if not any(self.covers(question, coding_id, country_id) for country_id in country_ids)
         ]
 
     def reword(self, question: Question, coding_id: str, country_id: str) -> Question:
@@ -217,9 +217,9 @@ def _questions(path: Path, instrument: Instrument) -> dict[tuple[str, str], str]
     if not path.exists():
         return None
     wordings: dict[tuple[str, str], str] = {}
-    for place, row in placed_rows(path, ("question_id", "country_id", "wording")):
-        key = _known_question(row, place, instrument), _known_country(row, place, instrument)
-        _add(wordings, key, row["wording"], place)
+    for remedy, row in written_rows(path, ("question_id", "country_id", "wording")):
+        key = _known_question(row, remedy, instrument), _known_country(row, remedy, instrument)
+        _add(wordings, key, row["wording"], remedy)
     return wordings
 
 
@@ -228,18 +228,18 @@ def _choices(path: Path, instrument: Instrument) -> dict[tuple[str, str, str], t
         return {}
     columns = ("coding_id", "question_id", "choice_index", "country_id", "choice_text")
     texts: dict[tuple[str, str, str, int], str] = {}
-    for place, row in placed_rows(path, columns):
-        coding_id = _known(row, "coding_id", instrument.codings, place)
-        question_id = _known_question(row, place, instrument)
-        country_id = _known_country(row, place, instrument)
+    for remedy, row in written_rows(path, columns):
+        coding_id = _known(row, "coding_id", instrument.codings, remedy)
+        question_id = _known_question(row, remedy, instrument)
+        country_id = _known_country(row, remedy, instrument)
         indexes = _indexes(instrument, question_id, coding_id)
         if row["choice_index"] not in map(str, indexes):
             raise ValuescopeError(
                 f"The choice_index '{row['choice_index']}' of {question_id} is none of 1 to "
-                f"{len(indexes)}, the choices of the coding '{coding_id}'. {place}"
+                f"{len(indexes)}, the choices of the coding '{coding_id}'. {remedy}"
             )
         key = coding_id, question_id, country_id, int(row["choice_index"])
-        _add(texts, key, row["choice_text"], place)
+        _add(texts, key, row["choice_text"], remedy)
     groups = dict.fromkeys(key[:3] for key in texts)
     return {group: _whole_list(path, texts, group, instrument) for group in groups}
 
@@ -278,9 +278,9 @@ def _country_names(path: Path, instrument: Instrument) -> dict[str, str]:
     if not path.exists():
         return {}
     names: dict[str, str] = {}
-    for place, row in placed_rows(path, ("country_id", "country_name")):
-        country_id = _known(row, "country_id", instrument.countries, place)
-        _add(names, country_id, row["country_name"], place)
+    for remedy, row in written_rows(path, ("country_id", "country_name")):
+        country_id = _known(row, "country_id", instrument.countries, remedy)
+        _add(names, country_id, row["country_name"], remedy)
     return names
 
 
@@ -301,19 +301,19 @@ def _check_stands_alone(wordings: WordingSet) -> None:
             )
 
 
-def _known(row: Mapping[str, str], column: str, known: Iterable[str], place: str) -> str:
+def _known(row: Mapping[str, str], column: str, known: Iterable[str], remedy: str) -> str:
     value = row[column]
     if value not in known:
-        raise unknown_name(column, value, known, place)
+        raise unknown_name(column, value, known, remedy)
     return value
 
 
-def _known_question(row: Mapping[str, str], place: str, instrument: Instrument) -> str:
-    return _known(row, "question_id", instrument.questions, place)
+def _known_question(row: Mapping[str, str], remedy: str, instrument: Instrument) -> str:
+    return _known(row, "question_id", instrument.questions, remedy)
 
 
-def _known_country(row: Mapping[str, str], place: str, instrument: Instrument) -> str:
-    return row["country_id"] and _known(row, "country_id", instrument.countries, place)
+def _known_country(row: Mapping[str, str], remedy: str, instrument: Instrument) -> str:
+    return row["country_id"] and _known(row, "country_id", instrument.countries, remedy)
 
 
 def _indexes(instrument: Instrument, question_id: str, coding_id: str) -> list[int]:
@@ -321,9 +321,9 @@ def _indexes(instrument: Instrument, question_id: str, coding_id: str) -> list[i
     return [choice.index for choice in choices]
 
 
-def _add(texts: dict[_Key, str], key: _Key, text: str, place: str) -> None:
+def _add(texts: dict[_Key, str], key: _Key, text: str, remedy: str) -> None:
     if not text:
-        raise ValuescopeError(f"The text is empty. {place}")
+        raise ValuescopeError(f"The text is empty. {remedy}")
     if key in texts:
-        raise ValuescopeError(f"The row repeats an earlier one. {place}")
+        raise ValuescopeError(f"The row repeats an earlier one. {remedy}")
     texts[key] = text

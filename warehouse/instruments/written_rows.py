@@ -1,4 +1,4 @@
-"""CSV files that people write by hand: rows that know where they stand."""
+"""CSV files that people write by hand, row by row with the line to correct."""
 
 import csv
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError
 
-# "Correct line 3 of ../questions.csv." and the row.
-PlacedRow = tuple[str, dict[str, str]]
+# The remedy of a fault in the row, "Correct line 3 of ../questions.csv.", and the row.
+WrittenRow = tuple[str, dict[str, str]]
 
 
-def placed_rows(path: Path, columns: tuple[str, ...]) -> Iterator[PlacedRow]:
-    """The rows of a CSV, white space around values taken off, each with where it stands.
+def written_rows(path: Path, columns: tuple[str, ...]) -> Iterator[WrittenRow]:
+    """Return the rows of a CSV, white space around values removed, each with its remedy.
 
     Raises ValuescopeError when one of `columns` is missing or a row is ragged, and when the file
     cannot be read.
@@ -34,9 +34,9 @@ def placed_rows(path: Path, columns: tuple[str, ...]) -> Iterator[PlacedRow]:
                         f"header has {len(header)} columns. Put texts with commas in quotes."
                     )
                 if values:
-                    place = f"Correct line {reader.line_num} of {path}."
+                    remedy = f"Correct line {reader.line_num} of {path}."
                     cells = (value.strip() for value in values)
-                    yield place, dict(zip(header, cells, strict=True))
+                    yield remedy, dict(zip(header, cells, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValuescopeError(
             f"Cannot read {path}: {error}. Save it as comma-separated UTF-8 text."

@@ -1,4 +1,4 @@
-"""Bring home what others have sent to a shared place."""
+"""Download new shards from a shared store."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ from valuescope.warehouse.landing_zone.shards import (
     query_landing,
     write_bytes,
 )
-from valuescope.warehouse.landing_zone.stores import Place
+from valuescope.warehouse.landing_zone.stores import SharedStore
 from valuescope.warehouse.landing_zone.upload import (
     AT_ONCE,
     FOLDERS,
@@ -53,32 +53,21 @@ class Landed:
     other_versions: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """A file of a place. `subject` is the run, model, prompt or study that it is about."""
-
-    table: str
-    subject: str
-    sha256: str
-    size: int
-    path: PurePosixPath
-
-
 class _RefusedError(Exception):
     """A file that must not land; the message says why."""
 
 
-def land_shards(home: Home, place: Place, study: str | None = None) -> Landed:
-    """Bring home what is in `place` and not here yet, each file checked before it counts.
+def land_shards(home: Home, store: SharedStore, study: str | None = None) -> Landed:
+    """Download what is in `store` and not here yet; each file is checked before it counts.
 
     Runs of a study that this home does not know stay where they are, unless it knows none yet.
     `study`, a name or the beginning of its SHA-256, brings the runs of that study only. Raises
     ValuescopeError where there is nothing to land from, or no permission.
     """
     ensure_landing_zone(home)
-    shared, unnamed, other_versions = _shared_files(home, place)
+    shared, unnamed, other_versions = _shared_files(home, store)
     new = [file for file in shared if not _is_here(home, file)]
-    left = _Left(_new_runs(place, new), _runs_here(home), _frozen_studies(home), study)
+    left = _Left(_new_runs(store, new), _runs_here(home), _frozen_studies(home), study)
     chosen = [file for file in new if not left.covers(file)]
     landed: list[tuple[int, int]] = []
     refused = [unnamed] if unnamed else []
@@ -86,7 +75,7 @@ def land_shards(home: Home, place: Place, study: str | None = None) -> Landed:
         # One folder after the other, so that no row comes before what it points to.
         for folder in FOLDERS:
             files = [file for file in chosen if file.folder == folder]
-            for outcome in pool.map(lambda file: _land(home, place, file), files):
+            for outcome in pool.map(lambda file: _land(home, store, file), files):
                 if isinstance(outcome, str):
                     refused.append(outcome)
                 else:
@@ -102,22 +91,24 @@ def land_shards(home: Home, place: Place, study: str | None = None) -> Landed:
     )
 
 
-def _shared_files(home: Home, place: Place) -> tuple[list[SharedFile], str | None, tuple[str, ...]]:
+def _shared_files(
+    home: Home, store: SharedStore
+) -> tuple[list[SharedFile], str | None, tuple[str, ...]]:
     """The files of this schema, what is wrong with the names of others, and other schemas."""
     schema = home.landing.name
-    versions = [name for name in place.folders() if name.startswith("schema=")]
+    versions = [name for name in store.folders() if name.startswith("schema=")]
     others = tuple(name for name in versions if name != schema)
     if schema not in versions:
         found = f"only {', '.join(others)}, of another version" if others else "nothing like it"
         raise ValuescopeError(
-            f"Nothing to land at {place.address}: valuescope reads the folder {schema} there, and "
+            f"Nothing to land at {store.address}: valuescope reads the folder {schema} there, and "
             f"there is {found}. Check the address; `valuescope send` and `valuescope score "
             "--landing` put shards there."
         )
     shared: list[SharedFile] = []
     unnamed: list[PurePosixPath] = []
     for folder in FOLDERS:
-        for stored in place.files(f"{schema}/{folder}"):
+        for stored in store.files(f"{schema}/{folder}"):
             file = shared_file(folder, stored.path)
             if file is not None:
                 shared.append(file)
@@ -145,13 +136,13 @@ def _is_here(home: Home, file: SharedFile) -> bool:
     return scored_here.exists() and _sha256(scored_here.read_bytes()) == file.sha256
 
 
-def _new_runs(place: Place, files: Iterable[SharedFile]) -> list[_Run]:
+def _new_runs(store: SharedStore, files: Iterable[SharedFile]) -> list[_Run]:
     """The runs that the records among `files` tell of; damaged records are refused later."""
     runs: list[_Run] = []
     for file in files:
         if file.folder == "runs":
             with suppress(_RefusedError):
-                runs += _checked_shard(file, place.read(file.path)).to_pylist()
+                runs += _checked_shard(file, store.read(file.path)).to_pylist()
     return runs
 
 
@@ -165,7 +156,7 @@ def _frozen_studies(home: Home) -> set[str]:
 
 
 class _Left:
-    """What stays in the place: the runs of other studies, and what only they need."""
+    """The files that are not downloaded: runs of other studies, and what only they need."""
 
     def __init__(
         self,
@@ -211,9 +202,9 @@ def _subjects(runs: Iterable[_Run]) -> set[str]:
     return {run[key] for run in runs for key in keys if run[key]}
 
 
-def _land(home: Home, place: Place, file: SharedFile) -> tuple[int, int] | str:
+def _land(home: Home, store: SharedStore, file: SharedFile) -> tuple[int, int] | str:
     """Answers and bytes of a file that has landed; why it has not."""
-    content = place.read(file.path)
+    content = store.read(file.path)
     try:
         if file.folder == STUDIES:
             _check_bytes(file, content)

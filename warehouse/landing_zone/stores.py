@@ -1,4 +1,4 @@
-"""Shared places: folders and object stores that shards are sent to and brought home from.
+"""Shared stores: folders and object stores that shards are sent to and brought home from.
 
 Whoever may read and write there is for the environment to say: an address holds no credentials,
 and none are written anywhere.
@@ -28,14 +28,14 @@ _CREDENTIALS = (
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file in a place: its path below the place's root, and its size in bytes."""
+    """A file in a store: its path below the store's root, and its size in bytes."""
 
     path: PurePosixPath
     size: int
 
 
 @dataclass(frozen=True)
-class Place:
+class SharedStore:
     """A folder or a part of a bucket; `address` is how the user named it."""
 
     address: str
@@ -93,8 +93,8 @@ class Place:
         )
 
 
-def open_place(address: str) -> Place:
-    """The place that `address` names: a folder, or file://, s3:// or gs:// with a path.
+def open_store(address: str) -> SharedStore:
+    """The store that `address` names: a folder, or file://, s3:// or gs:// with a path.
 
     Nothing is looked at yet. Raises ValuescopeError for another scheme, and, without repeating
     them, for an address with credentials in it.
@@ -105,7 +105,7 @@ def open_place(address: str) -> Place:
                 "The address of the shared landing zone is empty. Name a folder, or s3://bucket/path."
             )
         path = Path(address).expanduser().resolve()
-        return Place(str(path), LocalFileSystem(), path.as_posix())
+        return SharedStore(str(path), LocalFileSystem(), path.as_posix())
     scheme = address.partition("://")[0]
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme not in _SCHEMES:
         known = ", ".join(f"{name}://" for name in _SCHEMES)
@@ -124,7 +124,7 @@ def open_place(address: str) -> Place:
             f"The address {address} cannot be used: {str(error).splitlines()[0]}. Write it like "
             "file:///folder, s3://bucket/path or gs://bucket/path."
         ) from error
-    return Place(address, filesystem, root)
+    return SharedStore(address, filesystem, root)
 
 
 def _refuse_credentials(scheme: str, netloc: str, query: str) -> None:

@@ -1,6 +1,6 @@
-"""Send what has landed to a shared place.
+"""Upload what has landed to a shared store.
 
-A file in a place is named after what it is about and after the SHA-256 of its bytes,
+A file in a store is named after what it is about and after the SHA-256 of its bytes,
 `schema=1/runs/0a1b2c3d4e5f.<sha256>.parquet`, and never changes. So sending and landing may be
 repeated, stopped and done by several at once: a name tells what is new, and whether the bytes are
 those that were sent.
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.landing_zone.shards import EMPTY_SHARD
-from valuescope.warehouse.landing_zone.stores import Place
+from valuescope.warehouse.landing_zone.stores import SharedStore
 
 STUDIES = "studies"
 # What rows point to comes before the rows: a stop in between leaves nothing dangling.
@@ -33,7 +33,7 @@ or study that it is about and after the SHA-256 of its bytes; none is ever chang
 
 @dataclass(frozen=True)
 class SharedFile:
-    """A file of a place. `subject` is the run, model, prompt or study that it is about."""
+    """A file of a store. `subject` is the run, model, prompt or study that it is about."""
 
     folder: str
     subject: str
@@ -42,14 +42,14 @@ class SharedFile:
 
 
 def shared_file(folder: str, path: PurePosixPath) -> SharedFile | None:
-    """What the name of a file in a place says; None where it is not one of ours."""
+    """What the name of a file in a store says; None where it is not one of ours."""
     name = _NAME.fullmatch(path.name)
     return SharedFile(folder, name[1], name[2], path) if name else None
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What a sending did: files and bytes that are new in the place, and files it had already."""
+    """What a sending did: files and bytes that are new in the store, and files it had already."""
 
     files: int
     bytes: int
@@ -57,23 +57,23 @@ class Sent:
 
 
 class Sender:
-    """Sends what lands in a home to a place, each file once; keep one while scoring."""
+    """Sends what lands in a home to a store, each file once; keep one while scoring."""
 
-    def __init__(self, home: Home, place: Place) -> None:
-        """Raises ValuescopeError where the place cannot be written to."""
-        self._home, self._place = home, place
+    def __init__(self, home: Home, store: SharedStore) -> None:
+        """Raises ValuescopeError where the store cannot be written to."""
+        self._home, self._store = home, store
         self._sent: set[tuple[Path, int, int]] = set()
         schema = home.landing.name
         # Told before hours of scoring, not after.
-        place.write(PurePosixPath(schema, _NOTE), _NOTE_TEXT.encode())
+        store.write(PurePosixPath(schema, _NOTE), _NOTE_TEXT.encode())
         self._there = {
             stored.path: stored.size
             for table in FOLDERS
-            for stored in place.files(f"{schema}/{table}")
+            for stored in store.files(f"{schema}/{table}")
         }
 
     def send(self) -> Sent:
-        """Send what has landed since the last call and is not in the place yet."""
+        """Send what has landed since the last call and is not in the store yet."""
         new = [
             (table, path)
             for table in FOLDERS
@@ -86,7 +86,7 @@ class Sender:
         return Sent(len(added), sum(added), sizes.count(0))
 
     def _send(self, table: str, path: Path) -> int | None:
-        """Bytes added; 0 where the place has the file, None where there is nothing to send."""
+        """Bytes added; 0 where the store has the file, None where there is nothing to send."""
         try:
             status = path.stat()
             identity = path, status.st_size, status.st_mtime_ns
@@ -101,7 +101,7 @@ class Sender:
         target = PurePosixPath(self._home.landing.name, table, name)
         is_there = self._there.get(target) == len(content)
         if not is_there:
-            self._place.write(target, content)
+            self._store.write(target, content)
             self._there[target] = len(content)
         self._sent.add(identity)
         return 0 if is_there else len(content)

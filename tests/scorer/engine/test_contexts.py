@@ -62,7 +62,7 @@ def test_the_probabilities_of_the_whole_vocabulary_sum_to_one(
     everything = range(model.description.vocabulary_size)
     with model.new_context(256, numerics, threads=1) as context:
         rows = context.decode(
-            [BatchToken(token, place, (0,), everything) for place, token in enumerate(tokens)]
+            [BatchToken(token, position, (0,), everything) for position, token in enumerate(tokens)]
         )
     for row in rows:
         assert np.exp(list(row.values())).sum() == pytest.approx(1, abs=1e-7)
@@ -88,17 +88,17 @@ def test_only_the_rows_asked_for_are_read(smollm2: Model, numerics: Numerics) ->
     with smollm2.new_context(256, numerics, threads=1) as context:
         rows = context.decode(
             [
-                BatchToken(t, place, (0,), (5,) if place == 2 else ())
-                for place, t in enumerate(tokens)
+                BatchToken(t, position, (0,), (5,) if position == 2 else ())
+                for position, t in enumerate(tokens)
             ]
         )
     assert [list(row) for row in rows] == [
-        [5] if place == 2 else [] for place in range(len(tokens))
+        [5] if position == 2 else [] for position in range(len(tokens))
     ]
 
 
 def test_long_sequences_are_cut_into_batches_in_order(smollm2: Model) -> None:
-    entries = [BatchToken(0, place, (0,), ()) for place in range(25)]
+    entries = [BatchToken(0, position, (0,), ()) for position in range(25)]
     with smollm2.new_context(256, Numerics(batch_size=10), threads=1) as context:
         batches = list(context.batches(entries))
     assert [len(batch) for batch in batches] == [10, 10, 5]
@@ -107,7 +107,7 @@ def test_long_sequences_are_cut_into_batches_in_order(smollm2: Model) -> None:
 
 def test_a_decode_that_llama_cpp_refuses_is_an_error(smollm2: Model) -> None:
     full, more = (
-        [BatchToken(0, place, (0,), ()) for place in range(first, first + 200)]
+        [BatchToken(0, position, (0,), ()) for position in range(first, first + 200)]
         for first in (0, 200)
     )
     with smollm2.new_context(256, Numerics(batch_size=200), threads=1) as context:
@@ -126,7 +126,7 @@ def test_threads_and_room_do_not_move_an_answer(
         tokens = smollm2.tokenise(SENTENCE)
         with smollm2.new_context(context_size, numerics, threads) as context:
             return context.decode(
-                [BatchToken(t, place, (0,), range(50)) for place, t in enumerate(tokens)]
+                [BatchToken(t, position, (0,), range(50)) for position, t in enumerate(tokens)]
             )[-1]
 
     assert score(**settings) == pytest.approx(score(), abs=1e-6)

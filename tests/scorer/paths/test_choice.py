@@ -99,8 +99,8 @@ def test_log_likelihoods_are_those_of_llama_cpp_pythons_own_evaluation(
         independent.eval(answer.token_ids[:-1])
         logits = independent.scores[: len(answer.token_ids) - 1]
         expected = [
-            log_softmax(logits[place - 1].astype(np.float64))[answer.token_ids[place]]
-            for place in range(answer.start, len(answer.token_ids))
+            log_softmax(logits[position - 1].astype(np.float64))[answer.token_ids[position]]
+            for position in range(answer.start, len(answer.token_ids))
         ]
         assert answer_score.token_log_likelihoods == pytest.approx(expected, abs=1e-5)
         assert answer_score.log_likelihood == pytest.approx(sum(expected), abs=1e-5)

@@ -14,8 +14,8 @@ from valuescope.scorer.planning.division import (
     by_model,
     divide,
     expand,
-    load_of,
     parse_part,
+    part_estimate,
     tasks_of,
 )
 from valuescope.scorer.planning.forecast import PlannedModel
@@ -119,11 +119,11 @@ def test_no_part_costs_more_than_its_share_and_one_task(
 def test_the_large_model_is_divided_and_the_small_ones_stay_together(
     tasks: tuple[Task, ...],
 ) -> None:
-    first, second = (load_of(part) for part in divide(tasks, 2))
+    first, second = (part_estimate(part) for part in divide(tasks, 2))
     assert [model.name for model in first.models] == ["small-1b.gguf", "large-70b.gguf"]
     assert [model.name for model in second.models] == ["large-70b.gguf", "smollm2-135m-instruct"]
     assert first.cost == pytest.approx(second.cost, rel=0.1)
-    assert first.tokens + second.tokens == load_of(tasks).tokens
+    assert first.tokens + second.tokens == part_estimate(tasks).tokens
 
 
 def test_parts_do_not_depend_on_the_models_that_a_machine_has(

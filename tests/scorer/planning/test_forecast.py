@@ -28,23 +28,23 @@ def questions(instrument: Instrument) -> list[Question]:
 
 
 @pytest.fixture(scope="module")
-def places(instrument: Instrument) -> list[Country | None]:
+def countries(instrument: Instrument) -> list[Country | None]:
     return [None, *(instrument.country(country_id) for country_id in COUNTRIES)]
 
 
 def counted(
-    model: Model, design: PromptDesign, questions: list[Question], places: list[Country | None]
+    model: Model, design: PromptDesign, questions: list[Question], countries: list[Country | None]
 ) -> int:
     return sum(
         count_nodes(
             [
                 tokenise_cell(
                     model,
-                    render_prompt(question, place, design),
+                    render_prompt(question, country, design),
                     design.chat_mode,
                     with_label=design.answer_style != "text",
                 )
-                for place in places
+                for country in countries
             ]
         )
         for question in questions
@@ -57,24 +57,24 @@ def test_tokens_are_those_of_two_tokenizers_within_a_tenth(
     smollm2: Model,
     gemma: Model,
     questions: list[Question],
-    places: list[Country | None],
+    countries: list[Country | None],
     template: str,
     answer_style: str,
 ) -> None:
     design = PromptDesign(named_template(template), answer_style=answer_style, chat_mode="raw")
-    estimated = sum(estimated_tokens(design, question, places) for question in questions)
+    estimated = sum(estimated_tokens(design, question, countries) for question in questions)
     for model in (smollm2, gemma):
-        assert estimated == pytest.approx(counted(model, design, questions, places), rel=0.1)
+        assert estimated == pytest.approx(counted(model, design, questions, countries), rel=0.1)
 
 
 def test_tokens_of_a_chat_are_counted_within_a_tenth(
-    smollm2: Model, questions: list[Question], places: list[Country | None]
+    smollm2: Model, questions: list[Question], countries: list[Country | None]
 ) -> None:
     design = PromptDesign(named_template("paper"), answer_style="label")
-    plain = sum(estimated_tokens(design, question, places) for question in questions)
-    added = chat_tokens(design, len(questions), len(questions) * len(places))
+    plain = sum(estimated_tokens(design, question, countries) for question in questions)
+    added = chat_tokens(design, len(questions), len(questions) * len(countries))
     assert added > plain / 10
-    assert plain + added == pytest.approx(counted(smollm2, design, questions, places), rel=0.1)
+    assert plain + added == pytest.approx(counted(smollm2, design, questions, countries), rel=0.1)
 
 
 def test_a_question_that_is_asked_nowhere_takes_no_tokens(questions: list[Question]) -> None:
