@@ -59,6 +59,7 @@ def code_sha256() -> str:
         *DBT_PROJECT.glob("macros/**/*.sql"),
         *DBT_PROJECT.glob("models/**/*.sql"),
         *DBT_PROJECT.glob("models/**/*.py"),
+        *DBT_PROJECT.glob("python/**/*.py"),
     ]
     hashes = [hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files, key=str)]
     return hashlib.sha256("".join(hashes).encode()).hexdigest()

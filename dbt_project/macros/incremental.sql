@@ -40,11 +40,9 @@
 {#- A hash of the code and the variables that big tables are computed with. -#}
 {% macro code_fingerprint() -%}
     {%- if execute -%}
-        {%- set folder = literal_pattern(own_folder()) -%}
         {%- set code = run_query(
             "select md5(string_agg(md5(content), '' order by filename)) as hash from read_text(["
-            ~ "'" ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/models/**/*.py', '"
-            ~ folder ~ "/macros/**/*.sql'])"
+            ~ code_files() ~ "])"
         ) -%}
         {%- set variables = [] -%}
         {%- for name in [

@@ -3,3 +3,11 @@
     {#- dbt knows where a seed lies; `project_dir` is the folder of whoever runs dbt. -#}
     {{ graph.nodes['seed.valuescope.questions'].root_path }}
 {%- endmacro %}
+
+{#- Patterns of the files with the SQL and Python that compute the tables, as strings of SQL. -#}
+{% macro code_files() -%}
+    {%- set folder = literal_pattern(own_folder()) -%}
+    {%- for pattern in ['macros/**/*.sql', 'models/**/*.sql', 'models/**/*.py', 'python/**/*.py'] -%}
+        '{{ folder }}/{{ pattern }}'{{ ', ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

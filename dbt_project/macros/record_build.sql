@@ -28,8 +28,7 @@
         {%- do run_query(
             "insert into intermediate.build_record select false, 'code', 'dbt_project', "
             ~ "sha256(string_agg(sha256(content), '' order by filename)) from read_blob(["
-            ~ "'" ~ folder ~ "/dbt_project.yml', '" ~ folder ~ "/macros/**/*.sql', '"
-            ~ folder ~ "/models/**/*.sql', '" ~ folder ~ "/models/**/*.py'])"
+            ~ "'" ~ folder ~ "/dbt_project.yml', " ~ code_files() ~ "])"
         ) -%}
         {%- do run_query(
             "insert into intermediate.build_record select false, 'instrument',"

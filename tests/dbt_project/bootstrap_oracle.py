@@ -5,12 +5,13 @@ Only the random numbers themselves come from the model; nothing of its arithmeti
 
 from dataclasses import dataclass, field
 from functools import cache
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import pearsonr
+from valuescope_statistics.bootstrap.cells import Settings, read_people
+from valuescope_statistics.bootstrap.draws import battery_weights, moved_scores
+from valuescope_statistics.bootstrap.estimates import RESULT, bootstrap
 
 CONTINENTS = ["Africa", "Asia"]
 MEMBERSHIPS = ["western_paper", "western_weog", "western_inglehart_welzel"]
@@ -88,9 +89,9 @@ def invented(
     return Frames(pd.concat(frames, ignore_index=True), noise, people, known, pairs)
 
 
-def run(model: ModuleType, frames: Frames, settings: Any) -> pd.DataFrame:
+def run(frames: Frames, settings: Settings) -> pd.DataFrame:
     """The model's result on frames."""
-    result = model.bootstrap(
+    result = bootstrap(
         frames.cells,
         frames.noise,
         frames.without_demeaned,
@@ -99,25 +100,25 @@ def run(model: ModuleType, frames: Frames, settings: Any) -> pd.DataFrame:
         frames.pairs,
         settings,
     )
-    assert list(result.columns) == model.RESULT.names
-    return pd.DataFrame(result)
+    assert list(result.columns) == RESULT.names
+    return result
 
 
 class OneByOne:
     """Draws of every measure of every country and design of one survey and coding."""
 
-    def __init__(self, model: ModuleType, frames: Frames, settings: Any) -> None:
+    def __init__(self, frames: Frames, settings: Settings) -> None:
         self.frames = frames
         self.settings = settings
-        known = model.read_people("wvs", frames.people, "native", frames.countries)
-        by_battery = model.battery_weights(known, settings)
+        known = read_people("wvs", frames.people, "native", frames.countries)
+        by_battery = battery_weights(known, settings)
         self.times = pd.DataFrame(
             by_battery[:, known.battery_of_question].astype(int), columns=known.questions
         )
         self.moved = [
             pd.DataFrame(
                 {
-                    country_id: model.moved_scores(known, place, settings)[draw]
+                    country_id: moved_scores(known, place, settings)[draw]
                     for place, country_id in enumerate(known.countries)
                 },
                 index=known.questions,

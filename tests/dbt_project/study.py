@@ -1,7 +1,6 @@
 """Studies in a temporary home: raw survey rows and landed shards, then a real `dbt build`."""
 
 import atexit
-import importlib.util
 import json
 import os
 import re
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import duckdb
@@ -144,17 +142,6 @@ def failing(home: Home, tests: dict[str, str]) -> list[str]:
             except duckdb.InvalidInputException as error:
                 found.append(str(error))
     return found
-
-
-def python_model(name: str) -> ModuleType:
-    """A model of dbt that is written in Python, as a module."""
-    path = DBT_PROJECT / "models" / "intermediate" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def read(home: Home, query: str) -> pd.DataFrame:

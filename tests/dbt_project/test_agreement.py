@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dbt_project.models.intermediate import int_shuffled_countries
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import NOT_SURVEYED, SPARSE, AgreementStudy
-from tests.dbt_project.study import python_model, read
+from tests.dbt_project.study import read
 
 REFERENCE = "wvs:7:within_country:all"
 DESIGNS = [
@@ -471,15 +472,14 @@ class Configuration(dict[str, int]):
 def test_the_null_of_shuffled_countries_is_the_same_however_many_models_are_taken_at_once(
     agreement: AgreementStudy, models_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shuffled_countries = python_model("int_shuffled_countries")
-    monkeypatch.setattr(shuffled_countries, "MODELS_AT_ONCE", models_at_once)
+    monkeypatch.setattr(int_shuffled_countries, "MODELS_AT_ONCE", models_at_once)
     with duckdb.connect(str(agreement.home.database), read_only=True) as connection:
         schemas = {"int_comparable_cells": "intermediate", "fct_mean_scores": "marts"}
         dbt = SimpleNamespace(
             ref=lambda name: connection.table(f"{schemas[name]}.{name}"),
             config=Configuration(minimum_questions=5),
         )
-        found = shuffled_countries.model(dbt, connection).to_pandas()
+        found = int_shuffled_countries.model(dbt, connection).to_pandas()
     built = read(
         agreement.home,
         """select * from intermediate.int_shuffled_countries

@@ -4,12 +4,12 @@ Every number is calculated a second time, from the respondents themselves.
 """
 
 from collections.abc import Callable
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
+from valuescope_statistics.cultural_axes import cultural_axes, null_reason, varimax_angle
 
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.map_study import (
@@ -23,7 +23,7 @@ from tests.dbt_project.map_study import (
     Floats,
     MapStudy,
 )
-from tests.dbt_project.study import python_model, read
+from tests.dbt_project.study import read
 
 
 def weighted_mean(values: pd.Series, weights: pd.Series) -> float:
@@ -259,49 +259,42 @@ def test_shares_alone_make_no_axes_and_say_so(agreement: AgreementStudy) -> None
     assert points["secular_rational"].isna().all()
 
 
-@pytest.fixture(scope="module")
-def axes_model() -> ModuleType:
-    return python_model("int_cultural_axes")
-
-
 IS_MARKER = np.repeat(np.eye(2), 5, axis=0)
 
 
-def test_two_blocks_that_have_nothing_in_common_are_the_two_axes(axes_model: ModuleType) -> None:
+def test_two_blocks_that_have_nothing_in_common_are_the_two_axes() -> None:
     """r = 1/2 within a block: both eigenvalues are 3, loadings sqrt(3/5), coefficients 1/sqrt(15).
 
     Equal eigenvalues leave open which components an algorithm finds; varimax undoes that.
     """
     block = np.full((5, 5), 0.5) + 0.5 * np.eye(5)
     correlations = np.kron(np.eye(2), block)
-    loadings, coefficients = axes_model.cultural_axes(correlations, IS_MARKER)
+    loadings, coefficients = cultural_axes(np.asarray(correlations, np.float64), IS_MARKER)
     np.testing.assert_allclose(loadings, IS_MARKER * np.sqrt(3 / 5), atol=1e-12)
     np.testing.assert_allclose(coefficients, IS_MARKER / np.sqrt(15), atol=1e-12)
 
 
-def test_the_closed_form_finds_the_best_angle(axes_model: ModuleType) -> None:
+def test_the_closed_form_finds_the_best_angle() -> None:
     random = np.random.default_rng(8)
     for _ in range(50):
         loadings = random.normal(size=(10, 2))
-        found = varimax_criterion(turned(loadings, axes_model.varimax_angle(loadings)))
+        found = varimax_criterion(turned(loadings, varimax_angle(loadings)))
         grid = np.linspace(0, np.pi / 2, 2001)
         best = max(varimax_criterion(turned(loadings, angle)) for angle in grid)
         assert best - 1e-12 <= found <= best + 1e-5
 
 
-def test_axes_do_not_depend_on_the_signs_and_order_that_an_algorithm_gives(
-    axes_model: ModuleType,
-) -> None:
+def test_axes_do_not_depend_on_the_signs_and_order_that_an_algorithm_gives() -> None:
     random = np.random.default_rng(9)
     answers = random.normal(size=(500, 2)) @ IS_MARKER.T + random.normal(size=(500, 10))
-    correlations = np.asarray(np.corrcoef(answers.T))
-    loadings, coefficients = axes_model.cultural_axes(correlations, IS_MARKER)
+    correlations = np.asarray(np.corrcoef(answers.T), np.float64)
+    loadings, coefficients = cultural_axes(correlations, IS_MARKER)
     expected_loadings, expected_coefficients = by_search(correlations)
     np.testing.assert_allclose(loadings, expected_loadings, atol=1e-6)
     np.testing.assert_allclose(coefficients, expected_coefficients, atol=1e-6)
     # Scores have variance one and do not hang together.
     np.testing.assert_allclose(coefficients.T @ correlations @ coefficients, np.eye(2), atol=1e-12)
-    swapped, _ = axes_model.cultural_axes(correlations, IS_MARKER[:, ::-1])
+    swapped, _ = cultural_axes(correlations, IS_MARKER[:, ::-1])
     np.testing.assert_allclose(swapped, loadings[:, ::-1], atol=1e-12)
 
 
@@ -316,7 +309,7 @@ def test_axes_do_not_depend_on_the_signs_and_order_that_an_algorithm_gives(
     ],
 )
 def test_axes_that_cannot_be_are_told_apart(
-    axes_model: ModuleType, change: Callable[[pd.DataFrame], pd.DataFrame], reason: str | None
+    change: Callable[[pd.DataFrame], pd.DataFrame], reason: str | None
 ) -> None:
     frame = pd.DataFrame({"country_count": [10] * 100, "pearson_r": [0.5] * 100})
-    assert axes_model.null_reason(change(frame), size=10, minimum=10) == reason
+    assert null_reason(change(frame), size=10, minimum=10) == reason

@@ -1,13 +1,31 @@
 """The bootstrap of agreement: against one draw at a time, and against its promises."""
 
 from dataclasses import replace
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
+from valuescope_statistics.bootstrap.cells import (
+    PAIR_KEYS,
+    Settings,
+    cell_sets,
+    read_answers,
+    read_people,
+)
+from valuescope_statistics.bootstrap.draws import (
+    Drawn,
+    HumanDraws,
+    battery_weights,
+    moved_scores,
+    noise_of_correlations,
+)
+from valuescope_statistics.bootstrap.measures import (
+    CountryMeasures,
+)
+from valuescope_statistics.bootstrap.summaries import (
+    summary,
+)
 
 from tests.dbt_project.agreement_study import EUROPE, AgreementStudy
 from tests.dbt_project.bootstrap_oracle import (
@@ -19,20 +37,15 @@ from tests.dbt_project.bootstrap_oracle import (
     run,
     summary_of,
 )
-from tests.dbt_project.study import build_successfully, python_model, read
+from tests.dbt_project.study import build_successfully, read
 
 KEYS = ["model_id", "other_model_id", "area_kind", "area_id", "measure"]
 NUMBERS = ["estimate", "ci_low", "ci_high", "standard_error", "p_value"]
 
 
 @pytest.fixture(scope="module")
-def bootstrap() -> ModuleType:
-    return python_model("int_bootstrap_estimates")
-
-
-@pytest.fixture(scope="module")
-def settings(bootstrap: ModuleType) -> Any:
-    return bootstrap.Settings(
+def settings() -> Settings:
+    return Settings(
         replicates=40,
         seed=7,
         minimum_questions=5,
@@ -57,13 +70,13 @@ def gappy() -> Frames:
 
 
 @pytest.fixture(scope="module")
-def found(bootstrap: ModuleType, gappy: Frames, settings: Any) -> pd.DataFrame:
-    return run(bootstrap, gappy, settings).fillna({"other_model_id": ""})
+def found(gappy: Frames, settings: Settings) -> pd.DataFrame:
+    return run(gappy, settings).fillna({"other_model_id": ""})
 
 
 @pytest.fixture(scope="module")
-def one_by_one(bootstrap: ModuleType, gappy: Frames, settings: Any) -> OneByOne:
-    return OneByOne(bootstrap, gappy, settings)
+def one_by_one(gappy: Frames, settings: Settings) -> OneByOne:
+    return OneByOne(gappy, settings)
 
 
 def rows_of(found: pd.DataFrame, **keys: str) -> pd.DataFrame:
@@ -158,18 +171,16 @@ def test_pairs_differ_in_r_as_they_differ_above_the_blind_baseline(found: pd.Dat
     np.testing.assert_allclose(r, above_blind, rtol=0, atol=1e-12)
 
 
-def test_another_model_moves_nobody_else_s_numbers(
-    bootstrap: ModuleType, gappy: Frames, settings: Any
-) -> None:
+def test_another_model_moves_nobody_else_s_numbers(gappy: Frames, settings: Settings) -> None:
     noisy = replace(gappy, noise=gappy.noise.assign(log_likelihood_noise=0.2))
-    before = run(bootstrap, noisy, settings)
+    before = run(noisy, settings)
     names = {f"model-{number:02d}": number / 50 for number in range(40)}
     more = invented({**names, "able": 0.8, "bright": 0.5, "coarse": 0.3})
     newcomers = more.cells[more.cells["model_id"].str.startswith("model")]
     shuffled = pd.concat([newcomers, noisy.cells]).sample(frac=1, random_state=1)
     noise = pd.DataFrame({"model_id": [*names], "prompt_id": "p", "log_likelihood_noise": 0.1})
     larger = replace(noisy, cells=shuffled, noise=pd.concat([noise, noisy.noise]), pairs=more.pairs)
-    after = run(bootstrap, larger, settings)
+    after = run(larger, settings)
     own = after[~after["model_id"].str.startswith("model")]
     own = own[~own["other_model_id"].astype(str).str.startswith("model")]
     assert len(after) > 5 * len(before)
@@ -180,33 +191,31 @@ def test_another_model_moves_nobody_else_s_numbers(
     )
 
 
-def test_the_seed_alone_decides_the_draws(
-    bootstrap: ModuleType, gappy: Frames, settings: Any
-) -> None:
-    once, again = (run(bootstrap, gappy, settings) for _ in range(2))
+def test_the_seed_alone_decides_the_draws(gappy: Frames, settings: Settings) -> None:
+    once, again = (run(gappy, settings) for _ in range(2))
     pd.testing.assert_frame_equal(once, again, check_exact=True)
-    other = run(bootstrap, gappy, settings._replace(seed=8))
+    other = run(gappy, settings._replace(seed=8))
     np.testing.assert_array_equal(other["estimate"], once["estimate"])
     assert (other["ci_low"] != once["ci_low"]).mean() > 0.9
 
 
-def test_a_model_does_not_differ_from_its_copy(bootstrap: ModuleType, settings: Any) -> None:
+def test_a_model_does_not_differ_from_its_copy(settings: Settings) -> None:
     frames = invented({"able": 0.8, "copy": 0.1})
     own = frames.cells[frames.cells["model_id"] == "able"]
     copied = replace(frames, cells=pd.concat([own, own.assign(model_id="copy")]))
-    rows = run(bootstrap, copied, settings).dropna(subset="other_model_id")
+    rows = run(copied, settings).dropna(subset="other_model_id")
     assert len(rows) > 20
     for number in ("estimate", "ci_low", "ci_high", "standard_error"):
         assert (rows[number] == 0).all()
     assert (rows["p_value"] == 1).all()
 
 
-def test_a_draw_takes_whole_batteries(bootstrap: ModuleType, gappy: Frames, settings: Any) -> None:
-    people = bootstrap.read_people("wvs", gappy.people, "native", gappy.countries)
-    weights = bootstrap.battery_weights(people, settings)
+def test_a_draw_takes_whole_batteries(gappy: Frames, settings: Settings) -> None:
+    people = read_people("wvs", gappy.people, "native", gappy.countries)
+    weights = battery_weights(people, settings)
     assert (weights[0] == 1).all()
     assert (weights.sum(axis=1) == 8).all()
-    questions = bootstrap.HumanDraws(people, settings).drawn(np.arange(24))
+    questions = HumanDraws(people, settings).drawn(np.arange(24))
     battery_of = gappy.people.drop_duplicates("question_id").set_index("question_id")["battery_id"]
     for _, own in pd.DataFrame(questions.weights.T).groupby(
         battery_of[people.questions].to_numpy()
@@ -214,17 +223,15 @@ def test_a_draw_takes_whole_batteries(bootstrap: ModuleType, gappy: Frames, sett
         assert (own == own.iloc[0]).all(axis=None)
 
 
-def test_codings_share_people_s_sampling_error(
-    bootstrap: ModuleType, gappy: Frames, settings: Any
-) -> None:
+def test_codings_share_people_s_sampling_error(gappy: Frames, settings: Settings) -> None:
     folded = gappy.people.assign(
         coding_id="paper", human_mean_score=gappy.people["human_mean_score"] / 2
     ).query("question_id > 'Q009'")
     both = pd.concat([folded, gappy.people])
     deviates = []
     for coding_id in ("native", "paper"):
-        people = bootstrap.read_people("wvs", both, coding_id, gappy.countries)
-        moved = bootstrap.moved_scores(people, 3, settings)
+        people = read_people("wvs", both, coding_id, gappy.countries)
+        moved = moved_scores(people, 3, settings)
         deviates.append((moved - moved[0]) / people.error[3])
     asked = np.isfinite(deviates[1][0])
     assert asked.sum() == 14
@@ -233,9 +240,7 @@ def test_codings_share_people_s_sampling_error(
 
 
 @pytest.mark.parametrize("has_one_variance", [True, False])
-def test_noise_moves_r_as_much_as_noise_made_by_hand(
-    bootstrap: ModuleType, has_one_variance: bool
-) -> None:
+def test_noise_moves_r_as_much_as_noise_made_by_hand(has_one_variance: bool) -> None:
     random = np.random.default_rng(2)
     times = np.array([2, 0, 1, 1, 3, 1, 2, 0, 1, 1])
     questions = np.repeat(np.arange(10), 4)
@@ -243,10 +248,8 @@ def test_noise_moves_r_as_much_as_noise_made_by_hand(
     score = 0.6 * human + 0.5 * random.normal(size=40)
     variance = np.full(40, 0.04) if has_one_variance else random.uniform(0, 0.08, 40) ** 1.5
     weights = times[questions].astype(float)[None]
-    drawn = bootstrap.Drawn(
-        weights, times[None].astype(float), np.arange(0, 40, 4), weights.sum(axis=1)
-    )
-    deviation = bootstrap.noise_of_correlations(drawn, human, score[None], variance[None]).item()
+    drawn = Drawn(weights, times[None].astype(float), np.arange(0, 40, 4), weights.sum(axis=1))
+    deviation = noise_of_correlations(drawn, human, score[None], variance[None]).item()
 
     repeats = np.repeat(np.arange(40), times[questions])
     noise = random.normal(size=(40000, len(repeats))) * np.sqrt(variance[repeats])
@@ -261,18 +264,18 @@ def test_noise_moves_r_as_much_as_noise_made_by_hand(
         assert deviation == pytest.approx(np.sqrt(expected), rel=1e-9)
 
 
-def test_noise_is_in_every_measure_s_draws(bootstrap: ModuleType, settings: Any) -> None:
+def test_noise_is_in_every_measure_s_draws(settings: Settings) -> None:
     """Nothing is drawn but noise; by hand it is added to every score before anything else."""
     frames = invented({"able": 0.8}, countries=5)
     frames.people["human_standard_error"] = 0.0
     frames.noise["log_likelihood_noise"] = 0.1
     still = settings._replace(replicates=4000)
-    people = bootstrap.read_people("wvs", frames.people, "native", frames.countries)
-    human = bootstrap.HumanDraws(people, still)
+    people = read_people("wvs", frames.people, "native", frames.countries)
+    human = HumanDraws(people, still)
     human.battery_weights[:] = 1
-    answers = bootstrap.read_answers(frames.cells, frames.noise, frames.without_demeaned, people)
-    (cell_set,) = bootstrap.cell_sets(answers, [])
-    draws, _ = bootstrap.CountryMeasures(human, answers, cell_set).draws(1)
+    answers = read_answers(frames.cells, frames.noise, frames.without_demeaned, people)
+    (cell_set,) = cell_sets(answers, [])
+    draws, _ = CountryMeasures(human, answers, cell_set).draws(1)
 
     random = np.random.default_rng(4)
     score, variance = answers.score[0], answers.variance[0]
@@ -293,11 +296,11 @@ def test_noise_is_in_every_measure_s_draws(bootstrap: ModuleType, settings: Any)
         assert draws[place, 0, 1:].std() == pytest.approx(np.std(by_hand[measure]), rel=0.07)
 
 
-def test_no_interval_leaves_the_range_of_its_measure(bootstrap: ModuleType, settings: Any) -> None:
+def test_no_interval_leaves_the_range_of_its_measure(settings: Settings) -> None:
     frames = invented({"able": 0.8, "bright": 0.5})
     # People's errors are as large as the differences between questions, so draws of r are wild.
     people = frames.people.assign(human_standard_error=0.6)
-    found = run(bootstrap, replace(frames, people=people), settings)
+    found = run(replace(frames, people=people), settings)
     is_single_r = found["other_model_id"].isna() & found["measure"].isin(MEASURES[:2])
     largest = np.where(is_single_r & (found["area_id"] != "west_minus_elsewhere"), 1, 2)
     assert (found["ci_high"] == largest).any()
@@ -305,14 +308,14 @@ def test_no_interval_leaves_the_range_of_its_measure(bootstrap: ModuleType, sett
     assert (found["ci_high"].abs().fillna(0) <= largest).all()
 
 
-def test_what_is_in_an_interval_is_named(bootstrap: ModuleType, settings: Any) -> None:
+def test_what_is_in_an_interval_is_named(settings: Settings) -> None:
     frames = invented({"able": 0.8, "bright": 0.5})
     people = frames.people
     people.loc[people["country_id"] == "C00", "human_standard_error"] = np.nan
     unknown = (people["country_id"] == "C01") & (people["question_id"] == "Q005")
     people.loc[unknown, "human_standard_error"] = np.nan
     frames.noise.loc[frames.noise["model_id"] == "able", "log_likelihood_noise"] = 0.1
-    rows = run(bootstrap, frames, settings).fillna({"other_model_id": ""})
+    rows = run(frames, settings).fillna({"other_model_id": ""})
     rows = rows[rows["measure"] == "pearson_r"].set_index("area_id")
     able, bright = (rows_of(rows, model_id=name)["interval_basis"] for name in ("able", "bright"))
     assert able["C00"] == "batteries + numerical_noise"
@@ -332,10 +335,10 @@ def test_what_is_in_an_interval_is_named(bootstrap: ModuleType, settings: Any) -
     ],
 )
 def test_an_interval_on_too_little_is_null_with_its_reason(
-    bootstrap: ModuleType, settings: Any, batteries: int, replaced: dict[str, int], reason: str
+    settings: Settings, batteries: int, replaced: dict[str, int], reason: str
 ) -> None:
     frames = invented({"able": 0.8, "bright": 0.5}, batteries=batteries)
-    rows = run(bootstrap, frames, settings._replace(**replaced)).query("area_kind == 'world'")
+    rows = run(frames, settings._replace(**replaced)).query("area_kind == 'world'")
     assert len(rows) == 2 * 4 + 3
     assert rows["estimate"].notna().all()
     assert set(rows["interval_null_reason"]) == {reason}
@@ -345,11 +348,9 @@ def test_an_interval_on_too_little_is_null_with_its_reason(
         assert rows["p_value"].isna().all()
 
 
-def test_draws_without_a_value_are_counted_and_too_many_leave_no_interval(
-    bootstrap: ModuleType,
-) -> None:
+def test_draws_without_a_value_are_counted_and_too_many_leave_no_interval() -> None:
     draws = np.array([[0.5, 0.1, np.nan, 0.4, -0.2], [np.nan] * 5])
-    found = bootstrap.summary(draws)
+    found = summary(draws)
     assert found.replicates_used.tolist() == [3, 0]
     assert found.ci_low[0] == pytest.approx(np.quantile([0.1, 0.4, -0.2], 0.025))
     assert found.standard_error[0] == pytest.approx(np.std([0.1, 0.4, -0.2], ddof=1))
@@ -357,24 +358,22 @@ def test_draws_without_a_value_are_counted_and_too_many_leave_no_interval(
     assert np.isnan(found.ci_low[1])
 
 
-def test_a_model_without_variance_has_no_rows(bootstrap: ModuleType, settings: Any) -> None:
+def test_a_model_without_variance_has_no_rows(settings: Settings) -> None:
     frames = invented({"able": 0.8, "flat": 0.5})
     flat = frames.cells["model_id"] == "flat"
     frames.cells.loc[flat, "llm_mean_score"] = 0.1 + 0.2
     frames.cells.loc[flat & (frames.cells["question_id"] == "Q001"), "llm_mean_score"] = 0.3
-    rows = run(bootstrap, frames, settings)
+    rows = run(frames, settings)
     assert set(rows["model_id"]) == {"able"}
     assert rows["other_model_id"].isna().all()
 
 
-def test_a_country_without_a_demeaned_r_is_in_no_mean_of_it(
-    bootstrap: ModuleType, settings: Any
-) -> None:
+def test_a_country_without_a_demeaned_r_is_in_no_mean_of_it(settings: Settings) -> None:
     frames = invented({"able": 0.8, "bright": 0.5})
     without = [("wvs", "able", "p", "C03"), ("wvs", "unknown", "p", "C03")]
     columns = ["survey_id", "model_id", "prompt_id", "country_id"]
     lacking = replace(frames, without_demeaned=pd.DataFrame(without, columns=columns))
-    rows = run(bootstrap, lacking, settings).fillna({"other_model_id": ""})
+    rows = run(lacking, settings).fillna({"other_model_id": ""})
     for pair in (
         {"model_id": "able"},
         {"model_id": "bright", "other_model_id": "able"},
@@ -387,13 +386,13 @@ def test_a_country_without_a_demeaned_r_is_in_no_mean_of_it(
     assert len(rows_of(rows, model_id="bright", **country)) == 1
 
 
-def test_nothing_scored_gives_no_rows(bootstrap: ModuleType, settings: Any) -> None:
+def test_nothing_scored_gives_no_rows(settings: Settings) -> None:
     frames = invented({"able": 0.8})
-    rows = run(bootstrap, replace(frames, cells=frames.cells.head(0)), settings)
+    rows = run(replace(frames, cells=frames.cells.head(0)), settings)
     assert len(rows) == 0
 
 
-def test_intervals_over_batteries_cover_the_true_r(bootstrap: ModuleType) -> None:
+def test_intervals_over_batteries_cover_the_true_r() -> None:
     """150 countries of 60 batteries each, whose items hang together; the true r is 0.6.
 
     Drawn question by question the same data give intervals that are too narrow.
@@ -430,12 +429,12 @@ def test_intervals_over_batteries_cover_the_true_r(bootstrap: ModuleType) -> Non
     countries = base[["country_id"]].drop_duplicates().assign(is_reference_country=True)
     countries = countries.assign(continent="Asia", **{f"is_{name}": False for name in MEMBERSHIPS})
     noise = pd.DataFrame(columns=["model_id", "prompt_id", "log_likelihood_noise"])
-    pairs = pd.DataFrame(columns=["survey_id", *bootstrap.PAIR_KEYS])
-    settings = bootstrap.Settings(400, 1, 5, 5, 5, 5)
+    pairs = pd.DataFrame(columns=["survey_id", *PAIR_KEYS])
+    settings = Settings(400, 1, 5, 5, 5, 5)
     coverage = {}
     for unit in ("battery_id", "question_id"):
         drawn = people.assign(battery_id=people[unit])
-        rows = run(bootstrap, Frames(cells, noise, drawn, countries, pairs), settings)
+        rows = run(Frames(cells, noise, drawn, countries, pairs), settings)
         rows = rows.query("area_kind == 'country' and measure == 'pearson_r'")
         assert len(rows) == studies
         coverage[unit] = rows["ci_low"].le(true_r).mul(rows["ci_high"].ge(true_r)).mean()

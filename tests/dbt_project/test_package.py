@@ -26,6 +26,7 @@ FILES = {
             home:
               type: duckdb
               path: "{{ env_var('VALUESCOPE_HOME') }}/valuescope.duckdb"
+              module_paths: [dbt_packages/valuescope/python]
     """,
     "packages.yml": f"""
         packages:
@@ -62,7 +63,7 @@ def test_another_project_builds_on_ours_and_the_record_names_our_files(tmp_path:
         assert finished.returncode == 0, finished.stdout
 
     dbt("deps")
-    dbt("build", "--select", "+longest", *WITHOUT_TESTS)
+    dbt("build", "--select", "+longest", "+int_cultural_axes", *WITHOUT_TESTS)
 
     with duckdb.connect(str(home.database), read_only=True) as connection:
         ((longest,),) = connection.execute("from mine.longest").fetchall()

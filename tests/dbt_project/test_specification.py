@@ -3,7 +3,6 @@
 import hashlib
 from functools import cache
 from itertools import product
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,24 +10,16 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
+from valuescope_statistics.temperatures import design_temperatures
+from valuescope_statistics.variance_components import model_components
 
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
-from tests.dbt_project.study import python_model, read
+from tests.dbt_project.study import read
 
 FOLDS = 5
 NORMALIZATIONS = ["sum", "per_token", "per_byte", "label", "pmi", "temperature"]
 FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording"]
-
-
-@pytest.fixture(scope="module")
-def temperatures() -> ModuleType:
-    return python_model("int_temperatures")
-
-
-@pytest.fixture(scope="module")
-def variances() -> ModuleType:
-    return python_model("int_variance_components")
 
 
 class Answers:
@@ -183,11 +174,11 @@ def test_the_default_normalisation_stands_beside_the_others(agreement: Agreement
     np.testing.assert_allclose(both["actual"], both["expected"], rtol=0, atol=1e-12)
 
 
-def test_a_temperature_worked_by_hand(temperatures: ModuleType) -> None:
+def test_a_temperature_worked_by_hand() -> None:
     """Log-likelihoods ln 16 apart, people 4 to 1: p = 16^(1/T) / (16^(1/T) + 1) is .8 at T = 2."""
     cells = pd.DataFrame({"country_id": ["AAA", "BBB"], "choice_count": [2, 2]})
     values = np.array([np.log(16), 0.0, np.log(16), 0.0])
-    rows = temperatures.design_temperatures(cells, values, np.array([0.8, 0.2, 0.8, 0.2]))
+    rows = design_temperatures(cells, values, np.array([0.8, 0.2, 0.8, 0.2]))
     np.testing.assert_allclose(rows["temperature"], [2, 2], rtol=1e-12)
     assert list(rows["fitted_country_count"]) == [1, 1]
 
@@ -206,21 +197,20 @@ def test_a_temperature_worked_by_hand(temperatures: ModuleType) -> None:
     ],
 )
 def test_a_temperature_stays_within_its_bounds(
-    temperatures: ModuleType,
     values: list[float],
     shares: list[float],
     temperature: float,
     is_at_bound: bool,
 ) -> None:
     cells = pd.DataFrame({"country_id": ["AAA", "BBB"], "choice_count": [2, 2]})
-    rows = temperatures.design_temperatures(cells, np.array(values * 2), np.array(shares * 2))
+    rows = design_temperatures(cells, np.array(values * 2), np.array(shares * 2))
     np.testing.assert_allclose(rows["temperature"], temperature, rtol=1e-9)
     assert list(rows["is_at_bound"]) == [is_at_bound] * 2
 
 
-def test_one_country_has_no_other_to_fit_a_temperature_on(temperatures: ModuleType) -> None:
+def test_one_country_has_no_other_to_fit_a_temperature_on() -> None:
     cells = pd.DataFrame({"country_id": ["AAA", "AAA"], "choice_count": [2, 3]})
-    rows = temperatures.design_temperatures(
+    rows = design_temperatures(
         cells, np.array([0.0, -1, 0, -1, -2]), np.array([0.5, 0.5, 0.2, 0.3, 0.5])
     )
     assert list(rows["null_reason"]) == ["too_few_countries"]
@@ -345,7 +335,7 @@ def explained_squares(cells: pd.DataFrame, *terms: list[str]) -> float:
     return float(((fitted - y.mean()) ** 2).sum())
 
 
-def test_components_are_those_of_an_analysis_of_variance(variances: ModuleType) -> None:
+def test_components_are_those_of_an_analysis_of_variance() -> None:
     designs, cells = crossed_cells(
         {
             "choice_order": ["forward", "reverse", "rotate_1"],
@@ -354,7 +344,7 @@ def test_components_are_those_of_an_analysis_of_variance(variances: ModuleType) 
         },
         seed=5,
     )
-    rows = {row["component"]: row for row in variances.model_components(cells, designs)}
+    rows = {row["component"]: row for row in model_components(cells, designs)}
     y = cells["llm_mean_score"]
     total = float(((y - y.mean()) ** 2).sum())
     columns = {"question": "question_id", "country": "country_id"}
@@ -382,7 +372,7 @@ def test_components_are_those_of_an_analysis_of_variance(variances: ModuleType) 
     assert sum(shares) == pytest.approx(1, abs=1e-10)
 
 
-def test_components_worked_by_hand(variances: ModuleType) -> None:
+def test_components_worked_by_hand() -> None:
     """Two questions have m of 1 and 0 in one order, 0.6 and 0 in the other: 0.4 in the mean.
 
     The questions' means 0.8 and 0 give 2 (0.4^2 + 0.4^2) = 0.64, the orders' 0.5 and 0.3 give
@@ -399,7 +389,7 @@ def test_components_worked_by_hand(variances: ModuleType) -> None:
             "llm_mean_score": [1.0, 0.0, 0.6, 0.0],
         }
     )
-    rows = {row["component"]: row for row in variances.model_components(cells, designs)}
+    rows = {row["component"]: row for row in model_components(cells, designs)}
     squares = {name: row["sum_of_squares"] for name, row in rows.items()}
     assert squares["question"] == pytest.approx(0.64)
     assert squares["choice_order"] == pytest.approx(0.04)
@@ -408,18 +398,18 @@ def test_components_worked_by_hand(variances: ModuleType) -> None:
     assert rows["country"]["null_reason"] == "single_level"
 
 
-def test_the_layout_leaves_out_what_is_not_crossed_or_was_stopped(variances: ModuleType) -> None:
+def test_the_layout_leaves_out_what_is_not_crossed_or_was_stopped() -> None:
     designs, cells = crossed_cells(
         {"choice_order": ["forward", "reverse"], "template": ["paper", "short"]}, seed=6
     )
-    full = {row["component"]: row for row in variances.model_components(cells, designs)}
+    full = {row["component"]: row for row in model_components(cells, designs)}
     once = designs.iloc[[0]].assign(prompt_id="once", answer_style="label")
     extra = cells[cells["prompt_id"] == "p00"].assign(prompt_id="once")
     stopped = cells[(cells["prompt_id"] == "p01") & (cells["question_id"] == "Q1")]
     more = pd.concat([cells, extra, stopped.iloc[[0]].assign(country_id="DDD")])
     rows = {
         row["component"]: row
-        for row in variances.model_components(more, pd.concat([designs, once], ignore_index=True))
+        for row in model_components(more, pd.concat([designs, once], ignore_index=True))
     }
     for name, row in full.items():
         assert rows[name]["sum_of_squares"] == row["sum_of_squares"]

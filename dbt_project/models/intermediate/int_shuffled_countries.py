@@ -1,119 +1,19 @@
-"""What a model reaches when its answers about other countries are taken for a country's."""
-
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+from valuescope_statistics.shuffled_countries import DESIGN, RESULT, shuffled_designs
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-
-RESULT = pa.schema(
-    [
-        ("model_id", pa.string()),
-        ("prompt_id", pa.string()),
-        ("survey_id", pa.string()),
-        ("country_id", pa.string()),
-        ("shuffled_countries_r", pa.float64()),
-        ("shuffled_countries_p", pa.float64()),
-        ("shuffled_country_count", pa.int64()),
-    ]
-)
-DESIGN = ["model_id", "prompt_id", "survey_id"]
-CELL = ["country_id", "question_id"]
+CELL = [*DESIGN, "country_id", "question_id"]
 # Lists of all cells of a thousand models would take more than 16 GB.
 MODELS_AT_ONCE = 20
-# Correlations closer than this are equal but for rounding.
-ROUNDING = 1e-12
 
 
-def correlations(human: Floats, answers: Floats) -> Floats:
-    """Pearson's r of `human` (questions) with each row of `answers` (countries x questions).
-
-    NaN for rows that lack a question, and where either side's standard deviation is under 1e-12.
-    """
-    human = human - human.mean()
-    answers = answers - answers.mean(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = answers @ human / np.sqrt((answers**2).sum(axis=1) * (human**2).sum())
-    has_variance = (answers.std(axis=1) >= 1e-12) & (human.std() >= 1e-12)
-    return np.where(has_variance, np.clip(r, -1, 1), np.nan)
-
-
-def shuffled(answers: Floats, human: Floats, minimum: int) -> tuple[Floats, Floats, Integers]:
-    """The null of shuffled countries for every country of one design.
-
-    `answers` and `human` are countries x questions: `answers` is NaN where the model was not asked,
-    `human` where the cell cannot be compared. Returns for each country the mean r that the other
-    countries' answers reach on its own questions, the share of countries, itself among them, that
-    reach the r of its own answers, and how many others there are. Both are NaN without any, and
-    below `minimum` questions.
-    """
-    mean_r = np.full(len(answers), np.nan)
-    p_value = np.full(len(answers), np.nan)
-    count = np.zeros(len(answers), dtype=np.int64)
-    for country, own_people in enumerate(human):
-        compared = np.isfinite(own_people)
-        if compared.sum() < minimum:
-            continue
-        # A country that lacks one of the questions would be compared on other cells: it is NaN.
-        r = correlations(own_people[compared], answers[:, compared])
-        others = np.delete(r, country)
-        others = others[np.isfinite(others)]
-        count[country] = others.size
-        if others.size and np.isfinite(r[country]):
-            mean_r[country] = others.mean()
-            reached = np.count_nonzero(others >= r[country] - ROUNDING)
-            p_value[country] = (1 + reached) / (1 + others.size)
-    return mean_r, p_value, count
-
-
-def lists(table: pa.Table, name: str) -> pa.Array:
-    """A column of lists as one array of lists."""
-    column = table[name].combine_chunks()
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
-def matrix(rows: Integers, columns: Integers, values: Floats, shape: tuple[int, int]) -> Floats:
-    """The values at their places, NaN elsewhere."""
-    filled = np.full(shape, np.nan)
-    filled[rows, columns] = values
-    return filled
-
-
-def of(model_ids: list[str], relation: Any) -> Any:
-    """The rows of these models."""
+def lists_of_cells(model_ids: list[str], answers: Any, cells: Any) -> pa.Table:
+    # One row per design and country: long tables of text would not fit into memory.
     quoted = ", ".join("'" + model_id.replace("'", "''") + "'" for model_id in model_ids)
-    return relation.filter(f"model_id in ({quoted})")
-
-
-def model(dbt: Any, session: Any) -> pa.Table:
-    dbt.config(materialized="table")
-    minimum = int(dbt.config.get("minimum_questions"))
-    cells = dbt.ref("int_comparable_cells").select(*DESIGN, *CELL, "human_mean_score")
-    # Another country's answer counts whether or not its people were asked the question.
-    answers = (
-        dbt.ref("fct_mean_scores")
-        .filter("country_id != 'ZZZ' and llm_mean_score is not null")
-        .select(*DESIGN, *CELL, "llm_mean_score")
-    )
-    found = answers.select("model_id").distinct().order("model_id").fetchall()
-    model_ids = [model_id for (model_id,) in found]
-    nulls = [
-        of_models(answers, cells, model_ids[first : first + MODELS_AT_ONCE], minimum)
-        for first in range(0, len(model_ids), MODELS_AT_ONCE)
-    ]
-    return pa.concat_tables([RESULT.empty_table(), *nulls])
-
-
-def of_models(answers: Any, cells: Any, model_ids: list[str], minimum: int) -> pa.Table:
-    """The null of every design and country of these models."""
-    # One row a model, prompt, survey and country: long tables of text would not fit into memory.
-    table = (
-        of(model_ids, answers)
-        .join(of(model_ids, cells), ", ".join([*DESIGN, *CELL]), how="left")
+    answers, cells = (rows.filter(f"model_id in ({quoted})") for rows in (answers, cells))
+    return (
+        answers.join(cells, ", ".join(CELL), how="left")
         .aggregate(
             f"{', '.join(DESIGN)}, country_id, "
             "list(question_id order by question_id) as questions, "
@@ -124,36 +24,25 @@ def of_models(answers: Any, cells: Any, model_ids: list[str], minimum: int) -> p
         .order(f"{', '.join(DESIGN)}, country_id")
         .to_arrow_table()
     )
-    questions = lists(table, "questions")
-    names = questions.flatten().dictionary_encode()
-    column_of_cell = names.indices.to_numpy()
-    answer_of_cell = lists(table, "answers").flatten().to_numpy(zero_copy_only=False)
-    person_of_cell = lists(table, "people").flatten().to_numpy(zero_copy_only=False)
-    ends = questions.offsets.to_numpy()
-    designs = table.select(DESIGN).to_pylist()
-    starts = [row for row in range(len(designs)) if row == 0 or designs[row] != designs[row - 1]]
-    columns: list[tuple[Floats, Floats, Integers]] = []
-    for first, last in pairwise([*starts, len(designs)]):
-        cells_of_design = slice(ends[first], ends[last])
-        row_of_cell = np.repeat(np.arange(last - first), np.diff(ends[first : last + 1]))
-        places = (row_of_cell, column_of_cell[cells_of_design])
-        shape = (last - first, len(names.dictionary))
-        columns.append(
-            shuffled(
-                matrix(*places, answer_of_cell[cells_of_design], shape),
-                matrix(*places, person_of_cell[cells_of_design], shape),
-                minimum,
-            )
-        )
-    mean_r, p_value, count = (
-        np.concatenate([result[part] for result in columns]) if columns else np.array([])
-        for part in range(3)
+
+
+def model(dbt: Any, session: Any) -> pa.Table:
+    dbt.config(materialized="table")
+    minimum = int(dbt.config.get("minimum_questions"))
+    cells = dbt.ref("int_comparable_cells").select(*CELL, "human_mean_score")
+    # Another country's answer counts whether or not its people were asked the question.
+    answers = (
+        dbt.ref("fct_mean_scores")
+        .filter("country_id != 'ZZZ' and llm_mean_score is not null")
+        .select(*CELL, "llm_mean_score")
     )
-    result = table.select([*DESIGN, "country_id"])
-    for name, values in (
-        ("shuffled_countries_r", mean_r),
-        ("shuffled_countries_p", p_value),
-        ("shuffled_country_count", count),
-    ):
-        result = result.append_column(name, pa.array(values, from_pandas=True))
-    return result.cast(RESULT)
+    found = answers.select("model_id").distinct().order("model_id").fetchall()
+    model_ids = [model_id for (model_id,) in found]
+    nulls = [
+        shuffled_designs(lists_of_cells(some, answers, cells), minimum)
+        for some in (
+            model_ids[first : first + MODELS_AT_ONCE]
+            for first in range(0, len(model_ids), MODELS_AT_ONCE)
+        )
+    ]
+    return pa.concat_tables([RESULT.empty_table(), *nulls])

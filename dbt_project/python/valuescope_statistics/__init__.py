@@ -1,0 +1,1 @@
+"""Statistics of the warehouse that SQL does not have, as functions of arrays and tables."""

@@ -1,0 +1,1 @@
+"""Bootstrap over batteries: intervals of every measure of agreement."""
