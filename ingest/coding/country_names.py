@@ -3,6 +3,7 @@
 import duckdb
 
 from valuescope.ingest.problems import Problems, listed
+from valuescope.ingest.tables import COUNTRY_CODES, COUNTRY_NAMES
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Country, Instrument
 
@@ -15,7 +16,7 @@ def create_country_names(
     A name that no country has is refused, with the nearest that one has.
     """
     names = [row[0] for row in connection.execute(query).fetchall()]
-    connection.execute("create temp table country_names (name varchar, country_id varchar)")
+    COUNTRY_NAMES.create(connection)
     for name in names:
         country = _named(name, instrument, problems)
         if country is not None:
@@ -33,10 +34,7 @@ def create_country_codes(
     countries, and a country that goes by two codes.
     """
     pairs = connection.execute(query).fetchall()
-    connection.execute(
-        "create temp table country_codes "
-        "(country_text varchar, number_text varchar, country_id varchar)"
-    )
+    COUNTRY_CODES.create(connection)
     numbers = {
         str(number): country
         for country in instrument.countries.values()

@@ -75,12 +75,12 @@ class Source:
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def _places(self) -> Mapping[str, Sequence[int]]:
-        return _places_by(self.columns, str)
+    def _positions(self) -> Mapping[str, Sequence[int]]:
+        return _positions_by(self.columns, str)
 
     @cached_property
     def _folded(self) -> Mapping[str, Sequence[int]]:
-        return _places_by(self.columns, str.casefold)
+        return _positions_by(self.columns, str.casefold)
 
     def find(self, *names: str) -> str | None:
         """Return the file's own name of the first of `names` that it has, in any case.
@@ -89,7 +89,7 @@ class Source:
         which of several columns is meant.
         """
         for name in names:
-            found = self._places.get(name) or self._folded.get(name.casefold(), ())
+            found = self._positions.get(name) or self._folded.get(name.casefold(), ())
             if len(found) > 1:
                 spelled = ", ".join(repr(self.columns[position]) for position in found)
                 raise ValuescopeError(
@@ -111,7 +111,7 @@ class Source:
 
     def raw(self, column: str) -> str:
         """SQL for a column as it is."""
-        name = self.column_names[self._places[column][0]].replace('"', '""')
+        name = self.column_names[self._positions[column][0]].replace('"', '""')
         return f'"{name}"'
 
     def cell(self, column: str) -> str:
@@ -145,7 +145,7 @@ class Source:
         return decimal(self.text(column))
 
 
-def _places_by(columns: Iterable[str], key: Callable[[str], str]) -> Mapping[str, Sequence[int]]:
+def _positions_by(columns: Iterable[str], key: Callable[[str], str]) -> Mapping[str, Sequence[int]]:
     positions: dict[str, list[int]] = defaultdict(list)
     for position, column in enumerate(columns):
         positions[key(column)].append(position)

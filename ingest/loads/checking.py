@@ -11,11 +11,11 @@ import duckdb
 from valuescope.ingest.loads.report import (
     CodeOutsideInstrument,
     CountryFindings,
-    Difference,
     DirectionCheck,
     FileReport,
     Findings,
     MissingRate,
+    ShareDifference,
 )
 from valuescope.ingest.problems import Problems
 from valuescope.warehouse.database.connections import population_id_expression
@@ -146,11 +146,11 @@ def _countries(
             group by all
         ),
 
-        country_waves as (select distinct wave, country_id from everybody)
+        groups_asked as (select distinct wave, country_id from everybody)
 
         select
-            country_waves.country_id,
-            country_waves.wave,
+            groups_asked.country_id,
+            groups_asked.wave,
             fieldwork.respondents,
             fieldwork.first_year,
             fieldwork.last_year,
@@ -165,11 +165,11 @@ def _countries(
                 in_wave.questions,
                 lambda q: not list_contains(coalesce(answered.questions, []), q)
             ) as not_asked
-        from country_waves
+        from groups_asked
         left join answered using (wave, country_id)
         left join in_wave using (wave)
         left join fieldwork using (wave, country_id)
-        order by country_waves.country_id, country_waves.wave
+        order by groups_asked.country_id, groups_asked.wave
         """
     ).fetchall()
     order = {question_id: n for n, question_id in enumerate(questions)}
@@ -307,7 +307,9 @@ def _mean_scores(
     return found
 
 
-def _differences(connection: duckdb.DuckDBPyConnection, load: "Load") -> tuple[Difference, ...]:
+def _differences(
+    connection: duckdb.DuckDBPyConnection, load: "Load"
+) -> tuple[ShareDifference, ...]:
     """The largest difference of a valid answer's share, by population and question."""
     if not _has_table(connection, "loaded"):
         return ()
@@ -364,7 +366,7 @@ def _differences(connection: duckdb.DuckDBPyConnection, load: "Load") -> tuple[D
         order by largest_difference desc, population_id, question_id
         """
     ).fetchall()
-    return tuple(Difference(*row) for row in rows)
+    return tuple(ShareDifference(*row) for row in rows)
 
 
 def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:

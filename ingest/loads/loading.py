@@ -13,12 +13,12 @@ from valuescope.ingest.loads.effects import (
     Confirm,
     changed_reference,
     create_effect_tables,
-    reference_population,
     repeated_people,
     replaced_loads,
 )
 from valuescope.ingest.loads.report import FileReport, Findings, LoadReport
 from valuescope.ingest.problems import Problems
+from valuescope.ingest.tables import FILLED_BY_READERS, LOADED, LOADS
 from valuescope.warehouse.database.connections import (
     create_raw_tables,
     has_warehouse,
@@ -31,57 +31,12 @@ from valuescope.warehouse.errors import unknown_name
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.instruments.surveys import store_instrument
+from valuescope.warehouse.status.reference import reference_population
 from valuescope.warehouse.version import project_version
 
 WEIGHTINGS = ("within_country", "unweighted", "unstated")
 # DuckDB spills to disk beyond this, whatever the size of the survey file.
 _MEMORY_LIMIT = "1GiB"
-
-# One row a wave, country, subgroup, question and code; one a wave, country, subgroup and two
-# indicators, which only respondents fill; and one a wave and country.
-_WORKING_TABLES = """
-create temp table marginals (
-    wave integer not null,
-    country_id varchar not null,
-    breakdown varchar not null default 'all',
-    subgroup_id varchar not null default 'all',
-    question_id varchar not null,
-    code integer not null,
-    respondents bigint,
-    sum_of_weights double not null,
-    sum_of_squared_weights double
-);
-create temp table indicator_moments (
-    wave integer not null,
-    country_id varchar not null,
-    breakdown varchar not null,
-    subgroup_id varchar not null,
-    deletion varchar not null,
-    indicator_id varchar not null,
-    other_indicator_id varchar not null,
-    respondents bigint not null,
-    sum_of_weights double not null,
-    sum_of_values double not null,
-    sum_of_squares double not null,
-    sum_of_products double not null,
-    sum_of_squared_weights double not null,
-    squared_weight_values double not null,
-    squared_weight_products double not null
-);
-create temp table fieldwork (
-    wave integer not null,
-    country_id varchar not null,
-    first_year integer,
-    last_year integer,
-    mode varchar,
-    release varchar,
-    doi varchar,
-    respondents bigint,
-    smallest_weight double,
-    largest_weight double,
-    effective_sample_size double
-);
-"""
 
 Read = Callable[[duckdb.DuckDBPyConnection, Problems], Findings]
 
@@ -205,7 +160,8 @@ def _read(
 ) -> Findings:
     connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
     connection.execute("set preserve_insertion_order = false")
-    connection.execute(_WORKING_TABLES)
+    for table in FILLED_BY_READERS:
+        table.create(connection)
     findings = read(connection, problems)
     answers = connection.execute("select count(*) from marginals").fetchall()[0][0]
     if not answers and not problems.refusals:
@@ -294,7 +250,8 @@ def _copy_loaded(connection: duckdb.DuckDBPyConnection, load: Load, home: Home) 
             params=[load.survey_id],
         ).to_arrow_table()
         connection.register("copied", rows)
-        connection.execute("create temp table loaded as select * from copied")
+        LOADED.create(connection)
+        connection.execute("insert into loaded by name select * from copied")
 
 
 def _list_loads(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
@@ -302,10 +259,7 @@ def _list_loads(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
     groups = connection.execute(
         "select distinct wave, breakdown, subgroup_id from marginals order by all"
     ).fetchall()
-    connection.execute(
-        "create temp table loads (wave integer, breakdown varchar, subgroup_id varchar, "
-        "wave_selection varchar, load_id varchar)"
-    )
+    LOADS.create(connection)
     connection.executemany(
         "insert into loads values (?, ?, ?, ?, ?)",
         [
@@ -439,7 +393,8 @@ def _report_loaded(
 ) -> LoadReport:
     """Describe a load as it stands in raw."""
     with open_for_reading(home, is_latest=True) as loaded, duckdb.connect() as connection:
-        connection.execute(_WORKING_TABLES)
+        for table in FILLED_BY_READERS:
+            table.create(connection)
         rows = loaded.sql(
             """
             select

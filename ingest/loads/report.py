@@ -79,7 +79,7 @@ class DirectionCheck:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ShareDifference:
     """How far a question's shares lie from those that are loaded for the same population.
 
     `largest_difference` is that of any share in any country, which `country_id` names.
@@ -115,7 +115,7 @@ class FileReport:
     codes_outside_instrument: tuple[CodeOutsideInstrument, ...]
     missing_rates: tuple[MissingRate, ...]
     directions: tuple[DirectionCheck, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[ShareDifference, ...]
     rows_read: int
     marginal_count: int
     has_counts: bool

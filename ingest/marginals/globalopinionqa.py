@@ -482,14 +482,14 @@ def _instrument(items: Sequence[_Item]) -> OwnInstrument:
     ]
     return OwnInstrument(
         survey=("", dict(_SURVEY)),
-        categories=_placed(categories),
-        questions=_placed(questions),
-        choices=_placed(choices),
+        categories=_with_remedy(categories),
+        questions=_with_remedy(questions),
+        choices=_with_remedy(choices),
         keeps_edits=True,
     )
 
 
-def _placed(rows: Iterable[dict[str, str]]) -> tuple[WrittenRow, ...]:
+def _with_remedy(rows: Iterable[dict[str, str]]) -> tuple[WrittenRow, ...]:
     return tuple(("", row) for row in rows)
 
 

@@ -288,7 +288,7 @@ def _read_labels(
     if unknown:
         problems.refuse(
             f"has answers that match no option: {listed(unknown, shown=MOST_LABELS)}",
-            "Write the option's words or its code in their place.",
+            "Write the option's words or its code instead.",
         )
 
 

@@ -274,7 +274,7 @@ def _refuse_answers(
     if labels:
         problems.refuse(
             f"has labels that match no option: {listed(labels, shown=MOST_LABELS)}",
-            "Write the option's words or its code in their place, or remove the columns that you "
+            "Write the option's words or its code instead, or remove the columns that you "
             "do not need.",
         )
     if numbers:

@@ -36,6 +36,7 @@ from valuescope.ingest.respondents.layouts import (
     Stated,
     TraitColumn,
 )
+from valuescope.ingest.tables import ANSWERS, COUNTRY_WAVES
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
 
@@ -111,7 +112,7 @@ def read_respondents(
     if division.is_weighted:
         _settle_missing_weights(connection, file, division, problems)
     check_rows(connection, file, division.is_weighted, problems)
-    _name_places(connection, file, instrument, problems)
+    _number_country_waves(connection, file, instrument, problems)
     check_duplicates(connection, file, problems)
     warn_of_size(connection, file, read, problems)
     if any(breakdown.split is not None for breakdown in division.breakdowns):
@@ -310,7 +311,7 @@ def _keep_wave(connection: duckdb.DuckDBPyConnection, wave: int, problems: Probl
     connection.execute("delete from respondents where wave is distinct from ?", [wave])
 
 
-def _name_places(
+def _number_country_waves(
     connection: duckdb.DuckDBPyConnection,
     file: RespondentFile,
     instrument: Instrument,
@@ -324,11 +325,12 @@ def _name_places(
         instrument,
         problems,
     )
+    COUNTRY_WAVES.create(connection)
     connection.execute(
         """
-        create temp table country_waves as
+        insert into country_waves
         select
-            cast(row_number() over (order by country_id, wave) as usmallint) as country_wave,
+            row_number() over (order by country_id, wave) as country_wave,
             country_id,
             wave
         from (
@@ -421,15 +423,7 @@ def _count_answers(
     One small aggregation a question reads few columns; unpivoting all of them first would make
     25 million rows of the official file.
     """
-    connection.execute(
-        """
-        create temp table answers (
-            breakdown utinyint, item usmallint, country_wave usmallint, cell usmallint,
-            answer double,
-            respondents bigint, sum_of_weights double, sum_of_squared_weights double
-        )
-        """
-    )
+    ANSWERS.create(connection)
     for number, breakdown in enumerate(division.breakdowns):
         cell = _cell(breakdown)
         connection.execute(

@@ -16,12 +16,12 @@ from valuescope.ingest import (
     Reference,
     forget_loads,
     load_file,
-    reference_population,
 )
 from valuescope.warehouse.database.connections import open_for_reading, open_for_writing
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.status.reference import reference_population
 
 SHARES = "iso3,variable,code,share\nJPN,Q57,1,{trusting}\nJPN,Q57,2,{careful}\n"
 TRUSTING = "select sum_of_weights from raw.human_marginals where code = 1 order by all"
@@ -55,12 +55,12 @@ def other_process(script: str, *arguments: object) -> Iterator[subprocess.Popen[
 PAUSED_LOAD = """
     import sys
     from pathlib import Path
-    import valuescope.ingest.readers
+    from valuescope.ingest import readers
     from valuescope.ingest import load_file
     from valuescope.warehouse.home import Home
     from valuescope.warehouse.instruments.seeds import load_instrument
 
-    read_tidy = valuescope.ingest.readers.read_tidy
+    read_tidy = readers.read_tidy
 
     def read_and_pause(*arguments):
         findings = read_tidy(*arguments)
@@ -68,7 +68,7 @@ PAUSED_LOAD = """
         sys.stdin.readline()
         return findings
 
-    valuescope.ingest.readers.read_tidy = read_and_pause
+    readers.read_tidy = read_and_pause
     load_file(Path(sys.argv[1]), Home(Path(sys.argv[2])), load_instrument())
 """
 

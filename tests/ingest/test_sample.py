@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import valuescope.ingest.sample
 from tests.ingest.conftest import Query
-from valuescope.ingest import load_sample
+from valuescope.ingest import load_sample, sample
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import SEEDS, Home
@@ -194,7 +193,7 @@ def test_a_value_without_a_recode_is_refused(
     recodes = tmp_path / "sample_recodes.csv"
     rows = (SEEDS / "sample_recodes.csv").read_text().splitlines()
     recodes.write_text("\n".join(row for row in rows if ",Q130,4," not in row))
-    monkeypatch.setattr(valuescope.ingest.sample, "RECODES", recodes)
+    monkeypatch.setattr(sample, "RECODES", recodes)
 
     with pytest.raises(ValuescopeError, match=r"without a recode: wvs_immig\.e143 = 4\.0\. Add"):
         load_sample(home, instrument)
@@ -203,7 +202,7 @@ def test_a_value_without_a_recode_is_refused(
 def test_a_missing_package_is_named_with_the_way_to_install_it(
     home: Home, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(valuescope.ingest.sample, "PACKAGE", "no-such-package")
+    monkeypatch.setattr(sample, "PACKAGE", "no-such-package")
 
     with pytest.raises(ValuescopeError, match=r"not installed.*make demo"):
         load_sample(home, instrument)
