@@ -1,7 +1,7 @@
 """A study: what is asked of which models, fixed in a file before anything is scored."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,6 @@ from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Country, Inst
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, load_wording_set
 from valuescope.warehouse.landing_zone.shards import write_text
 
-OUTCOMES = (
-    "pearson_r",
-    "demeaned_pearson_r",
-    "skill",
-    "country_gain",
-    "rho0",
-    "llm_mean_score",
-    "llm_probability",
-)
 _STUDY_KEYS = {
     "name",
     "description",
@@ -34,12 +25,10 @@ _STUDY_KEYS = {
     "questions",
     "categories",
     "coding",
-    "contrasts",
-    "primary_outcome",
 }
+# Entries of earlier versions that nothing read.
+_GONE = ("primary_outcome", "contrasts")
 _DESIGN_KEYS = {"template", "wordings", "answers", "orders", "chat"}
-_CONTRAST_KEYS = {"name", "baseline", "compared"}
-_SIDE_KEYS = {"model", "template", "wordings", "answer", "order", "chat"}
 
 
 @dataclass(frozen=True)
@@ -54,15 +43,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """Two sides that a study compares; each names models or designs by their properties."""
-
-    name: str
-    baseline: dict[str, str]
-    compared: dict[str, str]
-
-
-@dataclass(frozen=True)
 class Study:
     """A study file, read and checked. `sha256` is of its content, comments and layout aside."""
 
@@ -70,8 +50,6 @@ class Study:
     sha256: str
     text: str
     plan: Plan
-    contrasts: tuple[Contrast, ...]
-    primary_outcome: str | None
 
 
 def load_study(path: Path, home: Home, instrument: Instrument) -> Study:
@@ -168,6 +146,12 @@ def choose_countries(
 def _study(
     path: Path, text: str, content: dict[str, Any], home: Home, instrument: Instrument
 ) -> Study:
+    for key in _GONE:
+        if key in content:
+            raise ValuescopeError(
+                f"'{key}' had no effect on tables and reports and is gone. Remove it, or say in "
+                "the description what will be compared."
+            )
     _known_keys("the study", content, _STUDY_KEYS)
     name = content.get("name", path.stem)
     models = _texts("models", content, required=True)
@@ -203,45 +187,7 @@ def _study(
         countries=choose_countries(instrument, _texts("countries", content)),
         study=StudyReference(name, sha256),
     )
-    outcome = content.get("primary_outcome")
-    if outcome is not None and outcome not in OUTCOMES:
-        raise unknown_name(
-            "primary outcome", str(outcome), OUTCOMES, f"Outcomes: {', '.join(OUTCOMES)}."
-        )
-    contrasts = tuple(
-        _contrast(entry, models or (), plan) for entry in content.get("contrasts", [])
-    )
-    return Study(name, sha256, text, plan, contrasts, outcome)
-
-
-def _contrast(entry: dict[str, Any], models: Sequence[str], plan: Plan) -> Contrast:
-    _known_keys("a contrast", entry, _CONTRAST_KEYS)
-    missing = _CONTRAST_KEYS - set(entry)
-    if missing:
-        raise ValuescopeError(f"A contrast lacks {', '.join(sorted(missing))}.")
-    for side in (entry["baseline"], entry["compared"]):
-        _known_keys(f"the contrast '{entry['name']}'", side, _SIDE_KEYS)
-        for key, value in side.items():
-            used = set(models) if key == "model" else {_property(d, key) for d in plan.designs}
-            if value not in used:
-                raise unknown_name(
-                    f"{key} in the contrast '{entry['name']}'",
-                    str(value),
-                    used,
-                    "A contrast compares what the study scores.",
-                )
-    return Contrast(entry["name"], dict(entry["baseline"]), dict(entry["compared"]))
-
-
-def _property(design: PromptDesign, key: str) -> str:
-    read: dict[str, Callable[[PromptDesign], str]] = {
-        "template": lambda d: d.template.template_id,
-        "wordings": lambda d: d.wordings.name,
-        "answer": lambda d: d.answer_style,
-        "order": lambda d: d.choice_order,
-        "chat": lambda d: d.chat_mode,
-    }
-    return read[key](design)
+    return Study(name, sha256, text, plan)
 
 
 def _known_keys(thing: str, table: dict[str, Any], known: Iterable[str]) -> None:
