@@ -60,7 +60,7 @@ dictionary: setup ## Write docs/data-dictionary.md anew from the seeds
 	$(BIN)/python -m valuescope.reports.files.data_dictionary
 
 scale: setup ## Write docs/scale.md anew from the instrument and docs/scale.toml
-	$(BIN)/python -m valuescope.scale
+	$(BIN)/python -m valuescope.scorer.planning.scale
 
 dev: setup $(STAMP)/dev ## Install what checking needs too
 

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -77,6 +78,13 @@ def test_a_room_imports_only_rooms_of_floors_below() -> None:
     ] == []
 
 
+def test_a_folder_has_at_most_nine_modules() -> None:
+    # Each command is a module.
+    exceptions = {CLONE / "valuescope" / "commands"}
+    folders = Counter(path.parent for path in MODULES.values() if path.name != "__init__.py")
+    assert {folder: n for folder, n in folders.items() if n > 9 and folder not in exceptions} == {}
+
+
 def test_no_modules_import_one_another_in_a_circle() -> None:
     TopologicalSorter(GRAPH).prepare()
 
@@ -84,7 +92,8 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
 def test_help_and_version_import_nothing_slow(arguments: list[str]) -> None:
     script = (
-        "import sys; from valuescope.cli import cli\n"
+        "import sys, valuescope as vs; assert 'click' not in sys.modules\n"
+        "from valuescope.cli import cli; vs.score, vs.ingest\n"
         f"cli.main({arguments!r}, standalone_mode=False)\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
     )

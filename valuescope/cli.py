@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 from valuescope.console import say
-from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError, WrongUsageError
 
 # In the order of a study. The lines are here, so that `--help` imports no command.
 COMMANDS = {
@@ -85,7 +85,7 @@ def main() -> None:
         cli.main(standalone_mode=False)
     except ValuescopeError as error:
         say(f"Error: {error}")
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, WrongUsageError) else 1)
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
     except click.ClickException as error:

@@ -6,8 +6,9 @@ from valuescope.console import out, say
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.planning.division import Part, PartEstimate
+from valuescope.scorer.planning.forecast import duration
 from valuescope.scorer.process.messages import Pace
-from valuescope.scoring import PlannedRun
+from valuescope.scorer.runs.plan import PlannedRun
 
 
 def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
@@ -80,23 +81,6 @@ def print_parts(
         if pace
         else "No time: none of the models is on this machine, so nothing could be measured."
     )
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> duration(0.4), duration(45), duration(600), duration(7200), duration(864000)
-    ('0.4 s', '45 s', '10 min', '2.0 h', '10 days')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:,.0f} days"
 
 
 def _table(title: str, *columns: str) -> FittingTable:

@@ -8,9 +8,7 @@ import click
 from valuescope.scorer.planning.templates import load_templates
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
-
-# Names the shared store that scoring sends to and landing brings from.
-LANDING_VARIABLE = "VALUESCOPE_LANDING"
+from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
 
 
 def comma_separated(

@@ -18,6 +18,6 @@ def connect(home: str | Path | None = None) -> "duckdb.DuckDBPyConnection":
     """
     # Here, because all packages import this one, and most of them need no DuckDB.
     from valuescope.warehouse.database.connections import open_marts
-    from valuescope.warehouse.home import Home, current_home
+    from valuescope.warehouse.home import named_home
 
-    return open_marts(Home(Path(home).expanduser().resolve()) if home else current_home())
+    return open_marts(named_home(home))

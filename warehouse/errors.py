@@ -1,4 +1,4 @@
-"""The one base exception of the project."""
+"""The errors of the project."""
 
 import difflib
 from collections.abc import Iterable
@@ -10,6 +10,10 @@ class ValuescopeError(Exception):
     The message names the thing, the value that was found and what to do next.
     The command line prints it without a traceback and exits with 1.
     """
+
+
+class WrongUsageError(ValuescopeError):
+    """Arguments that contradict each other. The command line exits with 2."""
 
 
 def unknown_name(thing: str, value: str, known: Iterable[str], next_step: str) -> ValuescopeError:

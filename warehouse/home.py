@@ -114,6 +114,11 @@ def current_home() -> Home:
     return Home(Path(named).expanduser().resolve() if named else _default_home(), lake)
 
 
+def named_home(folder: str | Path | None) -> Home:
+    """Return the home in `folder`; None is the current one."""
+    return Home(Path(folder).expanduser().resolve()) if folder else current_home()
+
+
 def earlier_home() -> tuple[str, ...]:
     """Return what lies in the clone's `warehouse/`, the home of earlier versions; often nothing."""
     if not IS_CLONE:

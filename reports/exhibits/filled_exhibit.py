@@ -24,7 +24,7 @@ class FilledExhibit:
     sql: str
 
 
-def filled(
+def fill_exhibits(
     connection: duckdb.DuckDBPyConnection,
     exhibits: Sequence[Exhibit],
     designs: Sequence[Design],

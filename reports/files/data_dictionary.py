@@ -77,7 +77,7 @@ numbers and names survey files hold it.
 
 
 @dataclass(frozen=True)
-class Choice:
+class DescribedChoice:
     """A choice of one coding, or an answer outside the scale, which has no index."""
 
     index: int | None
@@ -89,18 +89,18 @@ class Choice:
 class Coding:
     """The choices of one question in one coding, in scale order, then those outside the scale."""
 
-    choices: tuple[Choice, ...]
+    choices: tuple[DescribedChoice, ...]
 
     @property
     def size(self) -> int:
         """K, the number of choices on the scale."""
         return sum(choice.index is not None for choice in self.choices)
 
-    def choice_of(self, code: int) -> Choice | None:
+    def choice_of(self, code: int) -> DescribedChoice | None:
         """What a survey code counts for; None where it is missing."""
         return next((choice for choice in self.choices if code in choice.codes), None)
 
-    def score(self, choice: Choice) -> float | None:
+    def score(self, choice: DescribedChoice) -> float | None:
         """s_k = -1 + 2(k-1)/(K-1); None outside the scale."""
         return None if choice.index is None else -1 + 2 * (choice.index - 1) / (self.size - 1)
 
@@ -119,7 +119,7 @@ class TrendItem:
 
 
 @dataclass(frozen=True)
-class Question:
+class DescribedQuestion:
     """One question with all that the seeds say about it; `row` is its row of questions.csv."""
 
     row: dict[str, str]
@@ -184,12 +184,12 @@ def data_dictionary(seeds: Path = SEEDS) -> str:
     return "\n".join(sections)
 
 
-def _questions(seeds: Path) -> list[Question]:
+def _questions(seeds: Path) -> list[DescribedQuestion]:
     """All questions in the questionnaire's order."""
-    choices: dict[tuple[str, str], list[Choice]] = {}
+    choices: dict[tuple[str, str], list[DescribedChoice]] = {}
     for row in _rows(seeds / "choices.csv"):
         choices.setdefault((row["coding_id"], row["question_id"]), []).append(
-            Choice(
+            DescribedChoice(
                 index=int(row["choice_index"]) if row["choice_index"] else None,
                 text=row["choice_text"],
                 codes=tuple(int(code) for code in row["survey_codes"].split("|")),
@@ -207,7 +207,7 @@ def _questions(seeds: Path) -> list[Question]:
             )
         )
     return [
-        Question(
+        DescribedQuestion(
             row=row,
             native=_coding(choices["native", row["question_id"]]),
             paper=_coding(choices["paper", row["question_id"]]),
@@ -225,11 +225,11 @@ def _recodes(cell: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(code), int(wave_7_code)) for code, wave_7_code in pairs)
 
 
-def _coding(choices: Iterable[Choice]) -> Coding:
+def _coding(choices: Iterable[DescribedChoice]) -> Coding:
     return Coding(tuple(sorted(choices, key=lambda choice: _position(choice))))
 
 
-def _contents(categories: Iterable[dict[str, str]], questions: Sequence[Question]) -> str:
+def _contents(categories: Iterable[dict[str, str]], questions: Sequence[DescribedQuestion]) -> str:
     rows = []
     for category in categories:
         members = [q.row for q in questions if q.row["category_id"] == category["category_id"]]
@@ -253,7 +253,7 @@ def _contents(categories: Iterable[dict[str, str]], questions: Sequence[Question
     )
 
 
-def _category(category: dict[str, str], questions: Sequence[Question]) -> str:
+def _category(category: dict[str, str], questions: Sequence[DescribedQuestion]) -> str:
     """The heading of a category and the table of its questions."""
     has_trends = any(question.trend_items for question in questions)
     headers = ["id", "question", "scale", "polarity", "pole", "battery", "paper's set"]
@@ -284,7 +284,7 @@ def _category(category: dict[str, str], questions: Sequence[Question]) -> str:
     )
 
 
-def _entry(question: Question, category_name: str, battery: Sequence[str]) -> str:
+def _entry(question: DescribedQuestion, category_name: str, battery: Sequence[str]) -> str:
     """All about one question under a heading of its own."""
     row = question.row
     parts = [
@@ -309,7 +309,7 @@ def _trend(item: TrendItem) -> str:
     return line + (f"; {_sentence(item.note)}" if item.note else ".")
 
 
-def _facts(question: Question, category_name: str, battery: Sequence[str]) -> str:
+def _facts(question: DescribedQuestion, category_name: str, battery: Sequence[str]) -> str:
     row, native, paper = question.row, question.native, question.paper
     also = "" if native.size == paper.size else f" ({paper.size} in `paper`)"
     facts = [
@@ -333,10 +333,10 @@ def _facts(question: Question, category_name: str, battery: Sequence[str]) -> st
     return " ".join(facts)
 
 
-def _choices(question: Question) -> str:
+def _choices(question: DescribedQuestion) -> str:
     """The table of choices, a row for codes that count for the same choice in both codings."""
     native, paper = question.native, question.paper
-    codes_of_pair: dict[tuple[Choice | None, Choice | None], list[int]] = {}
+    codes_of_pair: dict[tuple[DescribedChoice | None, DescribedChoice | None], list[int]] = {}
     for choice in (*native.choices, *paper.choices):
         for code in choice.codes:
             codes = codes_of_pair.setdefault((native.choice_of(code), paper.choice_of(code)), [])
@@ -357,7 +357,7 @@ def _choices(question: Question) -> str:
     return _table(headers_of_both, rows_of_both, "rrlrrlr")
 
 
-def _cells(coding: Coding, choice: Choice | None) -> tuple[str, str, str]:
+def _cells(coding: Coding, choice: DescribedChoice | None) -> tuple[str, str, str]:
     """Index, text and score."""
     if choice is None:
         return _MISSING, "", ""
@@ -371,7 +371,7 @@ def _codes(codes: Iterable[int]) -> str:
     return ", ".join(str(code) for code in codes)
 
 
-def _position(choice: Choice | None) -> float:
+def _position(choice: DescribedChoice | None) -> float:
     """Where a choice stands: by its index, those without one last."""
     return float("inf") if choice is None or choice.index is None else choice.index
 
@@ -400,7 +400,7 @@ def _countries(rows: Sequence[dict[str, str]]) -> str:
     )
 
 
-def _surveys(rows: Iterable[dict[str, str]], questions: Sequence[Question]) -> str:
+def _surveys(rows: Iterable[dict[str, str]], questions: Sequence[DescribedQuestion]) -> str:
     table = [
         (
             f"`{row['survey_id']}`",

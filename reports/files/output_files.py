@@ -22,8 +22,10 @@ def write_output(path: Path, content: bytes, overwrite: bool) -> None:
         ) from error
 
 
-def write_outputs(folder: Path, contents: Iterable[tuple[str, bytes]], overwrite: bool) -> int:
-    """Write a file for each name and content into `folder`, made where it lacks; count them.
+def write_outputs(
+    folder: Path, contents: Iterable[tuple[str, bytes]], overwrite: bool
+) -> tuple[Path, ...]:
+    """Write a file for each name and content into `folder`, which is created; return the files.
 
     Raises ValuescopeError when that fails, or when a file exists and `overwrite` is not meant.
     """
@@ -33,8 +35,8 @@ def write_outputs(folder: Path, contents: Iterable[tuple[str, bytes]], overwrite
         raise ValuescopeError(
             f"Cannot make the folder {folder}: {error.strerror}. Name another by --output."
         ) from error
-    count = 0
+    written = []
     for name, content in contents:
         write_output(folder / name, content, overwrite)
-        count += 1
-    return count
+        written.append(folder / name)
+    return tuple(written)

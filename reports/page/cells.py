@@ -22,7 +22,7 @@ Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Side:
+class People:
     """What people said, for the designs that compare with one population under one coding.
 
     `mean_scores` has a value a question and country; `shares` a matrix a question, choices within
@@ -101,7 +101,7 @@ def grid(connection: duckdb.DuckDBPyConnection, designs: Sequence[Design]) -> Gr
 
 def people(
     connection: duckdb.DuckDBPyConnection, cells: Grid, population_id: str | None, coding_id: str
-) -> Side:
+) -> People:
     """What people said in the cells of `cells`."""
     chosen = {"population_id": population_id, "coding_id": coding_id}
     choices = query_table(
@@ -138,7 +138,7 @@ def people(
         chosen,
     )
     counts = [len(texts) for texts in in_order]
-    return Side(
+    return People(
         population_id,
         coding_id,
         in_order,
@@ -148,9 +148,9 @@ def people(
 
 
 def answers(
-    connection: duckdb.DuckDBPyConnection, cells: Grid, design: Design, side: Side
+    connection: duckdb.DuckDBPyConnection, cells: Grid, design: Design, side: People
 ) -> tuple[Matrix, list[Matrix | None]]:
-    """What a design's model answers: mean scores and probabilities, as in `Side`."""
+    """What a design's model answers: mean scores and probabilities, as in `People`."""
     scores = query_table(
         connection,
         """

@@ -22,7 +22,7 @@ from valuescope.reports.page.cells import (
     MEAN_SCORE_UNITS,
     SHARE_UNITS,
     Grid,
-    Side,
+    People,
     answers,
     grid,
     people,
@@ -59,7 +59,7 @@ def html(
     """
     detailed = designs[:DETAILED_DESIGNS]
     cells = grid(connection, detailed)
-    sides: dict[tuple[str | None, str], Side] = {}
+    sides: dict[tuple[str | None, str], People] = {}
     chunks = []
     for design in detailed:
         key = (design.population_id, design.coding_id)
@@ -119,7 +119,7 @@ def _design_data(
     connection: duckdb.DuckDBPyConnection,
     cells: Grid,
     design: Design,
-    side: Side,
+    side: People,
     side_number: int,
     exhibits: Sequence[Exhibit],
 ) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _design_name(design: Design) -> dict[str, Any]:
     }
 
 
-def _side_data(side: Side) -> dict[str, Any]:
+def _side_data(side: People) -> dict[str, Any]:
     return {
         "choices": side.choices,
         "mean_scores": side.mean_scores,

@@ -61,8 +61,8 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Who hears of what happens: notices, summaries of runs, failures, progress.
+class ClusterListener:
+    """What to call with notices, summaries of runs, failures and progress.
 
     `on_progress` gets the cells that are done and how many replicas score.
     """
@@ -101,7 +101,7 @@ def score_on_cluster(
     works: Sequence[ModelWork],
     asked: Asked,
     settings: ClusterSettings,
-    listener: Listener,
+    listener: ClusterListener,
 ) -> None:
     """Score `works` on the cluster that `ray` is joined to.
 
@@ -126,7 +126,7 @@ class _Driver:
         works: Sequence[ModelWork],
         asked: Asked,
         settings: ClusterSettings,
-        listener: Listener,
+        listener: ClusterListener,
     ) -> None:
         self._ray, self._home, self._instrument = ray, home, instrument
         self._asked, self._settings, self._listener = asked, settings, listener

@@ -35,7 +35,7 @@ class Nodes:
         nodes = [node["Resources"] for node in self._nodes() if node["NodeID"] not in refusals]
         wanted = {resource: needs[option] for resource, option in _RESOURCES.items()}
         if not any(_fits(node, wanted) for node in nodes):
-            raise _no_place(name, wanted, nodes, refusals.values())
+            raise _no_room(name, wanted, nodes, refusals.values())
 
     def _nodes(self) -> list[dict[str, Any]]:
         if time.monotonic() - self._looked_at > SECONDS_BETWEEN_LOOKS:
@@ -50,7 +50,7 @@ def _fits(node: Mapping[str, float], wanted: Mapping[str, float]) -> bool:
     return all(node.get(resource, 0) >= least for resource, least in wanted.items())
 
 
-def _no_place(
+def _no_room(
     name: str,
     wanted: Mapping[str, float],
     nodes: Collection[Mapping[str, float]],

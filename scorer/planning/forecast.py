@@ -161,3 +161,20 @@ def _told_size(text: str) -> int | None:
         return None
     experts, number, unit = found.groups()
     return round(int(experts or 1) * float(number) * _UNITS[unit.lower()])
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(0.4), duration(45), duration(600), duration(7200), duration(864000)
+    ('0.4 s', '45 s', '10 min', '2.0 h', '10 days')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:,.0f} days"

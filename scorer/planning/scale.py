@@ -1,6 +1,6 @@
 """docs/scale.md: what studies of any size take, computed from the constants in docs/scale.toml.
 
-`python -m valuescope.scale` writes the page.
+`python -m valuescope.scorer.planning.scale` writes the page.
 """
 
 import sys
@@ -11,10 +11,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from valuescope.forecasts import duration
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.planning.design import PromptDesign
-from valuescope.scorer.planning.forecast import PlannedModel, chat_tokens, estimated_tokens
+from valuescope.scorer.planning.forecast import (
+    PlannedModel,
+    chat_tokens,
+    duration,
+    estimated_tokens,
+)
 from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.home import CLONE
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, load_instrument
@@ -27,7 +31,7 @@ _SIZES = (135e6, 1.5e9, 7e9, 70e9)
 
 
 @dataclass(frozen=True)
-class Asked:
+class DesignSize:
     """What one model is asked in one design: all questions, 66 countries and none."""
 
     answer_style: str
@@ -92,7 +96,7 @@ def scale_page(constants: Path = CONSTANTS) -> str:
     )
 
 
-def asked_in(answer_style: str) -> Asked:
+def asked_in(answer_style: str) -> DesignSize:
     """What a chat model is asked in the paper's template; tokens as they are planned."""
     instrument = load_instrument()
     design = PromptDesign(named_template("paper"), answer_style=answer_style)
@@ -100,7 +104,7 @@ def asked_in(answer_style: str) -> Asked:
     countries = [None, *(c for c in instrument.countries.values() if c.in_wvs7)]
     cells = len(questions) * len(countries)
     tokens = sum(estimated_tokens(design, question, countries) for question in questions)
-    return Asked(
+    return DesignSize(
         answer_style,
         len(questions),
         cells,
@@ -187,7 +191,7 @@ def _constants_table(known: dict[str, Any]) -> str:
     return _table(("constant", "value", "where it is from"), rows)
 
 
-def _machine_table(machines: Any, asked: Asked) -> str:
+def _machine_table(machines: Any, asked: DesignSize) -> str:
     rows = []
     for machine in machines:
         times = [_seconds(machine, size, asked.tokens) for size in _SIZES]
@@ -201,7 +205,7 @@ def _machine_table(machines: Any, asked: Asked) -> str:
     return _table(("machine", *(_size(size) for size in _SIZES), "speed"), rows)
 
 
-def _study_table(machines: dict[str, Machine], asked: Asked, known: dict[str, Any]) -> str:
+def _study_table(machines: dict[str, Machine], asked: DesignSize, known: dict[str, Any]) -> str:
     measured, rows = known["measured"], []
     for study in STUDIES:
         machine = machines[study.machine]

@@ -13,7 +13,12 @@ from unittest.mock import patch
 
 from tests.benchmarks.scoring import Workload, computed, workload
 from valuescope.scorer.cluster.connection import THIS_MACHINE, connected
-from valuescope.scorer.cluster.driver import Asked, ClusterSettings, Listener, score_on_cluster
+from valuescope.scorer.cluster.driver import (
+    Asked,
+    ClusterListener,
+    ClusterSettings,
+    score_on_cluster,
+)
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.planning.division import by_model, divide, expand
 from valuescope.scorer.planning.study import Plan, choose_countries, choose_questions, design_grid
@@ -86,7 +91,7 @@ def cluster_seconds(asked: Workload) -> float:
     instrument = load_instrument()
     plan = Plan((MODEL,), (asked.design,), asked.questions, asked.countries)
     found: list[float] = []
-    listener = Listener(
+    listener = ClusterListener(
         on_notice=lambda notice: None,
         on_finished=lambda summary: found.append(_seconds(summary)),
         on_failed=_fail,

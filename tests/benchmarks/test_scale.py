@@ -10,8 +10,8 @@ import pytest
 from tests.benchmarks.conftest import processor
 from tests.benchmarks.scoring import Workload, workload
 from tests.benchmarks.sharing_out import MODEL, home_of
-from valuescope.scale import CONSTANTS
 from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.planning.scale import CONSTANTS
 from valuescope.scorer.runs.session import ScoringSession
 
 pytestmark = pytest.mark.benchmark

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from valuescope.scale import CONSTANTS, PAGE, asked_in, main, scale_page
+from valuescope.scorer.planning.scale import CONSTANTS, PAGE, asked_in, main, scale_page
 from valuescope.warehouse.home import CLONE
 
 

@@ -68,10 +68,9 @@ def test_what_the_page_says_works(reader: Path) -> None:
     pd.testing.assert_frame_equal(names["countries"], names["the_same"], check_dtype=False)
 
 
-def test_the_notebook_starts_in_three_lines_and_runs_to_its_end(reader: Path) -> None:
-    assert len([line for line in CELLS[0].splitlines() if line]) == 3
-    names, shown = carry_out(CELLS)
-    names["connection"].close()
+def test_the_notebook_starts_in_two_lines_and_runs_to_its_end(reader: Path) -> None:
+    assert len([line for line in CELLS[0].splitlines() if line]) == 2
+    _, shown = carry_out(CELLS)
 
     assert [len(frame) for frame in shown] == [1, len(COUNTRIES), 10, len(shown[3])]
     assert shown[1]["pearson_r"].notna().all()

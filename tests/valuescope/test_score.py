@@ -17,7 +17,6 @@ name = "two-orders"
 models = ["{MODEL}", "nowhere.gguf"]
 countries = ["JPN"]
 questions = ["Q57"]
-primary_outcome = "pearson_r"
 
 [[designs]]
 answers = "label"
@@ -86,7 +85,7 @@ def test_a_study_runs_all_it_names_and_marks_every_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--model", MODEL), "--model cannot stand beside --study"),
+        (("--model", MODEL), "--model cannot be given together with --study"),
         (("--orders", "reverse", "--countries", "JPN"), "--countries, --orders cannot stand"),
     ],
 )

@@ -103,4 +103,4 @@ def test_a_survey_stands_in_the_study_not_beside_it(home: Path, tmp_path: Path) 
 
     message = fail(home, "score", "--study", str(study), "--survey", "leisure", code=2)
 
-    assert "--survey cannot stand beside --study" in message
+    assert "--survey cannot be given together with --study" in message

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.warehouse.landing_zone.test_shards import TABLE, answer
 
+from tests.warehouse.landing_zone.test_shards import TABLE, answer
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.landing_zone.download import land_shards
@@ -373,7 +373,7 @@ def test_a_landing_that_is_killed_in_the_middle_goes_on_when_repeated(
     killed = """
         import os, sys
         from pathlib import Path
-        from valuescope.warehouse.landing import download
+        from valuescope.warehouse.landing_zone import download
         from valuescope.warehouse.home import Home
         from valuescope.warehouse.landing_zone.stores import open_store
 

@@ -1,19 +1,19 @@
 """`valuescope build`."""
 
 import json
+from contextlib import nullcontext
 
 import click
 
 from valuescope.console import say, step_progress
-from valuescope.home_state import (
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.status.checked_build import checked_build
+from valuescope.warehouse.status.home_state import (
     landed_cell_count,
     loaded_survey_count,
     other_versions_notices,
 )
-from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import Home, current_home
-from valuescope.warehouse.tables.build import build_warehouse, home_variables
-from valuescope.warehouse.tables.build_record import designs_missing_here
+from valuescope.warehouse.tables.build import home_variables
 
 
 @click.command(name="build")
@@ -45,28 +45,12 @@ def command(
 
     A file variables.json in the home holds variables that every build starts from.
     """
-    arguments: list[str] = []
-    if select:
-        arguments += ["--select", select]
     home = current_home()
-    settled = home_variables(home)
-    chosen = settled | dict(map(_variable, variables))
-    if chosen:
-        arguments += ["--vars", json.dumps(chosen)]
-    if not landed_cell_count(home) and not loaded_survey_count(home):
-        raise ValuescopeError(
-            f"Nothing to build in {home.path}: no survey is loaded and no model is scored. Run "
-            "`valuescope ingest FILE` (or `ingest --sample`) and `valuescope score --model NAME`."
-        )
-    if settled:
+    if settled := home_variables(home):
         say(f"Variables of {home.variables}: {json.dumps(settled)}")
-    if home.lake is not None and not drop_missing:
-        _refuse_to_drop(home)
-    if verbose:
-        summary = build_warehouse(home, tuple(arguments), verbose=True)
-    else:
-        with step_progress("dbt build"):
-            summary = build_warehouse(home, tuple(arguments))
+    given = dict(map(_variable, variables))
+    with nullcontext() if verbose else step_progress("dbt build"):
+        summary = checked_build(home, select, given, drop_missing, verbose)
     for notice in other_versions_notices(home):
         say(notice)
     for warning in summary.warnings:
@@ -86,14 +70,3 @@ def _variable(setting: str) -> tuple[str, object]:
         return name, json.loads(value)
     except json.JSONDecodeError:
         return name, value
-
-
-def _refuse_to_drop(home: Home) -> None:
-    """Others may have built with answers that have not landed here."""
-    missing = designs_missing_here(home)
-    if missing:
-        raise ValuescopeError(
-            f"{home.warehouse[0].upper()}{home.warehouse[1:]} holds answers of {len(missing)} "
-            f"models and prompts that {home.landing} lacks, such as {missing[0]}. Bring them with "
-            "`valuescope land` first, or drop them with --drop-missing."
-        )

@@ -22,8 +22,9 @@ from valuescope.scorer.engine.numerics import Numerics, default_threads
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.study import Plan
 from valuescope.scorer.planning.templates import named_template
+from valuescope.scorer.runs.plan import Settings, score_plan
 from valuescope.scorer.runs.session import default_gpu_layers
-from valuescope.scoring import Settings, run_plan
+from valuescope.scoring_display import ScoringDisplay
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.instruments.seeds import Country, Instrument, Question, load_instrument
@@ -53,7 +54,8 @@ def command() -> None:
     settings = Settings(Numerics(gpu_layers=default_gpu_layers()), default_threads())
     for questions, countries in _asked_together(home, instrument, report.load_ids[0]):
         plan = Plan((MODEL,), (design,), tuple(questions), tuple(countries))
-        run_plan(home, instrument, plan, settings)
+        with ScoringDisplay(on_cluster=False) as display:
+            score_plan(home, instrument, plan, settings, display)
     say("3. Both as tables")
     with step_progress("dbt build"):
         summary = build_warehouse(home)

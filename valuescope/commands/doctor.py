@@ -5,13 +5,13 @@ import dataclasses
 import click
 
 from valuescope.console import out, step_progress
-from valuescope.designs import chosen_design
 from valuescope.engine_report import report_engine
 from valuescope.options import design_options
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.scorer.doctor.examination import QUESTIONS, Difference, Examination
 from valuescope.scorer.engine.numerics import Numerics, default_batch_size, default_threads
 from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.planning.named_designs import chosen_design
 from valuescope.scorer.runs.session import default_gpu_layers, examined
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home

@@ -6,10 +6,10 @@ import click
 from click.core import ParameterSource
 
 from valuescope.console import say, step_progress
-from valuescope.home_state import other_versions_notices
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.replication.package import write_package
+from valuescope.warehouse.status.home_state import other_versions_notices
 from valuescope.warehouse.tables.build_record import last_build
 from valuescope.warehouse.tables.mart_files import FORMATS, write_marts
 from valuescope.warehouse.tables.marts import built_marts, chosen_marts, described_marts

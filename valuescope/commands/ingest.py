@@ -7,24 +7,15 @@ from pathlib import Path
 
 import click
 
+from valuescope import api
 from valuescope.console import out, say, step_progress
-from valuescope.ingest import (
-    Breakdown,
-    FileReport,
-    LoadOptions,
-    LoadReport,
-    check_file,
-    load_file,
-    load_sample,
-    parse_breakdown,
-    split_halves,
-)
+from valuescope.ingest import FileReport, LoadReport
+from valuescope.ingest.loads.effects import refuse_effects
 from valuescope.ingest.problems import listed
 from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, load_instrument
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY
 from valuescope.warehouse.tables.json_text import json_text
 
 _SHOWN = 10
@@ -147,52 +138,38 @@ def command(
     Where the same people are loaded already, or models would be compared with another
     population, it is told and you are asked (--yes in scripts).
     """
-    if (file is None) == (not sample):
-        raise click.UsageError("Name a FILE, or ask for --sample (one of the two).")
     if as_json and not check:
         raise click.UsageError("--json goes with --check.")
-    if wave is not None and since is not None:
-        raise click.UsageError("Choose one of --wave and --since.")
-    home = current_home()
-    instrument = load_instrument(home)
-    if file is None:
-        if weighting:
-            raise click.UsageError("--weighting does not apply to --sample: it carries no weights.")
-        if check or traits or splits or member or survey_id or year or country:
-            raise click.UsageError("--sample takes no option but --wave and --since.")
-        with step_progress("Loading the open sample"):
-            report = load_sample(home, instrument, wave=wave, since=since)
+    options = {
+        "wave": wave,
+        "weighting": weighting,
+        "by": traits,
+        "minimum_cell": minimum_cell,
+        "split_halves": splits,
+        "seed": seed,
+        "year": year,
+        "country": country,
+        "missing_weights": missing_weights,
+        "member": member,
+        "survey": survey_id,
+    }
+    if not check:
+        with step_progress(f"Loading {file or 'the open sample'}"):
+            report = api.ingest(
+                file, sample=sample, since=since, yes=yes, confirm=_confirm, **options
+            )
         print_load_report(report)
         return
-    if since is not None:
-        raise click.UsageError("--since applies to --sample only.")
-    breakdowns: tuple[Breakdown, ...] = tuple(dict.fromkeys(map(parse_breakdown, traits)))
-    if splits:
-        breakdowns += split_halves(splits, seed)
-    options = LoadOptions(
-        survey_id=survey_id,
-        wave=wave,
-        year=year,
-        country=country,
-        weighting=weighting,
-        weighs_missing_as_one=missing_weights == "as-one",
-        breakdowns=breakdowns,
-        minimum_cell=minimum_cell,
-        member=member,
-    )
-    if check:
-        with step_progress(f"Looking at {file}"):
-            found = check_file(file, home, instrument, options)
-        if as_json:
-            click.echo(json_text(dataclasses.asdict(found)), nl=False)
-        else:
-            _print_check(found)
-        if found.refusals:
-            raise SystemExit(1)
-        return
-    with step_progress(f"Loading {file}"):
-        report = load_file(file, home, instrument, options, None if yes else _confirm)
-    print_load_report(report)
+    if file is None or since is not None:
+        raise click.UsageError("--check looks at a FILE; --sample and --since have none.")
+    with step_progress(f"Looking at {file}"):
+        found = api.check(file, **options)
+    if as_json:
+        click.echo(json_text(dataclasses.asdict(found)), nl=False)
+    else:
+        _print_check(found)
+    if found.refusals:
+        raise SystemExit(1)
 
 
 def _confirm(effects: Sequence[str]) -> None:
@@ -203,11 +180,7 @@ def _confirm(effects: Sequence[str]) -> None:
         if click.confirm("Load it all the same?", err=True):
             return
         raise ValuescopeError("Nothing was loaded.")
-    raise ValuescopeError(
-        "\n".join(("Nothing was loaded yet.", *effects))
-        + "\nRepeat with --yes to load it all the same, or remove the other load first with "
-        "`valuescope forget LOAD`."
-    )
+    refuse_effects(effects)
 
 
 def print_load_report(report: LoadReport, next_step: bool = True) -> None:

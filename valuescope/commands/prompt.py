@@ -5,9 +5,9 @@ import dataclasses
 import click
 
 from valuescope.console import out
-from valuescope.designs import chosen_design, landed_design
 from valuescope.options import design_options, survey_option
 from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.planning.named_designs import chosen_design, landed_design
 from valuescope.scorer.process.messages import PromptDescription
 from valuescope.scorer.runs.session import described_prompt
 from valuescope.warehouse.home import current_home

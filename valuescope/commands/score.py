@@ -1,58 +1,20 @@
 """`valuescope score`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from valuescope.cluster import ClusterOptions, run_plan_on_cluster
 from valuescope.console import say
 from valuescope.forecasts import print_parts, print_planned_runs
-from valuescope.options import (
-    LANDING_VARIABLE,
-    comma_separated,
-    design_options,
-    survey_option,
-)
+from valuescope.options import comma_separated, design_options, survey_option
 from valuescope.scorer.cluster.connection import THIS_MACHINE
-from valuescope.scorer.engine.numerics import (
-    COMPUTE_TYPES,
-    PATHS,
-    Numerics,
-    default_batch_size,
-    default_threads,
-)
-from valuescope.scorer.planning.division import Part, divide, expand, parse_part, part_estimate
-from valuescope.scorer.planning.study import (
-    Plan,
-    choose_countries,
-    choose_questions,
-    design_grid,
-    freeze_study,
-    load_study,
-)
-from valuescope.scorer.runs.session import default_gpu_layers, measured_pace
-from valuescope.scoring import Settings, plan_runs, run_plan
-from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import Home, current_home
-from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
-from valuescope.warehouse.landing_zone.stores import open_store
-from valuescope.warehouse.landing_zone.upload import Sender
-
-# What a study file fixes, so that it cannot be given beside one.
-_FIXED_BY_STUDY = (
-    "model_names",
-    "survey_id",
-    "countries",
-    "questions",
-    "categories",
-    "answer_style",
-    "coding_id",
-    "template_id",
-    "wording_set",
-    "orders",
-    "chat_mode",
-)
+from valuescope.scorer.engine.numerics import COMPUTE_TYPES, PATHS
+from valuescope.scorer.runs.request import Request, scoring_request
+from valuescope.scoring_display import ScoringDisplay
+from valuescope.warehouse.home import current_home
+from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
 
 
 @click.command(
@@ -188,35 +150,7 @@ _FIXED_BY_STUDY = (
 @click.option("--dry-run", is_flag=True, help="Estimate tokens, memory and time; score nothing.")
 @click.option("--verbose", is_flag=True, help="Show llama.cpp's own log.")
 @click.pass_context
-def command(
-    context: click.Context,
-    model_names: tuple[str, ...],
-    study_file: Path | None,
-    part_text: str | None,
-    ray_address: str | None,
-    gpus: float,
-    survey_id: str,
-    countries: tuple[str, ...] | None,
-    questions: tuple[str, ...] | None,
-    categories: tuple[str, ...] | None,
-    limit: int | None,
-    orders: tuple[str, ...],
-    answer_style: str,
-    coding_id: str,
-    template_id: str,
-    wording_set: str,
-    chat_mode: str,
-    compute_type: str,
-    kv_cache_type: str,
-    flash_attention: bool,
-    batch_size: int | None,
-    threads: int | None,
-    gpu_layers: int | None,
-    path: str,
-    landing: str | None,
-    dry_run: bool,
-    verbose: bool,
-) -> None:
+def command(context: click.Context, **_options: Any) -> None:
     """Ask models the survey's questions and keep the log-likelihood of every answer.
 
     Every question is asked once for each country and once without naming a country. Answers
@@ -226,116 +160,44 @@ def command(
     Several models or orders, or a study, run one after the other; one that fails does not stop
     the rest.
     """
-    if part_text is not None and study_file is None:
-        raise click.UsageError("--part needs a --study: its file says what is divided.")
-    if ray_address is not None and (limit is not None or verbose):
-        raise click.UsageError(
-            "--limit and --verbose are for one machine: leave them or --ray out."
-        )
-    part = None if part_text is None else parse_part(part_text)
-    home = current_home()
-    store = open_store(landing) if landing else None
-    instrument = load_instrument(home)
-    study = None
-    if study_file is not None:
-        _refuse_beside_study(context)
-        study = load_study(study_file, home, instrument)
-        plan = study.plan
-    elif not model_names:
-        raise click.UsageError("Name a --model, or a --study that names some.")
-    else:
-        chosen = choose_questions(instrument, questions, categories, survey_id)
-        plan = Plan(
-            models=model_names,
-            designs=design_grid(
-                home,
-                instrument,
-                templates=(template_id,),
-                wording_sets=(wording_set,),
-                answers=(answer_style,),
-                orders=orders,
-                chats=(chat_mode,),
-                coding_id=coding_id,
-                questions=chosen,
-            ),
-            questions=chosen,
-            countries=choose_countries(instrument, countries),
-        )
-        if questions is not None:
-            _require_words(plan)
-    layers = default_gpu_layers() if gpu_layers is None else gpu_layers
-    numerics = Numerics(
-        compute_type=compute_type,
-        kv_cache_type=kv_cache_type,
-        flash_attention=flash_attention,
-        batch_size=batch_size or default_batch_size(layers),
-        gpu_layers=layers,
-    )
-    settings = Settings(
-        numerics=numerics,
-        threads=threads or default_threads(),
-        path=path,
-        limit=limit,
-        verbose=verbose,
-    )
-    if dry_run and part is not None:
-        _print_parts(home, instrument, plan, settings, part)
+    given = _given(context)
+    is_dry_run = given.pop("dry_run", False)
+    request = scoring_request(current_home(), **given)
+    display = ScoringDisplay(on_cluster=request.cluster is not None)
+    if is_dry_run:
+        _print_forecast(request, display, given.get("study"))
         return
-    if dry_run:
-        print_planned_runs(list(plan_runs(home, instrument, plan, settings)))
-        if study is not None:
-            say(
-                f"{len(expand(plan, instrument))} tasks; what each of 4 parts of them takes: "
-                f"valuescope score --study {study_file} --part 1/4 --dry-run"
-            )
-        return
-    if study is not None:
-        say(f"Study {study.name}, frozen as {study.sha256[:16]}: {freeze_study(study, home)}")
-    sender = Sender(home, store) if store is not None else None
-    if ray_address is None:
-        run_plan(home, instrument, plan, settings, sender, part)
-    else:
-        options = ClusterOptions(ray_address, gpus, threads, gpu_layers, batch_size)
-        run_plan_on_cluster(home, instrument, plan, numerics, path, options, sender, part)
-    if part is not None:
-        say(f"Part {part} of the study has landed.")
-    if sender is None or store is None:
+    with display:
+        request.score(display)
+    if request.part is not None:
+        say(f"Part {request.part} of the study has landed.")
+    if request.store is None:
         say("Next: valuescope build")
-        return
-    # What could not be sent after its run, while the store was away.
-    sender.send()
-    say(f"Sent to {store.address}. Next, at home: valuescope land {store.address}")
+    else:
+        address = request.store.address
+        say(f"Sent to {address}. Next, at home: valuescope land {address}")
 
 
-def _refuse_beside_study(context: click.Context) -> None:
-    given = [
-        f"--{option.opts[0].lstrip('-')}"
+def _given(context: click.Context) -> dict[str, Any]:
+    """Return the values of the options that were given, by the options' names."""
+    return {
+        option.opts[0].lstrip("-").replace("-", "_"): context.params[option.name]
         for option in context.command.params
-        if option.name in _FIXED_BY_STUDY
+        if option.name is not None
         and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
-    ]
-    if given:
-        raise click.UsageError(
-            f"{', '.join(given)} cannot stand beside --study: the study file says what is asked."
+    }
+
+
+def _print_forecast(request: Request, display: ScoringDisplay, study: Path | None) -> None:
+    if request.part is not None:
+        pace = request.measured_pace()
+        parts, whole = request.planned_parts(request.part.count)
+        print_parts(parts, whole, request.part, pace, request.settings.numerics)
+        return
+    print_planned_runs(request.planned_runs(display))
+    if study is not None:
+        _, whole = request.planned_parts(1)
+        say(
+            f"{whole.tasks} tasks; what each of 4 parts of them takes: "
+            f"valuescope score --study {study} --part 1/4 --dry-run"
         )
-
-
-def _require_words(plan: Plan) -> None:
-    """Questions that were named must have words in the wording set."""
-    design = plan.designs[0]
-    unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.countries)
-    if unworded:
-        raise ValuescopeError(
-            f"The wording set '{design.wordings.name}' has no words for "
-            f"{', '.join(question.question_id for question in unworded)}. Add them to "
-            f"{design.wordings.folder}, or leave them out of --questions."
-        )
-
-
-def _print_parts(
-    home: Home, instrument: Instrument, plan: Plan, settings: Settings, part: Part
-) -> None:
-    tasks = expand(plan, instrument)
-    pace = measured_pace(plan.models, home, instrument, settings.numerics, settings.threads)
-    parts = [part_estimate(chosen) for chosen in divide(tasks, part.count)]
-    print_parts(parts, part_estimate(tasks), part, pace, settings.numerics)

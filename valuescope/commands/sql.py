@@ -8,7 +8,7 @@ import click
 import pyarrow as pa
 
 from valuescope.console import out, say
-from valuescope.output import write_output
+from valuescope.reports.files.output_files import write_output
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home

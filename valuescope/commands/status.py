@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import click
 
 from valuescope.console import out
-from valuescope.home_state import (
+from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
+from valuescope.warehouse.status.home_state import (
     HomeState,
     describe_home,
     newer_version_notice,
     other_versions_notices,
 )
-from valuescope.ingest import Reference
-from valuescope.reports.terminal.fitting_table import FittingTable
-from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
+from valuescope.warehouse.status.reference import Reference
 
 
 @click.command(name="status")
@@ -22,7 +22,7 @@ def command() -> None:
     home = current_home()
     state = describe_home(home)
     console = out()
-    for line in _places(home):
+    for line in _locations(home):
         console.print(line, soft_wrap=True)
     console.print(_loads(state) if state.loads else "Loaded: no survey yet.")
     for reference in state.references:
@@ -34,7 +34,7 @@ def command() -> None:
     console.print(_build_line(home, state), soft_wrap=True)
 
 
-def _places(home: Home) -> Iterator[str]:
+def _locations(home: Home) -> Iterator[str]:
     yield f"Home: {home.path}"
     if earlier := earlier_home():
         folder = CLONE / "warehouse"

@@ -334,7 +334,7 @@ def _scale_faults(
     where: str, scale_kind: str, coding_id: str, choices: list[WrittenRow]
 ) -> Iterator[Fault]:
     """What is wrong with the choices of one question in one coding."""
-    last_place = choices[-1][0]
+    last_remedy = choices[-1][0]
     indexes: list[int] = []
     texts: Counter[str] = Counter()
     seen_codes: set[int] = set()
@@ -372,24 +372,24 @@ def _scale_faults(
             seen_codes.add(code)
     for text, times in texts.items():
         if text and times > 1:
-            yield Fault(f"has the choice '{text}' of {where} {times} times", last_place)
+            yield Fault(f"has the choice '{text}' of {where} {times} times", last_remedy)
     if not is_readable:
         return
     if sorted(indexes) != list(range(1, len(indexes) + 1)):
         listed = ", ".join(map(str, sorted(indexes)))
         yield Fault(
             f"has the indexes {listed} for the choices of {where}",
-            f"Number them from 1 without gaps. {last_place}",
+            f"Number them from 1 without gaps. {last_remedy}",
         )
     elif not 2 <= len(indexes) <= MOST_CHOICES:
         yield Fault(
             f"has {len(indexes)} choices of {where} on the scale; it must be 2 to {MOST_CHOICES}",
-            last_place,
+            last_remedy,
         )
     elif scale_kind == "binary" and coding_id == "native" and len(indexes) != 2:
         yield Fault(
             f"has {len(indexes)} choices of {where}, which is binary",
-            f"Leave two on the scale or make it ordinal or nominal. {last_place}",
+            f"Leave two on the scale or make it ordinal or nominal. {last_remedy}",
         )
 
 

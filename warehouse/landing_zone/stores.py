@@ -15,6 +15,8 @@ from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSy
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.landing_zone.shards import write_bytes
 
+# Names the shared store that scoring sends to and landing downloads from.
+LANDING_VARIABLE = "VALUESCOPE_LANDING"
 _SCHEMES = ("file", "s3", "gs")
 # What an address may set; everything else is for the environment.
 _SETTINGS = ("region", "endpoint_override", "scheme")

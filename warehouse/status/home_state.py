@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 from packaging.version import Version
 
-from valuescope.ingest import Reference, reference_population
 from valuescope.warehouse.database.connections import has_warehouse, open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import load_instrument
 from valuescope.warehouse.landing_zone.shards import other_versions, query_landing
+from valuescope.warehouse.status.reference import Reference, reference_population
 from valuescope.warehouse.tables.build_record import changes_since, last_build
 from valuescope.warehouse.version import project_version
 

@@ -39,8 +39,8 @@ def build_warehouse(
     """
     ensure_landing_zone(home)
     output = home.path / "dbt"
-    with _place_to_build(home) as place:
-        finished = _run_dbt(home, place, output, arguments, verbose)
+    with _where_to_build(home) as where:
+        finished = _run_dbt(home, where, output, arguments, verbose)
         results = output / "target" / "run_results.json"
         if finished.returncode != 0:
             raise ValuescopeError(_failure(finished, results, output))
@@ -70,7 +70,7 @@ def home_variables(home: Home) -> dict[str, Any]:
 
 
 @contextmanager
-def _place_to_build(home: Home) -> Iterator[Mapping[str, str]]:
+def _where_to_build(home: Home) -> Iterator[Mapping[str, str]]:
     """What tells dbt where to build: a copy of the file, or the lake, which only we then build."""
     if home.lake is None:
         with replacement_copy(home) as working:
@@ -86,7 +86,7 @@ def _place_to_build(home: Home) -> Iterator[Mapping[str, str]]:
 
 def _run_dbt(
     home: Home,
-    place: Mapping[str, str],
+    where: Mapping[str, str],
     target: Path,
     arguments: tuple[str, ...],
     verbose: bool,
@@ -95,7 +95,7 @@ def _run_dbt(
     environment = os.environ | {
         "VALUESCOPE_HOME": str(home.path),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        **place,
+        **where,
     }
     command = [
         *(sys.executable, "-m", "dbt.cli.main", "build"),

@@ -136,7 +136,7 @@ def test_llama_cpps_own_log_is_shown_where_it_is_asked_for(
 def test_what_lands_answers_never_loads_the_engine() -> None:
     script = (
         "import sys, valuescope.commands.score, valuescope.commands.doctor, "
-        "valuescope.commands.prompt, valuescope.cluster, valuescope.scorer.cluster.driver\n"
+        "valuescope.commands.prompt, valuescope.scorer.cluster.plan\n"
         "sys.exit('llama_cpp' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=CLONE, check=False).returncode == 0

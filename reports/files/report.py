@@ -1,0 +1,159 @@
+"""A report of a home: what its models' tables say, as values or as files."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from valuescope.reports.exhibits.catalogue import COMPARING, EXHIBITS
+from valuescope.reports.exhibits.exhibit import Exhibit, Row
+from valuescope.reports.exhibits.filled_exhibit import FilledExhibit, fill_exhibits
+from valuescope.reports.files.output_files import write_output, write_outputs
+from valuescope.reports.files.report_files import (
+    as_json,
+    as_markdown,
+    csv_files,
+    png_files,
+    svg_files,
+)
+from valuescope.reports.page.page import Origin, html
+from valuescope.reports.terminal.summary import (
+    Agreement,
+    Design,
+    category_agreement,
+    compared,
+    continent_agreement,
+    country_agreement,
+    designs,
+    question_agreement,
+)
+from valuescope.warehouse.database.connections import open_for_reading
+from valuescope.warehouse.errors import ValuescopeError, WrongUsageError, unknown_name
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.tables.build_record import last_build
+from valuescope.warehouse.version import project_version
+
+PAGE, FOLDER = Path("report.html"), Path("report")
+DOCUMENTS = {"md": as_markdown, "json": as_json}
+_FILES: dict[str, Callable[[Iterable[FilledExhibit]], Iterator[tuple[str, bytes]]]] = {
+    "svg": svg_files,
+    "png": png_files,
+    "csv": csv_files,
+}
+FORMATS = ("html", *DOCUMENTS, *_FILES)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How close one model, asked in one way, is to people; best first.
+
+    `comparisons` are exhibits with their rows, where two models are compared.
+    """
+
+    design: Design
+    countries: Sequence[Agreement]
+    continents: Sequence[Agreement]
+    categories: Sequence[Agreement]
+    questions: Sequence[Agreement]
+    comparisons: Sequence[tuple[Exhibit, Sequence[Row]]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Summaries where no format was asked for; else the files written, or the document."""
+
+    summaries: tuple[Summary, ...] = ()
+    files: tuple[Path, ...] = ()
+    document: str | None = None
+
+
+def make_report(
+    home: Home,
+    *,
+    model: str | None = None,
+    prompt: str | None = None,
+    compare: tuple[str, str] | None = None,
+    format_name: str | None = None,
+    output: Path | None = None,
+    overwrite: bool = False,
+    country: str | None = None,
+    question: str | None = None,
+) -> Report:
+    """Summarise the models of `home`, or write them as a page, a document or a folder of files.
+
+    `md` and `json` are returned as a document unless `output` names a file. Raises
+    WrongUsageError for arguments that contradict each other, ValuescopeError when nothing is
+    built, for an unknown name, and for a file that exists.
+    """
+    if compare and model:
+        raise WrongUsageError("--compare names the models; leave --model out.")
+    if output and format_name is None:
+        raise WrongUsageError(f"--output needs --format: {', '.join(FORMATS)}.")
+    if format_name is not None and format_name not in FORMATS:
+        raise unknown_name("format", format_name, FORMATS, f"Formats: {', '.join(FORMATS)}.")
+    connection = open_for_reading(home)
+    try:
+        # Sums in one order: the same warehouse gives the same digits, down to the last.
+        connection.execute("set threads = 1")
+        if compare:
+            shown = compared(connection, *compare, prompt)
+        else:
+            shown = designs(connection, model, prompt)
+        exhibits = (*COMPARING, *EXHIBITS) if compare else EXHIBITS
+        if format_name is None:
+            return Report(summaries=tuple(_summary(connection, design) for design in shown))
+        if format_name == "html":
+            page = html(connection, shown, _origin(home), exhibits)
+            write_output(output or PAGE, page.encode(), overwrite)
+            return Report(files=(output or PAGE,))
+        chosen = _chosen(connection, country, question)
+        parts = fill_exhibits(connection, exhibits, shown, chosen)
+        if format_name not in DOCUMENTS:
+            files = _FILES[format_name](parts)
+            return Report(files=write_outputs(output or FOLDER, files, overwrite))
+        document = DOCUMENTS[format_name](parts, project_version())
+        if output is None:
+            return Report(document=document)
+        write_output(output, document.encode(), overwrite)
+        return Report(files=(output,))
+    finally:
+        connection.close()
+
+
+def _summary(connection: duckdb.DuckDBPyConnection, design: Design) -> Summary:
+    return Summary(
+        design,
+        country_agreement(connection, design),
+        continent_agreement(connection, design),
+        category_agreement(connection, design),
+        question_agreement(connection, design),
+        [(exhibit, exhibit.rows(connection, design.parameters)) for exhibit in COMPARING]
+        if design.compared_with
+        else [],
+    )
+
+
+def _origin(home: Home) -> Origin:
+    built = last_build(home)
+    return Origin(project_version(), dict(built.variables) if built else {})
+
+
+def _chosen(
+    connection: duckdb.DuckDBPyConnection, country: str | None, question: str | None
+) -> dict[str, str]:
+    """Return what exhibits follow. Raises ValuescopeError for what no model was asked about."""
+    chosen = {"category_id": "all"}
+    for name, value in (("country_id", country), ("question_id", question)):
+        if value is None:
+            continue
+        asked = connection.execute(f"select distinct {name} from marts.fct_mean_scores").fetchall()
+        ids = {str(row[0]).upper(): str(row[0]) for row in asked}
+        if value.upper() not in ids:
+            what, _ = name.split("_")
+            raise ValuescopeError(
+                f"No model was asked about {what} {value}. Asked about are: `valuescope sql "
+                f'"select distinct {name} from fct_mean_scores"`.'
+            )
+        chosen[name] = ids[value.upper()]
+    return chosen

@@ -1,0 +1,218 @@
+"""What `valuescope score` is asked to do, from the values of its options."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from valuescope.scorer.cluster.plan import ClusterOptions, score_plan_on_cluster
+from valuescope.scorer.engine.numerics import Numerics, default_batch_size, default_threads
+from valuescope.scorer.planning.division import (
+    Part,
+    PartEstimate,
+    divide,
+    expand,
+    parse_part,
+    part_estimate,
+)
+from valuescope.scorer.planning.study import (
+    Plan,
+    Study,
+    choose_countries,
+    choose_questions,
+    design_grid,
+    freeze_study,
+    load_study,
+)
+from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
+from valuescope.scorer.process.messages import Pace
+from valuescope.scorer.runs.plan import Listener, PlannedRun, Settings, plan_runs, score_plan
+from valuescope.scorer.runs.run import RunSummary
+from valuescope.scorer.runs.session import default_gpu_layers, measured_pace
+from valuescope.warehouse.errors import ValuescopeError, WrongUsageError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument, load_instrument
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
+from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE, SharedStore, open_store
+from valuescope.warehouse.landing_zone.upload import Sender
+
+
+@dataclass(frozen=True)
+class Request:
+    """A plan, or a part of one, and how and where to compute it.
+
+    `cluster` is None on this machine alone; `store` gets what lands, too.
+    """
+
+    home: Home
+    instrument: Instrument
+    plan: Plan
+    settings: Settings
+    study: Study | None
+    part: Part | None
+    cluster: ClusterOptions | None
+    store: SharedStore | None
+
+    def score(self, listener: Listener) -> tuple[RunSummary, ...]:
+        """Score what is missing. Raises ValuescopeError when a run has failed, naming each."""
+        home, instrument, plan = self.home, self.instrument, self.plan
+        if self.study is not None:
+            frozen = freeze_study(self.study, home)
+            listener.notice(
+                f"Study {self.study.name}, frozen as {self.study.sha256[:16]}: {frozen}"
+            )
+        sender = Sender(home, self.store) if self.store is not None else None
+        if self.cluster is None:
+            done = score_plan(home, instrument, plan, self.settings, listener, sender, self.part)
+        else:
+            done = score_plan_on_cluster(
+                home,
+                instrument,
+                plan,
+                self.settings.numerics,
+                self.settings.scoring_path,
+                self.cluster,
+                listener,
+                sender,
+                self.part,
+            )
+        if sender is not None:
+            # What could not be sent after its run, while the store was away.
+            sender.send()
+        return done
+
+    def planned_runs(self, listener: Listener) -> tuple[PlannedRun, ...]:
+        """Return what each run will take, from a short measurement of each model."""
+        return tuple(plan_runs(self.home, self.instrument, self.plan, self.settings, listener))
+
+    def planned_parts(self, count: int) -> tuple[tuple[PartEstimate, ...], PartEstimate]:
+        """Return the sizes of all `count` parts of the plan, and of the whole."""
+        tasks = expand(self.plan, self.instrument)
+        return tuple(map(part_estimate, divide(tasks, count))), part_estimate(tasks)
+
+    def measured_pace(self) -> Pace | None:
+        """Return how fast this machine computes; None where it has none of the models."""
+        return measured_pace(
+            self.plan.models,
+            self.home,
+            self.instrument,
+            self.settings.numerics,
+            self.settings.threads,
+        )
+
+
+def scoring_request(
+    home: Home,
+    model: Sequence[str] = (),
+    *,
+    study: str | Path | None = None,
+    part: str | None = None,
+    ray: str | None = None,
+    gpus: float = 1.0,
+    survey: str | None = None,
+    countries: Sequence[str] | None = None,
+    questions: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    orders: Sequence[str] | None = None,
+    answer: str | None = None,
+    coding: str | None = None,
+    template: str | None = None,
+    wordings: str | None = None,
+    chat: str | None = None,
+    compute: str = "auto",
+    kv_cache: str = "f32",
+    flash_attention: bool = False,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    gpu_layers: int | None = None,
+    path: str = "auto",
+    limit: int | None = None,
+    landing: str | None = None,
+    verbose: bool = False,
+) -> Request:
+    """Return what the options of `valuescope score` ask for; their names and meanings are its.
+
+    Raises WrongUsageError for options that contradict each other, ValuescopeError for a name that
+    does not exist.
+    """
+    fixed_by_study = {
+        "model": model,
+        "survey": survey,
+        "countries": countries,
+        "questions": questions,
+        "categories": categories,
+        "orders": orders,
+        "answer": answer,
+        "coding": coding,
+        "template": template,
+        "wordings": wordings,
+        "chat": chat,
+    }
+    if part is not None and study is None:
+        raise WrongUsageError("--part needs a --study: its file says what is divided.")
+    if ray is not None and (limit is not None or verbose):
+        raise WrongUsageError("--limit and --verbose are for one machine: leave them or --ray out.")
+    if study is not None and (given := [name for name, value in fixed_by_study.items() if value]):
+        raise WrongUsageError(
+            f"{', '.join(f'--{name}' for name in given)} cannot be given together with --study: "
+            "the study file says what is asked."
+        )
+    if study is None and not model:
+        raise WrongUsageError("Name a --model, or a --study that names some.")
+    chosen_part = None if part is None else parse_part(part)
+    address = landing or os.environ.get(LANDING_VARIABLE)
+    store = open_store(address) if address else None
+    instrument = load_instrument(home)
+    loaded = None if study is None else load_study(Path(study), home, instrument)
+    if loaded is not None:
+        plan = loaded.plan
+    else:
+        chosen = choose_questions(instrument, questions, categories, survey or DEFAULT_SURVEY)
+        plan = Plan(
+            models=tuple(model),
+            designs=design_grid(
+                home,
+                instrument,
+                templates=(template or DEFAULT_TEMPLATE,),
+                wording_sets=(wordings or OUR_WORDINGS.name,),
+                answers=(answer or "label_text",),
+                orders=orders or ("forward",),
+                chats=(chat or "template",),
+                coding_id=coding or "native",
+                questions=chosen,
+            ),
+            questions=chosen,
+            countries=choose_countries(instrument, countries),
+        )
+        if questions is not None:
+            _require_words(plan)
+    layers = default_gpu_layers() if gpu_layers is None else gpu_layers
+    numerics = Numerics(
+        compute_type=compute,
+        kv_cache_type=kv_cache,
+        flash_attention=flash_attention,
+        batch_size=batch_size or default_batch_size(layers),
+        gpu_layers=layers,
+    )
+    return Request(
+        home,
+        instrument,
+        plan,
+        Settings(numerics, threads or default_threads(), path, limit, verbose),
+        loaded,
+        chosen_part,
+        ClusterOptions(ray, gpus, threads, gpu_layers, batch_size) if ray is not None else None,
+        store,
+    )
+
+
+def _require_words(plan: Plan) -> None:
+    """Questions that were named must have words in the wording set."""
+    design = plan.designs[0]
+    unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.countries)
+    if unworded:
+        raise ValuescopeError(
+            f"The wording set '{design.wordings.name}' has no words for "
+            f"{', '.join(question.question_id for question in unworded)}. Add them to "
+            f"{design.wordings.folder}, or leave them out of --questions."
+        )

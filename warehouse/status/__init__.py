@@ -1,0 +1,1 @@
+"""What a home holds, and whether its tables are up to date."""

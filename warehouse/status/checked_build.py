@@ -1,0 +1,49 @@
+"""Build the tables, once it is sure that there is something to build and nothing is lost."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.status.home_state import landed_cell_count, loaded_survey_count
+from valuescope.warehouse.tables.build import BuildSummary, build_warehouse, home_variables
+from valuescope.warehouse.tables.build_record import designs_missing_here
+
+
+def checked_build(
+    home: Home,
+    select: str | None = None,
+    variables: Mapping[str, Any] | None = None,
+    drop_missing: bool = False,
+    verbose: bool = False,
+) -> BuildSummary:
+    """Build all tables of `home`, or the dbt nodes of `select`, as `valuescope build` does.
+
+    `variables` are dbt's and win over those in the home's variables.json. Raises ValuescopeError
+    when nothing is loaded or scored, when a shared warehouse would lose answers, and when dbt
+    fails.
+    """
+    chosen = home_variables(home) | dict(variables or {})
+    if not landed_cell_count(home) and not loaded_survey_count(home):
+        raise ValuescopeError(
+            f"Nothing to build in {home.path}: no survey is loaded and no model is scored. Run "
+            "`valuescope ingest FILE` (or `ingest --sample`) and `valuescope score --model NAME`."
+        )
+    if home.lake is not None and not drop_missing:
+        _refuse_to_drop(home)
+    arguments: tuple[str, ...] = ("--select", select) if select else ()
+    if chosen:
+        arguments += ("--vars", json.dumps(chosen))
+    return build_warehouse(home, arguments, verbose)
+
+
+def _refuse_to_drop(home: Home) -> None:
+    """Others may have built with answers that have not landed here."""
+    missing = designs_missing_here(home)
+    if missing:
+        raise ValuescopeError(
+            f"{home.warehouse[0].upper()}{home.warehouse[1:]} holds answers of {len(missing)} "
+            f"models and prompts that {home.landing} lacks, such as {missing[0]}. Bring them with "
+            "`valuescope land` first, or drop them with --drop-missing."
+        )
