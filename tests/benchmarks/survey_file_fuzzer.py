@@ -27,9 +27,9 @@ import pandas as pd
 import pyarrow.feather
 import pyreadstat
 
-from valuescope.ingest.loads.loading import _WORKING_TABLES
 from valuescope.ingest.problems import Problems
 from valuescope.ingest.readers import DEFAULT_OPTIONS, _prepared
+from valuescope.ingest.tables import FILLED_BY_READERS
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import load_instrument
 
@@ -200,7 +200,8 @@ def shares(path: Path) -> dict[tuple[str, str, int], float]:
         _prepared(path, load_instrument(), DEFAULT_OPTIONS, problems) as (_, read),
         duckdb.connect() as connection,
     ):
-        connection.execute(_WORKING_TABLES)
+        for table in FILLED_BY_READERS:
+            table.create(connection)
         read(connection, problems)
         problems.raise_refusals()
         rows = connection.execute(

@@ -13,7 +13,6 @@ import pytest
 from tests.ingest.conftest import Query
 from valuescope.ingest import (
     LoadOptions,
-    Reference,
     forget_loads,
     load_file,
 )
@@ -21,7 +20,7 @@ from valuescope.warehouse.database.connections import open_for_reading, open_for
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.instruments.seeds import Instrument
-from valuescope.warehouse.status.reference import reference_population
+from valuescope.warehouse.status.reference import Reference, reference_population
 
 SHARES = "iso3,variable,code,share\nJPN,Q57,1,{trusting}\nJPN,Q57,2,{careful}\n"
 TRUSTING = "select sum_of_weights from raw.human_marginals where code = 1 order by all"

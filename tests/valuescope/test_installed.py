@@ -210,7 +210,8 @@ def test_a_home_of_a_clone_is_used_by_an_installed_copy(
     # Code and instrument are the same to the last byte.
     assert "Built and up to date" in installed.succeed("status", **home)
     assert "smollm2-135m-instruct" in installed.succeed("report", **home)
-    installed.succeed("build", "--select", "dim_countries", **home)
+    built = "import valuescope as vs; print(vs.build(select='dim_countries').models)"
+    assert installed.run("-c", built, **home).stdout == "1\n"
     asked = installed.succeed("sql", "--saved", "table_2_categories", "--format", "csv", **home)
     assert len(asked.splitlines()) > 1
 

@@ -58,7 +58,6 @@ def test_functions_do_what_commands_do_and_print_nothing(
     assert vs.check(survey, home=home).refusals == ()
     loaded = vs.ingest(survey, home=home)
     (run,) = vs.score(MODEL, countries=["USA"], questions=["Q1", "Q2"], answer="label", home=home)
-    built = vs.build(select="dim_countries", home=home)
     rows = vs.query(QUERY, home=home).to_pylist()
     (summary,) = vs.report(home=home).summaries
     written = vs.report(format="csv", output=tmp_path / "tables", home=home).files
@@ -70,7 +69,6 @@ def test_functions_do_what_commands_do_and_print_nothing(
     assert capfd.readouterr() == ("", "")
     assert loaded.already_loaded
     assert (run.cells_scored, run.cells_already_done) == (0, 4)
-    assert built.models == 1
     assert rows == asked
     assert {row.unit_id: row.r for row in summary.countries} == {
         row["country_id"]: row["pearson_r"] for row in rows

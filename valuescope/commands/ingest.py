@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -140,7 +141,7 @@ def command(
     """
     if as_json and not check:
         raise click.UsageError("--json goes with --check.")
-    options = {
+    options: dict[str, Any] = {
         "wave": wave,
         "weighting": weighting,
         "by": traits,

@@ -150,7 +150,7 @@ from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
 @click.option("--dry-run", is_flag=True, help="Estimate tokens, memory and time; score nothing.")
 @click.option("--verbose", is_flag=True, help="Show llama.cpp's own log.")
 @click.pass_context
-def command(context: click.Context, **_options: Any) -> None:
+def command(context: click.Context, /, **_options: Any) -> None:
     """Ask models the survey's questions and keep the log-likelihood of every answer.
 
     Every question is asked once for each country and once without naming a country. Answers
