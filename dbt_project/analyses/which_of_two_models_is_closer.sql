@@ -32,7 +32,7 @@ in_order as (
         display_name,
         quantization,
         model_name,
-        row_number() over (order by model_name, quantization, model_id) as place
+        row_number() over (order by model_name, quantization, model_id) as model_number
     from models
 
 ),
@@ -43,7 +43,7 @@ chosen_first as (
     from in_order
     where
         case
-            when '{{ var("model", "all") }}' = 'all' then place = 1
+            when '{{ var("model", "all") }}' = 'all' then model_number = 1
             else model_name = '{{ var("model", "all") }}'
         end
 
@@ -55,7 +55,7 @@ chosen_second as (
     from in_order
     where
         case
-            when '{{ var("other_model", "all") }}' = 'all' then place = 2
+            when '{{ var("other_model", "all") }}' = 'all' then model_number = 2
             else model_name = '{{ var("other_model", "all") }}'
         end
 

@@ -37,7 +37,7 @@ ranked as (
         row_number() over (
             partition by model_id, prompt_id, country_id
             order by wasserstein_1 desc, question_id asc
-        ) as place
+        ) as question_rank
     from mean_scores
     where
         wasserstein_1 is not null
@@ -52,7 +52,7 @@ final as (
         models.quantization,
         prompts.prompt_name,
         countries.country_name,
-        ranked.place,
+        ranked.question_rank,
         questions.question_id,
         questions.short_label,
         ranked.llm_mean_score,
@@ -66,7 +66,7 @@ final as (
     inner join countries on ranked.country_id = countries.country_id
     inner join questions on ranked.question_id = questions.question_id
     where
-        ranked.place <= 10
+        ranked.question_rank <= 10
         and '{{ var("model", "all") }}' in ('all', models.model_name)
 
 )
@@ -78,4 +78,4 @@ order by
     is_order_controlled desc,
     prompt_name asc,
     country_name asc,
-    place asc
+    question_rank asc

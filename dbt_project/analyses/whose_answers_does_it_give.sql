@@ -112,7 +112,7 @@ ranked as (
         row_number() over (
             partition by model_id, prompt_id, survey_id, named_country_id
             order by pearson_r - coalesce(r_with_named_people, 0) desc, people_country_id asc
-        ) as place
+        ) as closeness_rank
     from crossed
     where pearson_r is not null
 
@@ -137,7 +137,7 @@ final as (
     inner join countries as named on ranked.named_country_id = named.country_id
     inner join countries as nearest on ranked.people_country_id = nearest.country_id
     where
-        ranked.place = 1
+        ranked.closeness_rank = 1
         and '{{ var("model", "all") }}' in ('all', models.model_name)
 
 )
