@@ -15,11 +15,12 @@
         ) -%}
         {%- do run_query("delete from intermediate.build_record where not is_built") -%}
         {%- set folder = literal_pattern(own_folder()) -%}
+        {%- set instrument
+            = literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse/home')) ~ '/instrument' -%}
         {%- set files = run_query(
             "select file from glob(["
             ~ "'" ~ folder ~ "/seeds/*.csv', "
-            ~ "'" ~ literal_pattern(env_var('VALUESCOPE_HOME', '../warehouse/home'))
-            ~ "/instrument/surveys/*/*.csv'])"
+            ~ "'" ~ instrument ~ "/surveys/*/*.csv', '" ~ instrument ~ "/models.csv'])"
         ).columns[0].values() -%}
         {%- set listed = [] -%}
         {%- for file in files -%}

@@ -117,7 +117,7 @@ class NodeReplica:
                 "(docs/scoring.md), or score with --gpu-layers 0."
             )
         home = current_home()
-        model_file = resolve_model(request.name, home, load_instrument())
+        model_file = resolve_model(request.name, home, load_instrument(home))
         if request.model_id not in (None, model_file.model_id):
             raise ValuescopeError(
                 f"{model_file.path} is another file than the other machines have: its SHA-256 is "

@@ -67,13 +67,6 @@ def test_base_and_chat_models_name_each_other(models: Rows) -> None:
                 assert partner[shared] == row[shared], (row["model_name"], shared)
 
 
-def test_size_groups_follow_the_parameter_count(models: Rows) -> None:
-    for row in models:
-        size = int(row["parameter_count"])
-        expected = "small" if size < 5 * BILLION else "medium" if size < 20 * BILLION else "large"
-        assert row["size_group"] == expected, row["model_name"]
-
-
 def test_a_hub_file_has_a_repository_and_the_other_way_round(models: Rows) -> None:
     for row in models:
         assert bool(row["hub_repository"]) == bool(row["hub_file"]), row["model_name"]

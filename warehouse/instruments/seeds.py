@@ -12,6 +12,7 @@ from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import SEEDS, Home
+from valuescope.warehouse.instruments.own_models import read_own_models
 from valuescope.warehouse.instruments.surveys import OwnInstrument, read_own_instruments
 
 # The survey whose questions are meant where no survey is named.
@@ -82,7 +83,10 @@ class Country:
 
 @dataclass(frozen=True)
 class RegisteredModel:
-    """One row of the model registry; what could not be verified is None."""
+    """One row of the model registry; what could not be verified is None.
+
+    `is_own` is true of the rows in the user's home.
+    """
 
     model_name: str
     display_name: str
@@ -95,6 +99,12 @@ class RegisteredModel:
     package_name: str | None
     package_file: str | None
     licence: str | None
+    is_own: bool = False
+
+    @property
+    def hub_reference(self) -> str:
+        """The file's place on the hub in lower case: `owner/name/file`."""
+        return f"{self.hub_repository}/{self.hub_file}".casefold()
 
 
 @dataclass(frozen=True)
@@ -229,13 +239,17 @@ class Instrument:
 
 
 def load_instrument(home: Home | None = None, seeds: Path = SEEDS) -> Instrument:
-    """Read the instrument from the seed files and, with `home`, that of its other surveys.
+    """Read the instrument from the seed files and, with `home`, its other surveys and models.
 
     Raises ValuescopeError when a seed is missing, and with file and line when a file of the
     home is wrong.
     """
     instrument = _read_seeds(seeds)
     if home is not None:
+        registry = {row["model_name"]: row for row in _rows(seeds / "models.csv")}
+        own_models = (_model(row, is_own=True) for row in read_own_models(home, registry))
+        added = {model.model_name: model for model in own_models}
+        instrument = replace(instrument, models=instrument.models | added)
         for own in read_own_instruments(home, instrument.surveys):
             instrument = instrument.with_survey(own)
     return instrument
@@ -259,31 +273,32 @@ def _read_seeds(seeds: Path) -> Instrument:
         )
         for row in _rows(seeds / "countries.csv")
     }
-    models = {
-        row["model_name"]: RegisteredModel(
-            model_name=row["model_name"],
-            display_name=row["display_name"],
-            is_chat=_is_true(row["is_chat"]),
-            parameter_count=int(row["parameter_count"]) if row["parameter_count"] else None,
-            hub_repository=row["hub_repository"] or None,
-            hub_file=row["hub_file"] or None,
-            hub_revision=row["hub_revision"] or None,
-            file_sha256=row["file_sha256"] or None,
-            package_name=row["package_name"] or None,
-            package_file=row["package_file"] or None,
-            licence=row["licence"] or None,
-        )
-        for row in _rows(seeds / "models.csv")
-    }
     return Instrument(
         surveys={row["survey_id"]: _survey(row) for row in _rows(seeds / "surveys.csv")},
         questions=_questions(_rows(seeds / "questions.csv"), choices),
         countries=countries,
-        models=models,
+        models={row["model_name"]: _model(row) for row in _rows(seeds / "models.csv")},
         categories={
             row["category_id"]: row["survey_id"] for row in _rows(seeds / "categories.csv")
         },
         codings=tuple(dict.fromkeys(row["coding_id"] for row in choices)),
+    )
+
+
+def _model(row: dict[str, str], is_own: bool = False) -> RegisteredModel:
+    return RegisteredModel(
+        model_name=row["model_name"],
+        display_name=row["display_name"],
+        is_chat=_is_true(row["is_chat"]),
+        parameter_count=int(row["parameter_count"]) if row["parameter_count"] else None,
+        hub_repository=row["hub_repository"] or None,
+        hub_file=row["hub_file"] or None,
+        hub_revision=row["hub_revision"] or None,
+        file_sha256=row["file_sha256"] or None,
+        package_name=row.get("package_name") or None,
+        package_file=row.get("package_file") or None,
+        licence=row["licence"] or None,
+        is_own=is_own,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.seeds import load_instrument
 from valuescope.warehouse.status.home_state import landed_cell_count, loaded_survey_count
 from valuescope.warehouse.tables.build import BuildSummary, build_warehouse, home_variables
 from valuescope.warehouse.tables.build_record import designs_missing_here
@@ -21,9 +22,11 @@ def checked_build(
     """Build all tables of `home`, or the dbt nodes of `select`, as `valuescope build` does.
 
     `variables` are dbt's and win over those in the home's variables.json. Raises ValuescopeError
-    when nothing is loaded or scored, when a shared warehouse would lose answers, and when dbt
-    fails.
+    when the home's own instrument is wrong, when nothing is loaded or scored, when a shared
+    warehouse would lose answers, and when dbt fails.
     """
+    # With file and line, before dbt reads it.
+    load_instrument(home)
     chosen = home_variables(home) | dict(variables or {})
     if not landed_cell_count(home) and not loaded_survey_count(home):
         raise ValuescopeError(

@@ -116,7 +116,8 @@ def _landed_rows(home: Home) -> dict[str, int]:
 
 def _instrument_files(home: Home) -> dict[str, str]:
     """The files that dbt reads the instrument from, named as its macro `record_inputs` does."""
-    files = [*SEEDS.glob("*.csv"), *home.surveys.glob("*/*.csv")]
+    own = [*home.surveys.glob("*/*.csv"), *home.instrument.glob("models.csv")]
+    files = [*SEEDS.glob("*.csv"), *own]
     return {_input_name(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -8,7 +8,36 @@ models as (
 
 registry as (
 
-    select * from {{ ref('models') }}
+    select * from {{ ref('stg_registered_models') }}
+
+),
+
+-- A file is a row's by the name that it was scored under, its content or, for the user's own rows, the
+-- name of its weights, so that rows that were written after scoring count too.
+recognised as (
+
+    select
+        models.model_id,
+        registry.*
+    from models
+    inner join registry
+        on
+            (models.is_in_registry and models.model_name = registry.model_name)
+            or models.model_id = registry.file_sha256
+            or (
+                registry.is_own
+                and registry.file_sha256 is null
+                and {{ weights_name('models.model_name') }}
+                = {{ weights_name('registry.model_name') }}
+            )
+    qualify
+        row_number() over (
+            partition by models.model_id
+            order by
+                models.model_id = registry.file_sha256 desc nulls last,
+                models.model_name = registry.model_name desc,
+                registry.model_name asc
+        ) = 1
 
 ),
 
@@ -16,17 +45,22 @@ final as (
 
     select
         models.model_id,
-        models.model_name,
-        coalesce(registry.display_name, models.model_name) as display_name,
-        registry.model_name is not null as is_in_registry,
-        registry.family,
-        coalesce(registry.parameter_count, models.parameter_count) as parameter_count,
-        registry.training_tokens,
-        registry.corpus_kind,
-        registry.size_group,
+        coalesce(recognised.model_name, models.model_name) as model_name,
+        coalesce(recognised.display_name, recognised.model_name, models.model_name)
+            as display_name,
+        recognised.model_name is not null as is_in_registry,
+        recognised.family,
+        coalesce(recognised.parameter_count, models.parameter_count) as parameter_count,
+        recognised.training_tokens,
+        recognised.corpus_kind,
+        case
+            when recognised.parameter_count < 5e9 then 'small'
+            when recognised.parameter_count < 20e9 then 'medium'
+            when recognised.parameter_count is not null then 'large'
+        end as size_group,
         models.is_chat,
-        registry.partner_model_name,
-        coalesce(registry.in_paper, false) as in_paper,
+        recognised.partner_model_name,
+        coalesce(recognised.in_paper, false) as in_paper,
         models.quantization,
         models.architecture,
         models.context_length,
@@ -34,13 +68,10 @@ final as (
         models.file_name,
         models.file_bytes,
         models.chat_template_sha256,
-        registry.licence,
+        recognised.licence,
         models.described_at
     from models
-    left outer join registry
-        on
-            models.model_name = registry.model_name
-            and models.is_in_registry
+    left outer join recognised on models.model_id = recognised.model_id
 
 )
 
