@@ -75,10 +75,32 @@ def test_a_hub_file_has_a_repository_and_the_other_way_round(models: Rows) -> No
             assert row["hub_file"].lower().endswith(".gguf")
 
 
-def test_a_checksum_is_given_exactly_for_the_files_that_packages_carry(models: Rows) -> None:
+def test_checksums_and_revisions_are_of_files_and_of_one_only(models: Rows) -> None:
+    checksums = [row["file_sha256"] for row in models if row["file_sha256"]]
+    assert len(checksums) == len(set(checksums))
     for row in models:
-        assert bool(row["file_sha256"]) == bool(row["package_name"]), row["model_name"]
-        assert re.fullmatch(r"([0-9a-f]{64})?", row["file_sha256"])
+        assert re.fullmatch(r"([0-9a-f]{64})?", row["file_sha256"]), row["model_name"]
+        assert re.fullmatch(r"([0-9a-f]{40})?", row["hub_revision"]), row["model_name"]
+        assert row["hub_file"] or not row["hub_revision"], row["model_name"]
+        assert row["hub_file"] or row["package_name"] or not row["file_sha256"], row["model_name"]
+        assert row["file_sha256"] or not row["package_name"], row["model_name"]
+
+
+def test_base_and_chat_model_of_a_pair_are_downloaded_in_the_same_quantization(
+    models: Rows,
+) -> None:
+    def quantization(row: dict[str, str]) -> str:
+        name = row["hub_file"] or row["package_file"].rpartition("/")[2]
+        return re.sub(r"^.*[.-](?=I?Q\d|MXFP4|F16)", "", name.upper())
+
+    by_name = {row["model_name"]: row for row in models}
+    compared = 0
+    for row in models:
+        partner = by_name.get(row["partner_model_name"])
+        if partner and quantization(row) and quantization(partner):
+            assert quantization(row) == quantization(partner), row["model_name"]
+            compared += 1
+    assert compared >= 40
 
 
 def test_packaged_files_have_the_listed_checksum(models: Rows) -> None:

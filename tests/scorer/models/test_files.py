@@ -12,7 +12,7 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import Instrument, RegisteredModel
 
-HUB_MODEL = "smollm2-360m-instruct"
+HUB_MODEL = "llama-3.2-1b"
 
 
 def test_a_packaged_model_is_found_without_running_its_package(
@@ -168,8 +168,8 @@ def test_a_package_that_is_not_installed_is_named_with_its_install_command(
 
 
 def test_a_model_without_a_known_file_asks_for_a_path(home: Home, instrument: Instrument) -> None:
-    with pytest.raises(ValuescopeError, match="No verified download is known for smollm2-360m"):
-        resolve_model("smollm2-360m", home, instrument)
+    with pytest.raises(ValuescopeError, match="No verified download is known for olmo-3-7b"):
+        resolve_model("olmo-3-7b", home, instrument)
 
 
 def test_a_download_without_the_extra_names_the_extra(
