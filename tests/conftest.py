@@ -59,11 +59,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of models and written-out weights that the whole test run shares."""
+    """A cache of models and written-out weights that the whole test run shares.
+
+    What other programs keep on this machine is none of the tests' business.
+    """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VALUESCOPE_CACHE", str(shared / "cache"))
+        for variable in ("HF_HUB_CACHE", "OLLAMA_MODELS", "LLAMA_CACHE"):
+            patch.setenv(variable, str(shared / "no other programs"))
         yield
 
 

@@ -94,11 +94,12 @@ def score(
 ) -> "tuple[RunSummary, ...]":
     """Ask models the survey's questions, land what they answer, and return what each run did.
 
-    `model` is a registry name, the path of a GGUF file, or a list of these. `options` are `study`,
-    `part`, `ray`, `gpus`, `survey`, `countries`, `questions`, `categories`, `orders`, `answer`,
-    `coding`, `template`, `wordings`, `chat`, `compute`, `kv_cache`, `flash_attention`,
-    `batch_size`, `threads`, `gpu_layers`, `path`, `limit`, `landing` and `verbose`; lists are lists
-    of names. `listener` hears of progress and notices.
+    `model` is a registry name, the path of a GGUF file, a model that another program holds, or a
+    list of these. `options` are `name`, `study`, `part`, `ray`, `gpus`, `survey`, `countries`,
+    `questions`, `categories`, `orders`, `answer`, `coding`, `template`, `wordings`, `chat`,
+    `compute`, `kv_cache`, `flash_attention`, `batch_size`, `threads`, `gpu_layers`, `path`,
+    `limit`, `landing` and `verbose`; lists are lists of names. `listener` hears of progress and
+    notices.
     """
     from valuescope.scorer.runs.plan import Listener
     from valuescope.scorer.runs.request import scoring_request

@@ -25,7 +25,7 @@ from valuescope.scorer.engine.numerics import (
     common_compute_type,
     fits_memory,
 )
-from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.models.files import ModelFile, require_unchanged
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 
@@ -156,6 +156,7 @@ def computed_file(
                 )
             try:
                 write_weights(model_file.path, temporary, compute_type)
+                require_unchanged(model_file)
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)

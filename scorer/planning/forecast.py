@@ -29,7 +29,7 @@ _BYTES_A_PIECE = 8
 # What a chat template adds: the turns around the question once, the assistant's for each country.
 _CHAT_TOKENS, _CHAT_TOKENS_A_CELL = 24, 6
 # A size as file names of models tell it: 7B, 0.5b, 135M, 8x7B.
-_SIZE = re.compile(r"(?:^|[-_. ])(?:(\d+)x)?(\d+(?:\.\d+)?)([mbt])(?=$|[-_. ])", re.IGNORECASE)
+_SIZE = re.compile(r"(?:^|[-_. :])(?:(\d+)x)?(\d+(?:\.\d+)?)([mbt])(?=$|[-_. ])", re.IGNORECASE)
 _UNITS = {"m": 1e6, "b": 1e9, "t": 1e12}
 _BITS = re.compile(r"(?:^|[-_. ])(?:i?q|bf|f|fp)(\d+)(?=$|[-_. ])", re.IGNORECASE)
 _USUAL_PARAMETERS, _USUAL_BITS = 7_000_000_000, 4

@@ -211,4 +211,5 @@ def _relative_to(path: Path, model: str) -> str:
     """A model's path counts from the folder of the study."""
     if not model.endswith(".gguf"):
         return model
-    return str((path.parent / Path(model).expanduser()).resolve())
+    # Not resolved: a link has the name of the model, its target often a hash.
+    return str((path.parent / Path(model).expanduser()).absolute())

@@ -17,6 +17,7 @@ from valuescope.scorer.engine.contexts import Model
 from valuescope.scorer.engine.numerics import Numerics, numerics_id
 from valuescope.scorer.engine.weights import Computation
 from valuescope.scorer.models.files import ModelFile, require_unchanged
+from valuescope.scorer.models.gguf_header import norms_sha256, read_header
 from valuescope.scorer.paths.choice import OpenedScorer, Probe, open_scorer
 from valuescope.scorer.paths.path import CellScore
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
@@ -79,7 +80,7 @@ class LoadedModel(Closing):
             "model_id": self.model_file.model_id,
             "model_name": self.model_file.name,
             "is_in_registry": self.model_file.registered is not None,
-            "file_name": self.model_file.path.name,
+            "file_name": self.model_file.file_name,
             "file_bytes": self.model_file.file_bytes,
             "architecture": self.description.architecture,
             "parameter_count": self.description.parameter_count,
@@ -88,6 +89,8 @@ class LoadedModel(Closing):
             "vocabulary_size": self.description.vocabulary_size,
             "is_chat": self.model.is_chat,
             "chat_template_sha256": _sha256(template) if template else None,
+            "base_name": read_header(self.model_file.path).base_name,
+            "norms_sha256": norms_sha256([part.path for part in self.model_file.parts]),
             "described_at": datetime.now(UTC),
         }
 

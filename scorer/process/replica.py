@@ -25,6 +25,7 @@ from valuescope.scorer.process.messages import (
     ScoredQuestion,
 )
 from valuescope.scorer.process.opened_design import LoadedModel, OpenedDesign
+from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Country, Question
 
 # How often progress within a question is reported.
@@ -52,6 +53,12 @@ class Replica:
 
         Raises ValuescopeError for a model that cannot be used.
         """
+        if request.numerics.gpu_layers and not has_gpu_support():
+            raise ValuescopeError(
+                f"--gpu-layers {request.numerics.gpu_layers} needs a GPU, and llama.cpp finds none "
+                "here: it was compiled without one, or its driver does not see the card. Leave the "
+                "option out, or see docs/scoring.md."
+            )
         computation = choose_computation(
             request.model_file,
             request.numerics,

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from valuescope.scorer.engine.numerics import Numerics
-from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.models.files import ModelFile, resolve_model
+from valuescope.scorer.models.stores import is_hash
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.division import (
     DesignWork,
@@ -17,7 +18,7 @@ from valuescope.scorer.planning.division import (
 )
 from valuescope.scorer.planning.study import Plan
 from valuescope.scorer.process.messages import Estimate
-from valuescope.scorer.runs.run import RunSummary
+from valuescope.scorer.runs.run import RunSummary, landed_name
 from valuescope.scorer.runs.session import ScoringSession
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
@@ -57,13 +58,17 @@ class Listener:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to compute; everything about a run that is not what is asked of whom."""
+    """How to compute; everything about a run that is not what is asked of whom.
+
+    `name` is what to call the plan's one model; None leaves that to its file.
+    """
 
     numerics: Numerics
     threads: int
     scoring_path: str = "auto"
     limit: int | None = None
     verbose: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -229,9 +234,12 @@ def _session(
     settings: Settings,
     listener: Listener,
 ) -> ScoringSession:
+    model_file = resolve_model(name, home, instrument, settings.name)
+    if settings.name is None and model_file.registered is None:
+        model_file = _under_its_first_name(model_file, home, listener)
     return ScoringSession(
         home,
-        resolve_model(name, home, instrument),
+        model_file,
         numerics=settings.numerics,
         threads=settings.threads,
         path=settings.scoring_path,
@@ -240,3 +248,15 @@ def _session(
         measures=plan.study is None,
         on_notice=listener.notice,
     )
+
+
+def _under_its_first_name(model_file: ModelFile, home: Home, listener: Listener) -> ModelFile:
+    """A file that was scored before keeps its name, whatever another copy of it is called."""
+    earlier = landed_name(model_file.model_id, home)
+    if earlier is None or earlier == model_file.name or is_hash(earlier):
+        return model_file
+    listener.notice(
+        f"{model_file.name} is the file that was scored as {earlier} and keeps that name; --name "
+        "gives it another."
+    )
+    return replace(model_file, name=earlier)

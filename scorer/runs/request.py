@@ -36,6 +36,8 @@ from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE, SharedStore, open_store
 from valuescope.warehouse.landing_zone.upload import Sender
 
+_LONGEST_NAME = 100
+
 
 @dataclass(frozen=True)
 class Request:
@@ -105,6 +107,7 @@ def scoring_request(
     home: Home,
     model: Sequence[str] = (),
     *,
+    name: str | None = None,
     study: str | Path | None = None,
     part: str | None = None,
     ray: str | None = None,
@@ -150,11 +153,17 @@ def scoring_request(
     }
     if part is not None and study is None:
         raise WrongUsageError("--part needs a --study: its file says what is divided.")
-    if ray is not None and (limit is not None or verbose):
-        raise WrongUsageError("--limit and --verbose are for one machine: leave them or --ray out.")
-    if study is not None and (given := [name for name, value in fixed_by_study.items() if value]):
+    if name is not None and len(model) != 1:
+        raise WrongUsageError("--name is for a single --model.")
+    if name is not None and not (0 < len(name.strip()) <= _LONGEST_NAME and name.isprintable()):
+        raise WrongUsageError(f"--name must have 1 to {_LONGEST_NAME} printable characters.")
+    if ray is not None and (limit is not None or verbose or name is not None):
         raise WrongUsageError(
-            f"{', '.join(f'--{name}' for name in given)} cannot be given together with --study: "
+            "--limit, --name and --verbose are for one machine: leave them or --ray out."
+        )
+    if study is not None and (given := [key for key, value in fixed_by_study.items() if value]):
+        raise WrongUsageError(
+            f"{', '.join(f'--{key}' for key in given)} cannot be given together with --study: "
             "the study file says what is asked."
         )
     if study is None and not model:
@@ -198,7 +207,9 @@ def scoring_request(
         home,
         instrument,
         plan,
-        Settings(numerics, threads or default_threads(), path, limit, verbose),
+        Settings(
+            numerics, threads or default_threads(), path, limit, verbose, name and name.strip()
+        ),
         loaded,
         chosen_part,
         ClusterOptions(ray, gpus, threads, gpu_layers, batch_size) if ray is not None else None,

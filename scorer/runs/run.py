@@ -25,6 +25,7 @@ from valuescope.warehouse.landing_zone.shards import (
     compact_shards,
     done_cells,
     loose_shards,
+    model_record,
     remove_leftovers,
     run_records,
     write_shard,
@@ -83,6 +84,12 @@ def earlier_compute_type(model_id: str, home: Home) -> str | None:
     runs = run_records(home, model_id)
     latest = max(runs, key=lambda run: run["started_at"], default=None)
     return str(latest["compute_type"]) if latest else None
+
+
+def landed_name(model_id: str, home: Home) -> str | None:
+    """Return the name that the model has in this home's landing zone; None before it landed."""
+    record = model_record(home, model_id)
+    return str(record["model_name"]) if record else None
 
 
 def blocks_of(questions: Sequence[Question]) -> tuple[Block, ...]:

@@ -23,6 +23,7 @@ from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
     Examples:
       valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA
       valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label --orders forward,reverse
+      valuescope score --model llama3.2:1b --name llama-3.2-1b-instruct    # of Ollama
       valuescope score --study study.toml --dry-run
       valuescope score --study study.toml --part 1/4
       valuescope score --study study.toml --ray""",
@@ -32,7 +33,14 @@ from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
     "model_names",
     multiple=True,
     metavar="NAME_OR_PATH",
-    help="A registry name or GGUF. Repeatable.",
+    help="A registry name, a GGUF file, or a model that Ollama, LM Studio, llama.cpp or the "
+    "Hugging Face cache holds (`valuescope models --found`). Repeatable.",
+)
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="What to call the --model. A name of the registry says that the file is a precision of "
+    "that model. [default: the registry's name, else the file's, else its metadata's]",
 )
 @click.option(
     "--study",

@@ -85,6 +85,10 @@ MODELS = pa.schema(
         pa.field("vocabulary_size", pa.int64()),
         pa.field("is_chat", pa.bool_(), nullable=False),
         pa.field("chat_template_sha256", pa.string()),
+        # By what precisions of one model are known: the metadata's name, and the weights that no
+        # quantization changes. Null in rows of earlier versions.
+        pa.field("base_name", pa.string()),
+        pa.field("norms_sha256", pa.string()),
         pa.field("described_at", pa.timestamp("us", tz="UTC"), nullable=False),
     ]
 )
@@ -240,6 +244,15 @@ def run_records(home: Home, model_id: str) -> list[dict[str, Any]]:
         for row in pq.read_table(record, partitioning=None).to_pylist()
         if row["model_id"] == model_id
     ]
+
+
+def model_record(home: Home, model_id: str) -> dict[str, Any] | None:
+    """Return a model as this home's last run described it; None before the first."""
+    record = home.landing / "models" / f"{model_id}.parquet"
+    if not record.is_file():
+        return None
+    rows: list[dict[str, Any]] = pq.read_table(record, partitioning=None).to_pylist()
+    return rows[0]
 
 
 def loose_shards(home: Home, model_id: str, prompt_id: str) -> list[Path]:

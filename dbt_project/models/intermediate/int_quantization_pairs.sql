@@ -8,7 +8,7 @@ models as (
 
 registry as (
 
-    select * from {{ ref('models') }}
+    select * from {{ ref('stg_registered_models') }}
 
 ),
 
@@ -58,7 +58,9 @@ named as (
 
 ),
 
--- Names can deceive; what the files say of themselves must not speak against it.
+-- Files of unlike names are one model where their metadata name the same one and the weights that no
+-- quantization changes are the same. Names can deceive: what the files say of themselves must not speak
+-- against it.
 final as (
 
     select
@@ -68,7 +70,14 @@ final as (
     from named
     inner join named as other_models
         on
-            named.weights_name = other_models.weights_name
+            (
+                named.weights_name = other_models.weights_name
+                or (
+                    {{ weights_name('named.base_name') }}
+                    = {{ weights_name('other_models.base_name') }}
+                    and named.norms_sha256 = other_models.norms_sha256
+                )
+            )
             and named.quantization != other_models.quantization
             and (named.file_bytes, named.model_id)
             < (other_models.file_bytes, other_models.model_id)

@@ -21,6 +21,8 @@ final as (
         vocabulary_size,
         is_chat,
         chat_template_sha256,
+        base_name,
+        norms_sha256,
         described_at
     from shards
     order by model_id asc, described_at desc

@@ -1,16 +1,29 @@
 import hashlib
+import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 
-from valuescope.scorer.models.files import ModelFile, is_installed, local_file, resolve_model
+from tests.scorer.models.test_gguf_header import write_gguf
+from valuescope.scorer.models.files import (
+    ModelFile,
+    is_installed,
+    local_file,
+    require_unchanged,
+    resolve_model,
+)
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import Instrument, RegisteredModel
+from valuescope.warehouse.instruments.seeds import (
+    Instrument,
+    RegisteredModel,
+    load_instrument,
+)
 
 HUB_MODEL = "llama-3.2-1b"
 
@@ -88,16 +101,50 @@ def test_a_changed_file_gets_a_new_identity(
     assert resolve_model(str(path), home, instrument).model_id != first
 
 
-def test_an_unchanged_file_is_hashed_once(
+@pytest.mark.parametrize("is_moved_there", [False, True])
+def test_another_file_of_the_same_size_and_time_is_another_model(
+    home: Home, instrument: Instrument, tmp_path: Path, is_moved_there: bool
+) -> None:
+    path, other = tmp_path / "mine.gguf", tmp_path / "other.gguf"
+    for file, content in ((path, b"one"), (other, b"two")):
+        file.write_bytes(content)
+        os.utime(file, ns=(1, 1))
+    first = resolve_model(str(path), home, instrument)
+    require_unchanged(first)
+    if is_moved_there:
+        other.replace(path)
+    else:
+        path.write_bytes(b"two")
+        os.utime(path, ns=(1, 1))
+    assert path.stat().st_mtime_ns == 1
+    with pytest.raises(ValuescopeError, match="was changed or removed while it was being scored"):
+        require_unchanged(first)
+    assert resolve_model(str(path), home, instrument).model_id == hashlib.sha256(b"two").hexdigest()
+
+
+def test_what_leaves_the_content_alone_changes_no_model(
     home: Home, instrument: Instrument, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.gguf"
     path.write_bytes(b"one")
+    first = resolve_model(str(path), home, instrument)
     os.utime(path, ns=(1, 1))
-    first = resolve_model(str(path), home, instrument).model_id
-    path.write_bytes(b"two")
-    os.utime(path, ns=(1, 1))
-    assert resolve_model(str(path), home, instrument).model_id == first
+    path.chmod(0o600)
+    (tmp_path / "link.gguf").hardlink_to(path)
+    require_unchanged(first)
+    assert resolve_model(str(path), home, instrument) == first
+
+
+def test_an_unchanged_file_is_hashed_once(
+    home: Home, instrument: Instrument, tmp_path: Path, own_cache: Path
+) -> None:
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(b"one")
+    resolve_model(str(path), home, instrument)
+    memory = own_cache / "sha256.json"
+    remembered = memory.read_text().replace(hashlib.sha256(b"one").hexdigest(), "f" * 64)
+    memory.write_text(remembered)
+    assert resolve_model(str(path), home, instrument).model_id == "f" * 64
 
 
 def test_a_damaged_memory_of_hashes_is_rebuilt(
@@ -106,9 +153,11 @@ def test_a_damaged_memory_of_hashes_is_rebuilt(
     path = tmp_path / "mine.gguf"
     path.write_bytes(b"one")
     own_cache.mkdir()
-    (own_cache / "sha256.json").write_text('{"half')
     expected = hashlib.sha256(b"one").hexdigest()
-    assert resolve_model(str(path), home, instrument).model_id == expected
+    # Of a disk that was full, of an earlier version, and of nobody knows whom.
+    for content in ('{"half', '{"/a|3|1": "0"}', "[]", json.dumps({str(path): [3]})):
+        (own_cache / "sha256.json").write_text(content)
+        assert resolve_model(str(path), home, instrument).model_id == expected
 
 
 def test_a_cache_that_cannot_be_written_to_costs_time_only(
@@ -121,21 +170,116 @@ def test_a_cache_that_cannot_be_written_to_costs_time_only(
     assert resolve_model(str(path), home, instrument).model_id == expected
 
 
+def write_parts(folder: Path, names: Sequence[str], total: int = 2) -> list[Path]:
+    """The parts of a split model, as their metadata count them."""
+    paths = [folder / name for name in names]
+    for number, path in enumerate(paths):
+        write_gguf(path, name=path.name, no=number, count=total)
+    return paths
+
+
 def test_a_split_model_is_identified_by_its_parts_in_order(
     home: Home, instrument: Instrument, tmp_path: Path
 ) -> None:
-    parts = [tmp_path / f"big-0000{number}-of-00002.gguf" for number in (1, 2)]
-    parts[0].write_bytes(b"first")
-    parts[1].write_bytes(b"second half")
+    parts = write_parts(tmp_path, [f"big-Q8_0-0000{number}-of-00002.gguf" for number in (1, 2)])
     found = resolve_model(str(parts[0]), home, instrument)
     hashes = "".join(hashlib.sha256(part.read_bytes()).hexdigest() for part in parts)
     assert found.model_id == hashlib.sha256(hashes.encode()).hexdigest()
-    assert found.file_bytes == 16
+    assert found.file_bytes == sum(part.stat().st_size for part in parts)
+    assert found.name == "big-Q8_0"
     with pytest.raises(ValuescopeError, match=r"part 2 of 2. Name the first part"):
         resolve_model(str(parts[1]), home, instrument)
-    parts[1].unlink()
-    with pytest.raises(ValuescopeError, match=r"missing: big-00002-of-00002.gguf"):
+    # The first part twice, and not at all.
+    whole = parts[1].read_bytes()
+    parts[1].write_bytes(parts[0].read_bytes())
+    with pytest.raises(ValuescopeError, match=r"is part 1 of 2, as its metadata say, not 2 of 2"):
         resolve_model(str(parts[0]), home, instrument)
+    parts[1].unlink()
+    with pytest.raises(ValuescopeError, match=r"missing: big-Q8_0-00002-of-00002.gguf"):
+        resolve_model(str(parts[0]), home, instrument)
+    # Links, as the hub's cache has them.
+    for name, content in (("a" * 64, parts[0].read_bytes()), ("b" * 64, whole)):
+        (tmp_path / name).write_bytes(content)
+    for part, name in zip(parts, ("a" * 64, "b" * 64), strict=True):
+        part.unlink(missing_ok=True)
+        part.symlink_to(name)
+    assert resolve_model(str(parts[0]), home, instrument) == found
+
+
+def test_what_the_metadata_count_is_split_whatever_its_name(
+    home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    (first,) = write_parts(tmp_path, ["first.gguf"])
+    with pytest.raises(ValuescopeError, match=r"call them NAME-00001-of-00002.gguf"):
+        resolve_model(str(first), home, instrument)
+    alone = write_gguf(tmp_path / "alone-00001-of-00002.gguf")
+    assert resolve_model(str(alone), home, instrument).name == "alone"
+
+
+def test_a_hash_is_no_name(home: Home, instrument: Instrument, tmp_path: Path) -> None:
+    for file_name, general, name in (
+        (f"sha256-{'a' * 64}", {"name": "Tiny 1B"}, "Tiny 1B"),
+        ("b" * 64, {"name": "Tiny 2B"}, "Tiny 2B"),
+        (f"{'c' * 40}.gguf", {}, None),
+    ):
+        path = write_gguf(tmp_path / file_name, **general)
+        if name is not None:
+            found = resolve_model(str(path), home, instrument)
+            assert (found.name, found.file_name) == (name, name)
+        else:
+            with pytest.raises(ValuescopeError, match=r"named by its hash .* --name NAME"):
+                resolve_model(str(path), home, instrument)
+        given = resolve_model(str(path), home, instrument, name="mine")
+        assert (given.name, given.file_name, given.registered) == ("mine", "mine", None)
+
+
+def test_a_name_of_the_registry_makes_a_file_that_model_where_it_can_be(
+    home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    path = write_gguf(tmp_path / "mine.gguf")
+    eight = replace(instrument.models["phi-2"], parameter_count=8)
+    altered = replace(instrument, models=instrument.models | {"phi-2": eight})
+    found = resolve_model(str(path), home, altered, name="phi-2")
+    assert (found.name, found.registered) == ("phi-2", eight)
+    with pytest.raises(ValuescopeError, match=r"8e-09 billion weights, phi-2 2.7 billion: it is"):
+        resolve_model(str(path), home, instrument, name="phi-2")
+
+
+def test_a_registered_file_is_recognised_where_another_program_keeps_it(
+    home: Home,
+    instrument: Instrument,
+    tmp_path: Path,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registered = replace(instrument.models[HUB_MODEL], file_sha256=None)
+    folder = tmp_path / f"hub/models--{str(registered.hub_repository).replace('/', '--')}"
+    path = folder / "snapshots" / "0ff" / str(registered.hub_file)
+    path.parent.mkdir(parents=True)
+    write_gguf(path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    here = replace(instrument, models={HUB_MODEL: registered})
+    for name in (HUB_MODEL, str(path)):
+        found = resolve_model(name, home, here)
+        assert (found.path, found.name, found.registered) == (path, HUB_MODEL, registered)
+    # Another version than the registry's is left alone.
+    other = replace(instrument, models={HUB_MODEL: replace(registered, file_sha256="0" * 64)})
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ValuescopeError, match="has to be downloaded"):
+        resolve_model(HUB_MODEL, home, other)
+    assert resolve_model(str(path), home, other).registered is None
+
+
+def test_the_users_own_rows_are_found_by_the_name_of_the_weights(
+    home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    home.instrument.mkdir(parents=True)
+    (home.instrument / "models.csv").write_text("model_name,is_chat\nmine-3b-chat,true\n")
+    own = load_instrument(home)
+    found = resolve_model(str(write_gguf(tmp_path / "Mine_3B_Chat.i1-Q4_K_M.gguf")), home, own)
+    assert (found.name, found.registered) == ("mine-3b-chat", own.models["mine-3b-chat"])
+    other = resolve_model(str(write_gguf(tmp_path / "Mine-3B.Q4_K_M.gguf")), home, own)
+    assert (other.name, other.registered) == ("Mine-3B.Q4_K_M", None)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(home: Home, instrument: Instrument) -> None:
@@ -223,3 +367,12 @@ def test_a_download_is_kept_for_all_homes(
     assert first.model_id == hashlib.sha256(b"weights").hexdigest()
     assert is_installed(registered, home)
     assert downloads == [(registered.hub_repository, registered.hub_file, registered.hub_revision)]
+    # What was downloaded is checked where the registry knows the file.
+    pinned = replace(registered, file_sha256="0" * 64, hub_revision="1" * 40)
+    (own_cache / "models" / str(registered.hub_file)).unlink()
+    known = replace(instrument, models={HUB_MODEL: pinned})
+    with pytest.raises(
+        ValuescopeError, match=f"not the registered file of {HUB_MODEL}.*expected 0"
+    ):
+        resolve_model(HUB_MODEL, home, known)
+    assert downloads[1:] == [(pinned.hub_repository, pinned.hub_file, "1" * 40)]
