@@ -98,8 +98,8 @@ def score(
     list of these. `options` are `name`, `study`, `part`, `ray`, `gpus`, `survey`, `countries`,
     `questions`, `categories`, `orders`, `answer`, `coding`, `template`, `wordings`, `chat`,
     `compute`, `kv_cache`, `flash_attention`, `batch_size`, `threads`, `gpu_layers`, `path`,
-    `limit`, `landing` and `verbose`; lists are lists of names. `listener` hears of progress and
-    notices.
+    `pre_tokenizer`, `limit`, `landing` and `verbose`; lists are lists of names. `listener` hears of
+    progress and notices.
     """
     from valuescope.scorer.runs.plan import Listener
     from valuescope.scorer.runs.request import scoring_request

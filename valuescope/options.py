@@ -37,6 +37,14 @@ survey_option = click.option(
 store_argument = click.argument("address", envvar=LANDING_VARIABLE)
 
 
+pre_tokenizer_option = click.option(
+    "--pre-tokenizer",
+    metavar="NAME",
+    help="How the model's tokenizer splits text, by llama.cpp's name (llama-bpe, phi-2, ..), "
+    "for a file that does not say it.",
+)
+
+
 def design_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that make up a prompt design."""
     for option in reversed(

@@ -16,10 +16,8 @@ def describe_prompt(
 
     Raises ValuescopeError as scoring would.
     """
-    registered = model_file.registered
-    is_chat = registered.is_chat if registered else None
     prompt = render_prompt(question, country, design)
-    with Model(model_file.path, model_file.name, is_chat, vocabulary_only=True) as model:
+    with Model.of(model_file, vocabulary_only=True) as model:
         cell = tokenise_cell(model, prompt, design.chat_mode, with_label=False)
         answers = tuple(
             DescribedAnswer(

@@ -50,7 +50,9 @@ def estimate(
         cells=cells,
         tokens=round(cells * tokens_a_cell),
         tokens_a_second=_measured_speed(model, middle, path, size, numerics, threads),
-        memory_bytes=model.bytes + model.cache_bytes(size, numerics) + model.row_bytes(numerics),
+        memory_bytes=model.weight_bytes
+        + model.cache_bytes(size, numerics)
+        + model.row_bytes(numerics),
     )
 
 

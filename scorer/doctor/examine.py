@@ -34,7 +34,7 @@ from valuescope.scorer.engine.weights import (
     written_files,
 )
 from valuescope.scorer.models.files import ModelFile
-from valuescope.scorer.paths.choice import Probe, context_size, open_scorer, tolerance
+from valuescope.scorer.paths.choice import Probe, context_size, open_scorer, shortened
 from valuescope.scorer.paths.path import CellScore
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.planning.design import PromptDesign
@@ -85,11 +85,13 @@ def examine(
     threads: int,
     earlier: str | None = None,
     question_count: int = QUESTIONS,
+    gave_up: str | None = None,
 ) -> Examination:
     """Check a model and measure its noise on `question_count` questions of the survey.
 
-    `earlier` is the compute type of the model's earlier runs. What one check finds stops no other.
-    Where the chat template cannot be used, the rest is examined in plain text. Raises
+    `earlier` is the compute type of the model's earlier runs; `gave_up` says how llama.cpp ended an
+    examination before, so that only single sequences are tried. What one check finds stops no
+    other. Where the chat template cannot be used, the rest is examined in plain text. Raises
     ValuescopeError when the model cannot be loaded at all or the design asks nothing.
     """
     numerics = replace(numerics, kv_cache_type="f32", flash_attention=False)
@@ -104,10 +106,11 @@ def examine(
             chat = replace(chat, detail=f"{chat.detail} All else was examined in plain text.")
             design = replace(design, chat_mode="raw")
         subject = _Subject(model, design, asked, numerics, threads)
-        path, chosen_path = _chosen_path(subject)
+        path, chosen_path = _chosen_path(subject, gave_up)
         subject = replace(subject, path=chosen_path)
         checks = (
             computed,
+            _file(model),
             chat,
             _check("beginning of sequence", lambda: _beginning(subject)),
             _check("answer boundary", lambda: _boundary(subject)),
@@ -190,7 +193,7 @@ class _Subject:
         path: str | None = None,
         numerics: Numerics | None = None,
     ) -> list[CellScore]:
-        probe = Probe(_longest(questions), [min(chain.from_iterable(questions), key=_size)])
+        probe = Probe(_longest(questions), [[min(chain.from_iterable(questions), key=_size)]])
         with open_scorer(
             self.model, numerics or self.numerics, self.threads, path or self.path, probe
         ) as opened:
@@ -246,9 +249,7 @@ def _computation(
 
 
 def _loaded(model_file: ModelFile, path: Path, numerics: Numerics) -> Model:
-    registered = model_file.registered
-    is_chat = registered.is_chat if registered else None
-    return Model(path, model_file.name, is_chat, numerics.gpu_layers)
+    return Model.of(model_file, path, numerics.gpu_layers)
 
 
 def _chat_template(model: Model, design: PromptDesign) -> Finding:
@@ -262,8 +263,16 @@ def _chat_template(model: Model, design: PromptDesign) -> Finding:
     before, _, after = model.chat_text(question).partition(question)
     return "ok", (
         f"Renders; the question stands between {before[-_SHOWN_CHARACTERS:]!r} and "
-        f"{after[:_SHOWN_CHARACTERS]!r}."
+        f"{after[:_SHOWN_CHARACTERS]!r}, after which the answer comes."
+        + _switched_off(model.chat_template.switches)
     )
+
+
+def _switched_off(switches: Mapping[str, object]) -> str:
+    if not switches:
+        return ""
+    stated = ", ".join(f"{name}={value!r}" for name, value in switches.items())
+    return f" The model's thinking is switched off by the template's own {stated}."
 
 
 def _beginning(subject: _Subject) -> Finding:
@@ -291,12 +300,27 @@ def _boundary(subject: _Subject) -> Finding:
     )
 
 
-def _chosen_path(subject: _Subject) -> tuple[Check, str]:
+def _file(model: Model) -> Check:
+    """What llama.cpp finds strange about the file, and what was taken in the place of it."""
+    taken = [
+        f"{key} is {value!r} by the registry or --pre-tokenizer, not by the file."
+        for key, value in model.metadata_overrides.items()
+    ]
+    notices = [*model.notices, *taken]
+    if notices:
+        return Check("model file", "warning", " ".join(notices))
+    return Check("model file", "ok", "llama.cpp reads it without a warning that matters.")
+
+
+def _chosen_path(subject: _Subject, gave_up: str | None) -> tuple[Check, str]:
     """The path that scoring would take; single sequences where none can be tried."""
     name = "scoring path"
+    if gave_up is not None:
+        return Check(name, "warning", gave_up), "sequence"
     try:
         cells = min(subject.cells, key=lambda cells: _size(*cells))
-        probe = Probe(_longest(subject.cells), cells)
+        longest = _longest(subject.cells)
+        probe = Probe(longest, [cells, [shortened(longest)]])
         with open_scorer(subject.model, subject.numerics, subject.threads, "auto", probe) as opened:
             path = opened.scorer.name
     except ValuescopeError as error:
@@ -306,7 +330,7 @@ def _chosen_path(subject: _Subject) -> tuple[Check, str]:
         return Check(name, "warning", f"Only single sequences are right: slow. {notices}"), path
     agreement = (
         f"The {path} path differs from single sequences by at most {opened.difference:.2g} nats "
-        f"an answer; up to {tolerance(subject.numerics):g} is rounding."
+        f"an answer; up to {opened.bound:.2g} is rounding."
     )
     if notices:
         return Check(name, "warning", f"{agreement} {notices}"), path
@@ -332,7 +356,7 @@ def _sliding_window(subject: _Subject, instrument: Instrument) -> Finding:
     cells = [subject.tokenise(question, asked_in, design) for asked_in in (None, country)]
     path = "sequence" if subject.path == "sequence" else "auto"
     with open_scorer(
-        model, subject.numerics, subject.threads, path, Probe(cells[0], cells)
+        model, subject.numerics, subject.threads, path, Probe(cells[0], [cells])
     ) as opened:
         path = opened.scorer.name
     if opened.notices:

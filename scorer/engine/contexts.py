@@ -9,76 +9,56 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from valuescope.scorer.engine.closing import Closing
 from valuescope.scorer.engine.llama import llama
+from valuescope.scorer.engine.log import LOG, MISSING_PRE_TOKENIZER
 from valuescope.scorer.engine.numerics import Numerics
-from valuescope.scorer.models.chat_template import render_chat
+from valuescope.scorer.models.chat_template import ChatTemplate, open_chat_template
+from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.models.supplied_metadata import (
+    CHAT_TEMPLATE,
+    PRE_TOKENIZER,
+    supplied_metadata,
+)
 from valuescope.scorer.process.messages import ModelDescription
 from valuescope.warehouse.errors import ValuescopeError
 
-_LOG_ERROR = 4
 # Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
 _OUTPUT_BYTES = 64 << 20
 # Architectures that turn a text into a vector and predict no next token.
 _EMBEDDING_ARCHITECTURES = ("bert", "nomic-bert", "jina-bert", "t5encoder", "embedding")
+# The roles of special tokens: what metadata call them, and llama.cpp's own default.
+_SPECIAL_TOKENS: Mapping[str, tuple[str, Callable[[Any], int]]] = {
+    "bos": ("bos", llama.llama_vocab_bos),
+    "eos": ("eos", llama.llama_vocab_eos),
+    "unk": ("unknown", lambda _: -1),
+    "sep": ("seperator", llama.llama_vocab_sep),
+    "pad": ("padding", llama.llama_vocab_pad),
+}
+_NOT_TEXT = (
+    llama.LLAMA_TOKEN_ATTR_CONTROL
+    | llama.LLAMA_TOKEN_ATTR_UNKNOWN
+    | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
+)
+_LONGEST_OVERRIDE = 127
 _CACHE_TYPES = {"f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16}
 
 
 def has_gpu_support() -> bool:
     """Return whether llama.cpp was built for a GPU and finds one."""
     return bool(llama.llama_supports_gpu_offload())
-
-
-class _Log:
-    """llama.cpp's log: errors are kept for messages, all of it is shown where that is asked for."""
-
-    def __init__(self) -> None:
-        self.is_shown = False
-        self.errors: list[str] = []
-        # llama.cpp keeps the pointer, so the callback must outlive every call.
-        self._callback = llama.llama_log_callback(self._receive)
-
-    def start(self) -> None:
-        self.errors.clear()
-        llama.llama_log_set(self._callback, ctypes.c_void_p(0))
-
-    def _receive(self, level: int, text: bytes, _data: object) -> None:
-        line = text.decode(errors="replace")
-        if level == _LOG_ERROR:
-            self.errors.append(line.strip())
-        if self.is_shown:
-            os.write(2, text)
-
-    @property
-    def first_error(self) -> str:
-        return self.errors[0] if self.errors else "llama.cpp gives no reason"
-
-
-_log = _Log()
-
-
-def show_log() -> None:
-    """Write all that llama.cpp says to stderr from now on."""
-    _log.is_shown = True
-
-
-@contextmanager
-def quiet_log() -> Iterator[_Log]:
-    """llama.cpp's log for one call outside a model, errors kept."""
-    _log.start()
-    yield _log
 
 
 class Model(Closing):
@@ -91,31 +71,71 @@ class Model(Closing):
         is_chat: bool | None = None,
         gpu_layers: int = 0,
         vocabulary_only: bool = False,
+        stated: Mapping[str, str] = MappingProxyType({}),
+        lacking: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Load `path`; `is_chat` None takes a model with a chat template for a chat model.
 
-        Raises ValuescopeError when the file is no GGUF, is cut off or is an embedding model.
+        Metadata that is `stated` replaces the file's own; of `lacking` only what the file lacks is
+        taken. Raises ValuescopeError when the file is no GGUF, is cut off, predicts no next token
+        or has a tokenizer that llama.cpp cannot read rightly.
         """
         self.path, self.name = path, name
-        _log.start()
-        llama.llama_backend_init()
-        parameters = llama.llama_model_default_params()
-        parameters.n_gpu_layers = gpu_layers
-        parameters.vocab_only = vocabulary_only
-        self._model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
-        if not self._model:
-            raise ValuescopeError(_load_failure(path, _log.first_error))
+        self.metadata_overrides = dict(stated)
+        self._gpu_layers, self._vocabulary_only = gpu_layers, vocabulary_only
+        self._load()
         try:
-            self._vocabulary = llama.llama_model_get_vocab(self._model)
+            if LOG.heard(MISSING_PRE_TOKENIZER) and PRE_TOKENIZER in lacking:
+                self.close()
+                self.metadata_overrides[PRE_TOKENIZER] = lacking[PRE_TOKENIZER]
+                self._load()
+            if CHAT_TEMPLATE in lacking and self._template is None:
+                self.metadata_overrides[CHAT_TEMPLATE] = lacking[CHAT_TEMPLATE]
             self.description = self._describe()
-            self._refuse_embedding_model()
+            self._require_next_token()
+            self.notices = LOG.take_reports(name)
             has_template = self.description.chat_template is not None
             self.is_chat = has_template if is_chat is None else is_chat
+            self.bos = self._special_token("bos")
             self.adds_bos = bool(llama.llama_vocab_get_add_bos(self._vocabulary))
-            self.bos: int = llama.llama_vocab_bos(self._vocabulary)
+            self._require_bos()
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def of(
+        cls,
+        model_file: ModelFile,
+        path: Path | None = None,
+        gpu_layers: int = 0,
+        vocabulary_only: bool = False,
+    ) -> Self:
+        """Load a model file, or its weights written out at `path`, as the registry knows it."""
+        registered = model_file.registered
+        stated = model_file.pre_tokenizer
+        return cls(
+            path or model_file.path,
+            model_file.name,
+            registered.is_chat if registered else None,
+            gpu_layers,
+            vocabulary_only,
+            {PRE_TOKENIZER: stated} if stated else {},
+            supplied_metadata(registered.model_name) if registered else {},
+        )
+
+    def _load(self) -> None:
+        LOG.start()
+        llama.llama_backend_init()
+        parameters = llama.llama_model_default_params()
+        parameters.n_gpu_layers = self._gpu_layers
+        parameters.vocab_only = self._vocabulary_only
+        overrides = _overrides(self.metadata_overrides)
+        parameters.kv_overrides = overrides
+        self._model = llama.llama_model_load_from_file(os.fsencode(self.path), parameters)
+        if not self._model:
+            raise ValuescopeError(_load_failure(self.path, LOG.first_error))
+        self._vocabulary = llama.llama_model_get_vocab(self._model)
 
     def close(self) -> None:
         """Free the weights."""
@@ -131,12 +151,26 @@ class Model(Closing):
         )
 
     @property
+    def has_experts(self) -> bool:
+        """Whether each token is computed by some of the weights only."""
+        return self._metadata(f"{self.description.architecture}.expert_count") not in (None, "0")
+
+    @property
     def sliding_window(self) -> int:
         """How many tokens local layers look back; 0 where every layer sees all."""
         return int(llama.llama_model_n_swa(self._model))
 
     def tokenise(self, text: str, special: bool = False) -> tuple[int, ...]:
-        """Token ids of `text` without BOS; `special` reads control tokens spelled out in it."""
+        """Token ids of `text` without BOS; `special` reads control tokens spelled out in it.
+
+        Raises ValuescopeError for a character that the vocabulary cannot spell.
+        """
+        if self._letters is not None and not self._letters.issuperset(text):
+            (letter, *_) = sorted(set(text) - self._letters)
+            raise ValuescopeError(
+                f"The vocabulary of {self.name} has no token for {letter!r}, and none for its "
+                "bytes, so that it cannot read the question. Use another conversion of the model."
+            )
         content = text.encode()
         size = len(content) + 8
         while True:
@@ -151,7 +185,7 @@ class Model(Closing):
     def tokenise_with_bos(self, text: str, special: bool = False) -> tuple[int, ...]:
         """Token ids of `text`, BOS first when the model's metadata asks for it, never twice."""
         tokens = self.tokenise(text, special)
-        if self.adds_bos and tokens[:1] != (self.bos,):
+        if self.adds_bos and self.bos is not None and tokens[:1] != (self.bos,):
             return (self.bos, *tokens)
         return tokens
 
@@ -195,33 +229,65 @@ class Model(Closing):
             if llama.llama_vocab_get_attr(self._vocabulary, token) & kinds
         )
 
+    @cached_property
+    def _letters(self) -> frozenset[str] | None:
+        """The characters that a vocabulary without a token for each byte has; None: all there are.
+
+        SentencePiece spells what it has no token for in bytes, and llama.cpp ends the process where
+        it finds none.
+        """
+        if llama.llama_vocab_type(self._vocabulary) != llama.LLAMA_VOCAB_TYPE_SPM:
+            return None
+        texts = {self._token_text(token) for token in range(self.description.vocabulary_size)}
+        if texts.issuperset(f"<0x{byte:02X}>" for byte in range(256)):
+            return None
+        spelled = (chr(byte) for byte in range(128) if f"<0x{byte:02X}>" in texts)
+        letters = {text.replace("▁", " ") for text in texts if len(text) == 1}
+        return frozenset(letters.union(spelled))
+
     def piece(self, token: int) -> str:
         """The text of one token, control tokens spelled out."""
         buffer = ctypes.create_string_buffer(256)
         length = llama.llama_token_to_piece(self._vocabulary, token, buffer, 256, 0, True)
         return buffer.raw[: max(0, length)].decode(errors="replace")
 
-    def chat_text(self, user_text: str) -> str:
-        """`user_text` as the user's turn of the model's chat template.
+    @cached_property
+    def chat_template(self) -> ChatTemplate:
+        """The model's chat template, ready for questions.
 
-        Raises ValuescopeError when the file has no template or the template fails.
+        Raises ValuescopeError when the file has none or no answer can follow it.
         """
-        template = self.description.chat_template
-        if template is None:
+        source = self._template
+        if source is None:
             raise ValuescopeError(
                 f"{self.name} is a chat model but its file has no chat template. Ask it in plain "
                 "text with --chat raw."
             )
-        return render_chat(
-            template,
-            user_text,
-            self._token_text(self.bos),
-            self._token_text(llama.llama_vocab_eos(self._vocabulary)),
-            self.name,
-        )
+        try:
+            template = source.decode()
+        except UnicodeDecodeError as error:
+            raise ValuescopeError(
+                f"The chat template of {self.name} is not UTF-8 text ({error.reason} at byte "
+                f"{error.start}). Ask the model in plain text with --chat raw."
+            ) from error
+        tokens = {name: self._special_token(name) for name in _SPECIAL_TOKENS}
+        special_tokens = {
+            f"{name}_token": self._token_text(token)
+            for name, token in tokens.items()
+            # A template may add to BOS and EOS without asking whether there are any.
+            if token is not None or name in ("bos", "eos")
+        }
+        return open_chat_template(template, special_tokens, self.name)
+
+    def chat_text(self, user_text: str) -> str:
+        """`user_text` as the user's turn of the model's chat template, up to the answer.
+
+        Raises ValuescopeError when the file has no template or the template fails.
+        """
+        return self.chat_template.prompt(user_text)
 
     @property
-    def bytes(self) -> int:
+    def weight_bytes(self) -> int:
         """Size of the weights in memory."""
         return int(llama.llama_model_size(self._model))
 
@@ -250,8 +316,47 @@ class Model(Closing):
         """A context of `context_size` tokens. Raises ValuescopeError when memory is short."""
         return Context(self, self._model, context_size, numerics, threads, sequences)
 
-    def _token_text(self, token: int) -> str:
-        if token < 0:
+    @property
+    def _template(self) -> bytes | None:
+        if CHAT_TEMPLATE in self.metadata_overrides:
+            return self.metadata_overrides[CHAT_TEMPLATE].encode()
+        template: bytes | None = llama.llama_model_chat_template(self._model, None)
+        return template
+
+    def _special_token(self, name: str) -> int | None:
+        """The token of that role; None where the file names none that its vocabulary has.
+
+        Vocabularies of SentencePiece and their like have theirs by convention.
+        """
+        key, default = _SPECIAL_TOKENS[name]
+        stated = self._metadata(f"tokenizer.ggml.{key}_token_id")
+        if stated is not None and 0 <= int(stated) < llama.llama_vocab_n_tokens(self._vocabulary):
+            return int(stated)
+        # llama.cpp takes token 11 of GPT-2's kind of vocabulary, which is a comma.
+        is_bpe = llama.llama_vocab_type(self._vocabulary) == llama.LLAMA_VOCAB_TYPE_BPE
+        token = -1 if is_bpe else default(self._vocabulary)
+        return token if token >= 0 else None
+
+    def _require_bos(self) -> None:
+        """Report a strange first token. Raises ValuescopeError where one is asked and not named."""
+        if not self.adds_bos:
+            return
+        if self.bos is None:
+            raise ValuescopeError(
+                f"{self.name} asks for a first token of every text (BOS) and names none that its "
+                "vocabulary has: its tokenizer.ggml.bos_token_id is "
+                f"{self._metadata('tokenizer.ggml.bos_token_id') or 'missing'}. Use another "
+                "conversion of the model."
+            )
+        if not llama.llama_vocab_get_attr(self._vocabulary, self.bos) & _NOT_TEXT:
+            self.notices += (
+                f"Every prompt of {self.name} begins with {self.piece(self.bos)!r}, a token of "
+                "ordinary text, because its file says so. Compare it with the model's own "
+                "tokenizer.",
+            )
+
+    def _token_text(self, token: int | None) -> str:
+        if token is None or token < 0:
             return ""
         text: bytes | None = llama.llama_vocab_get_text(self._vocabulary, token)
         return (text or b"").decode(errors="replace")
@@ -262,14 +367,14 @@ class Model(Closing):
         file_type = llama.llama_ftype_name(
             int(kind) if kind else llama.llama_model_ftype(self._model)
         )
-        template = llama.llama_model_chat_template(self._model, None)
+        template = self._template
         return ModelDescription(
             architecture=self._metadata("general.architecture"),
             parameter_count=int(llama.llama_model_n_params(self._model)),
             quantization=file_type.decode() if file_type else None,
             context_length=int(llama.llama_model_n_ctx_train(self._model)),
             vocabulary_size=int(llama.llama_vocab_n_tokens(self._vocabulary)),
-            chat_template=template.decode() if template else None,
+            chat_template=template.decode(errors="backslashreplace") if template else None,
         )
 
     def _metadata(self, key: str) -> str | None:
@@ -278,20 +383,45 @@ class Model(Closing):
         length = llama.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
         return buffer.value.decode(errors="replace") if length >= 0 else None
 
-    def _refuse_embedding_model(self) -> None:
+    def _require_next_token(self) -> None:
+        """Raise ValuescopeError for a model that does something else than predict a next token."""
         architecture = self.description.architecture or ""
         pooling = self._metadata(f"{architecture}.pooling_type")
         causal = self._metadata(f"{architecture}.attention.causal")
-        pools = pooling not in (None, "0")
-        if (
-            pools
+        if llama.llama_model_is_diffusion(self._model):
+            kind = "a diffusion model"
+        elif llama.llama_model_has_encoder(self._model):
+            kind = "a model with an encoder"
+        elif (
+            pooling not in (None, "0")
             or causal == "false"
             or any(name in architecture for name in _EMBEDDING_ARCHITECTURES)
         ):
-            raise ValuescopeError(
-                f"{self.path} is an embedding model ({architecture}): it predicts no next token, "
-                "so it has no answer probabilities. Choose a text generation model."
-            )
+            kind = "an embedding model"
+        else:
+            return
+        raise ValuescopeError(
+            f"{self.path} is {kind} ({architecture}): it does not predict each next token from "
+            "those before it, so its answers have no such probabilities. Choose a text generation "
+            "model."
+        )
+
+
+def _overrides(metadata: Mapping[str, str]) -> Any:
+    """Metadata that replaces a file's own, as llama.cpp takes it: an array that an empty key ends.
+
+    Raises ValuescopeError for a text that is too long for it.
+    """
+    # Of the chat template llama.cpp makes no use here.
+    used = {key: value for key, value in metadata.items() if key != CHAT_TEMPLATE}
+    overrides = (llama.llama_model_kv_override * (len(used) + 1))()
+    for override, (key, value) in zip(overrides, used.items(), strict=False):
+        if len(value.encode()) > _LONGEST_OVERRIDE:
+            raise ValuescopeError(f"'{value}' is too long for {key}.")
+        override.tag = llama.LLAMA_KV_OVERRIDE_TYPE_STR
+        override.key = key.encode()
+        override.value.val_str = value.encode()
+    return overrides
 
 
 def _load_failure(path: Path, reason: str) -> str:
@@ -358,7 +488,7 @@ class Context(Closing):
         self._context = llama.llama_init_from_model(handle, parameters)
         if not self._context:
             raise ValuescopeError(
-                f"No context of {context_size} tokens for {model.name}: {_log.first_error}. Free "
+                f"No context of {context_size} tokens for {model.name}: {LOG.first_error}. Free "
                 "memory or use a smaller model."
             )
         self._memory = llama.llama_get_memory(self._context)
@@ -407,12 +537,12 @@ class Context(Closing):
         """
         started = time.perf_counter()
         batch = self._batch.fill(tokens)
-        _log.errors.clear()
+        LOG.errors.clear()
         code = llama.llama_decode(self._context, batch)
         if code != 0:
             raise ValuescopeError(
                 f"llama.cpp could not decode {len(tokens)} tokens with {self._name} (code {code}: "
-                f"{_log.first_error}). Nothing of this question was kept; repeat the command, or "
+                f"{LOG.first_error}). Nothing of this question was kept; repeat the command, or "
                 "try a smaller model if memory ran out."
             )
         llama.llama_synchronize(self._context)

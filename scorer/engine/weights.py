@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from valuescope.scorer.engine.contexts import BatchToken, Model, quiet_log
+from valuescope.scorer.engine.contexts import BatchToken, Model
 from valuescope.scorer.engine.llama import llama
+from valuescope.scorer.engine.log import quiet_log
 from valuescope.scorer.engine.numerics import (
     AS_IS,
     AUTO,
@@ -65,7 +66,7 @@ def choose_computation(
         return Computation(AS_IS, model_file.path)
     if named != AUTO and (written := _written(model_file, named, home)):
         return Computation(named, written)
-    with Model(model_file.path, model_file.name) as model:
+    with Model.of(model_file) as model:
         parameter_count = model.description.parameter_count
         if named != AUTO:
             return Computation(named, computed_file(model_file, parameter_count, named, home))
@@ -78,7 +79,7 @@ def choose_computation(
             return Computation(AS_IS, model_file.path)
         as_is = tokens_a_second(model, numerics, threads)
     path = computed_file(model_file, parameter_count, "f32", home)
-    with Model(path, model_file.name) as model:
+    with Model.of(model_file, path) as model:
         f32 = tokens_a_second(model, numerics, threads)
     speeds = f"{f32:.0f} tokens/s in float32, {as_is:.0f} as in the file"
     if f32 < _ACCEPTED_SLOWNESS * as_is:

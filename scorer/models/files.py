@@ -60,6 +60,8 @@ class ModelFile:
     registered: RegisteredModel | None
     # No part of the model's identity.
     parts: tuple[FilePart, ...] = field(default=(), compare=False, repr=False)
+    # llama.cpp's name of the tokenizer's splitter, where the user states it in the file's place.
+    pre_tokenizer: str | None = None
 
     @property
     def file_name(self) -> str:

@@ -43,6 +43,11 @@ class TokenisedCell:
     boundary: int
     boundary_merged: bool
 
+    @property
+    def length(self) -> int:
+        """Tokens of the prompt with the longest answer."""
+        return max(len(answer.token_ids) for answer in self.answers)
+
     @cached_property
     def text_sha256(self) -> str:
         """Over the rendered prompt, its tokens (so BOS too) and the answers."""

@@ -49,8 +49,16 @@ _MEANINGS = {
 }
 
 
+_BY_ENGINE = (signal.SIGABRT, signal.SIGSEGV, signal.SIGFPE, signal.SIGBUS)
+
+
 class EngineError(ValuescopeError):
-    """The engine's process ended, or had to be ended, before it answered."""
+    """The engine's process ended, or had to be ended, before it answered.
+
+    `by_engine` tells an end that llama.cpp brought about itself: it gave up, or crashed.
+    """
+
+    by_engine = False
 
 
 class EngineProcess(Closing):
@@ -215,10 +223,12 @@ class EngineProcess(Closing):
             how = f"was ended by {found.name}{meaning}"
         else:
             how = f"ended with exit code {code}"
-        return EngineError(
+        failure = EngineError(
             f"The process that computes {self._name} {how}. What has landed is kept; repeat the "
             "command to go on, and try a smaller model where memory is short." + self._last_lines()
         )
+        failure.by_engine = -code in _BY_ENGINE
+        return failure
 
     def _last_lines(self) -> str:
         if not self._lines:
@@ -269,7 +279,7 @@ def serve(connection: Connection, lifeline: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     # Only here, where the engine may end the process.
     try:
-        from valuescope.scorer.engine.contexts import show_log
+        from valuescope.scorer.engine.log import show_log
         from valuescope.scorer.process.replica import Replica
     except ValuescopeError as error:  # an engine that cannot be loaded: told to whoever asks first
         connection.recv()

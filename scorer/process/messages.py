@@ -1,5 +1,6 @@
 """Values that go between the process that lands answers and the ones that compute them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,21 +46,22 @@ class LoadRequest:
 class Prepared:
     """A model that is ready to be asked.
 
-    `row` is the model's in the landing zone; `numerics` leave nothing open; `reason` says why,
-    where that was a choice.
+    `row` is the model's in the landing zone; `numerics` leave nothing open; `notices` say why they
+    were chosen, and what is strange about the file.
     """
 
     row: Row
     numerics: Numerics
     memory_bytes: int
-    reason: str | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Opening:
     """How the cells of a design are computed, as the run's record tells it.
 
-    `path_difference` is in nats an answer, None on the path `sequence`; `context_size` in tokens.
+    `path_difference` is in nats an answer, None on the path `sequence`; `context_size` in tokens;
+    `metadata_overrides` is what was taken in the place of the file's own metadata, by key.
     """
 
     numerics: Numerics
@@ -68,6 +70,7 @@ class Opening:
     path_difference: float | None
     context_size: int
     threads: int
+    metadata_overrides: Mapping[str, str]
     notices: tuple[str, ...]
 
 

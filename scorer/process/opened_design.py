@@ -18,7 +18,13 @@ from valuescope.scorer.engine.numerics import Numerics, numerics_id
 from valuescope.scorer.engine.weights import Computation
 from valuescope.scorer.models.files import ModelFile, require_unchanged
 from valuescope.scorer.models.gguf_header import norms_sha256, read_header
-from valuescope.scorer.paths.choice import OpenedScorer, Probe, open_scorer
+from valuescope.scorer.paths.choice import (
+    OpenedScorer,
+    Probe,
+    open_scorer,
+    require_trained_length,
+    shortened,
+)
 from valuescope.scorer.paths.path import CellScore
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.planning.design import PromptDesign
@@ -27,9 +33,13 @@ from valuescope.scorer.process.messages import CellKey, Effort, Opening, Row, Sc
 from valuescope.warehouse.instruments.seeds import Country, Question
 
 OnCells = Callable[[int], None]
+# Questions, each with the countries where it is asked; None is without one.
+Asked = Sequence[tuple[Question, list[Country | None]]]
 
 # Tokens of the cache that the survey's prompts need, and what a process takes beside its model.
 _USUAL_CONTEXT, _PYTHON_BYTES = 1024, 300 << 20
+# A share of the model's context from which on tokens are counted exactly.
+_NEARLY_FULL = 0.8
 
 
 @dataclass(frozen=True)
@@ -54,17 +64,11 @@ class LoadedModel(Closing):
         self.model_file = model_file
         self.numerics = replace(numerics, compute_type=computation.compute_type)
         self.threads, self.path = threads, path
-        registered = model_file.registered
-        self.model = Model(
-            computation.path,
-            model_file.name,
-            registered.is_chat if registered else None,
-            numerics.gpu_layers,
-        )
+        self.model = Model.of(model_file, computation.path, numerics.gpu_layers)
         self.description = self.model.description
         if computation.path != model_file.path:
             # What the named file says of itself, not the copy of its weights.
-            with Model(model_file.path, model_file.name, vocabulary_only=True) as named:
+            with Model.of(model_file, vocabulary_only=True) as named:
                 self.description = replace(
                     named.description, parameter_count=self.model.description.parameter_count
                 )
@@ -97,7 +101,7 @@ class LoadedModel(Closing):
     def memory_bytes(self) -> int:
         """About how much memory scoring takes: weights, cache, output rows and Python."""
         cache = self.model.cache_bytes(_USUAL_CONTEXT, self.numerics)
-        return self.model.bytes + cache + self.model.row_bytes(self.numerics) + _PYTHON_BYTES
+        return self.model.weight_bytes + cache + self.model.row_bytes(self.numerics) + _PYTHON_BYTES
 
     @contextmanager
     def open(
@@ -113,7 +117,7 @@ class LoadedModel(Closing):
             tokenisers = stack.enter_context(ThreadPoolExecutor(self.threads))
             asking = _Asking(self.model, design, tokenisers)
             asked = design.asked(questions, countries)
-            probe = Probe(asking.longest_cell(asked), asking.probe_cells(asked))
+            probe = asking.probe(asked)
             opened = stack.enter_context(
                 open_scorer(self.model, self.numerics, self.threads, self.path, probe)
             )
@@ -141,6 +145,7 @@ class OpenedDesign:
             path_difference=opened.difference,
             context_size=opened.context.size,
             threads=loaded.threads,
+            metadata_overrides=loaded.model.metadata_overrides,
             notices=opened.notices,
         )
 
@@ -250,40 +255,80 @@ class _Asking:
 
     def __init__(self, model: Model, design: PromptDesign, pool: ThreadPoolExecutor) -> None:
         self._model, self.design, self._pool = model, design, pool
+        # Tokens of single words.
+        self._counts: dict[str, int] = {}
 
     def cells(self, question: Question, countries: Sequence[Country | None]) -> list[TokenisedCell]:
         return list(self._pool.map(lambda country: self._tokenise(question, country), countries))
 
-    def longest_cell(self, asked: Sequence[tuple[Question, list[Country | None]]]) -> TokenisedCell:
-        """The cell with the most tokens, of each question that for the longest name of a country.
+    def probe(self, asked: Asked) -> Probe:
+        """The longest cell, and what paths are tried on.
 
-        Every question is tokenised, because the longest text need not be the longest in tokens.
+        A few cells of the question that is scored fastest, and the longest one with another country
+        of its question.
         """
-
-        def characters(country: Country | None) -> int:
-            return 0 if country is None else len(country.name)
-
-        cells = self._pool.map(
-            lambda asked: self._tokenise(asked[0], max(asked[1], key=characters)), asked
-        )
-        return max(cells, key=lambda cell: max(len(a.token_ids) for a in cell.answers))
-
-    def probe_cells(
-        self, asked: Sequence[tuple[Question, list[Country | None]]]
-    ) -> list[TokenisedCell]:
-        """A few cells of the question that is scored fastest."""
-        question, countries = min(
+        longest, others = self._longest(asked)
+        fastest, countries = min(
             asked, key=lambda asked: len(asked[0].choices.get(self.design.coding_id, ()))
         )
-        return [self._tokenise(question, country) for country in countries[:3]]
+        beside = [cell for cell in others if cell.prompt != longest.prompt][:1]
+        return Probe(
+            longest,
+            [
+                [self._tokenise(fastest, country) for country in countries[:3]],
+                [shortened(cell) for cell in (*beside, longest)],
+            ],
+        )
+
+    def _longest(self, asked: Asked) -> tuple[TokenisedCell, list[TokenisedCell]]:
+        """The cell with the most tokens, and its question's first cells.
+
+        The longest of each question is found by counting tokens word by word. Where the longest of
+        all nearly fills the model's context, all cells are tokenised.
+        """
+        likely = self._pool.map(
+            lambda asked: self._tokenise(asked[0], max(asked[1], key=self._counted(asked[0]))),
+            asked,
+        )
+        longest = max(likely, key=lambda cell: cell.length)
+        if _NEARLY_FULL * self._model.description.context_length < longest.length:
+            every = (
+                cell for question, countries in asked for cell in self.cells(question, countries)
+            )
+            longest = max(every, key=lambda cell: cell.length)
+        question, countries = next(
+            entry for entry in asked if entry[0].question_id == longest.prompt.question_id
+        )
+        return longest, [self._tokenise(question, country) for country in countries[:2]]
+
+    def _counted(self, question: Question) -> Callable[[Country | None], int]:
+        """How many tokens a country's prompt and longest answer have, about."""
+
+        def count(country: Country | None) -> int:
+            prompt = render_prompt(question, country, self.design)
+            answers = (self._count(answer.text) for answer in prompt.answers)
+            return self._count(prompt.text) + max(answers)
+
+        return count
+
+    def _count(self, text: str) -> int:
+        counts = self._counts
+        total = 0
+        for word in text.split():
+            if word not in counts:
+                counts[word] = len(self._model.tokenise(f" {word}"))
+            total += counts[word]
+        return total
 
     def _tokenise(self, question: Question, country: Country | None) -> TokenisedCell:
-        return tokenise_cell(
+        cell = tokenise_cell(
             self._model,
             render_prompt(question, country, self.design),
             self.design.chat_mode,
             with_label=self.design.answer_style != "text",
         )
+        require_trained_length(cell, self._model)
+        return cell
 
 
 def _cell_key(cell: TokenisedCell) -> CellKey:

@@ -74,7 +74,7 @@ class Replica:
             self._loaded.as_row(),
             self._loaded.numerics,
             self._loaded.memory_bytes(),
-            computation.reason,
+            (*filter(None, [computation.reason]), *self._loaded.model.notices),
         )
 
     def estimate(

@@ -69,6 +69,7 @@ class Settings:
     limit: int | None = None
     verbose: bool = False
     name: str | None = None
+    pre_tokenizer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _session(
         model_file = _under_its_first_name(model_file, home, listener)
     return ScoringSession(
         home,
-        model_file,
+        replace(model_file, pre_tokenizer=settings.pre_tokenizer),
         numerics=settings.numerics,
         threads=settings.threads,
         path=settings.scoring_path,

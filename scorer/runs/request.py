@@ -129,6 +129,7 @@ def scoring_request(
     threads: int | None = None,
     gpu_layers: int | None = None,
     path: str = "auto",
+    pre_tokenizer: str | None = None,
     limit: int | None = None,
     landing: str | None = None,
     verbose: bool = False,
@@ -157,6 +158,8 @@ def scoring_request(
         raise WrongUsageError("--name is for a single --model.")
     if name is not None and not (0 < len(name.strip()) <= _LONGEST_NAME and name.isprintable()):
         raise WrongUsageError(f"--name must have 1 to {_LONGEST_NAME} printable characters.")
+    if pre_tokenizer is not None and (ray is not None or len(model) != 1):
+        raise WrongUsageError("--pre-tokenizer is for one --model on one machine.")
     if ray is not None and (limit is not None or verbose or name is not None):
         raise WrongUsageError(
             "--limit, --name and --verbose are for one machine: leave them or --ray out."
@@ -208,7 +211,13 @@ def scoring_request(
         instrument,
         plan,
         Settings(
-            numerics, threads or default_threads(), path, limit, verbose, name and name.strip()
+            numerics,
+            threads or default_threads(),
+            path,
+            limit,
+            verbose,
+            name and name.strip(),
+            pre_tokenizer,
         ),
         loaded,
         chosen_part,

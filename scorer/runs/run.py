@@ -1,8 +1,9 @@
 """One run in the landing zone: its record, its shards and its counts."""
 
+import json
 import signal
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -248,6 +249,7 @@ class Run:
             "engine_version": engine_version(),
             "valuescope_version": project_version(),
             "path_difference": opening.path_difference,
+            "metadata_overrides": _as_json(opening.metadata_overrides),
             "study_name": self._study.name if self._study else None,
             "study_sha256": self._study.sha256 if self._study else None,
             "cells_planned": self.cells_planned,
@@ -258,6 +260,10 @@ class Run:
             "finished_at": None if self._status == "running" else self._finished_at,
         }
         write_shard(self._home, "runs", [row], f"{self._run_id}.parquet")
+
+
+def _as_json(overrides: Mapping[str, str]) -> str | None:
+    return json.dumps(overrides, ensure_ascii=False, sort_keys=True) if overrides else None
 
 
 @contextmanager

@@ -76,8 +76,8 @@ class ScoringSession(Closing):
         self._failure: EngineError | None = None
         self._has_scored = False
         self._start()
-        if self._prepared.reason:
-            on_notice(self._prepared.reason)
+        for notice in self._prepared.notices:
+            on_notice(notice)
 
     @property
     def numerics(self) -> Numerics:
@@ -191,8 +191,12 @@ class ScoringSession(Closing):
         try:
             return self._process.call(method, *arguments)
         except EngineError as failure:
-            self._failure = failure
-            raise
+            if not failure.by_engine or self._request.path != "auto":
+                self._failure = failure
+                raise
+            self.on_notice(_gave_up(self.model_file, failure))
+        self._request = replace(self._request, path="sequence")
+        return self._asked(method, *arguments)
 
     @contextmanager
     def _lock(self, design: PromptDesign, part: str | None) -> Iterator[DesignLock]:
@@ -203,6 +207,17 @@ class ScoringSession(Closing):
             else part_of_run(self.home, name, model_id, design.prompt_id, part, self.on_notice)
         ) as lock:
             yield lock
+
+
+def _gave_up(model_file: ModelFile, failure: EngineError) -> str:
+    """Return what to say of a model that is scored as single sequences because llama.cpp gave up.
+
+    Memories differ in what they can share; some abort instead of saying so.
+    """
+    return (
+        f"llama.cpp gave up on a faster path for {model_file.name}; its answers are computed as "
+        f"single sequences. {str(failure).splitlines()[-1].strip()}"
+    )
 
 
 def _teller(run: Run, on_progress: OnProgress) -> Callable[[int], None]:
@@ -265,16 +280,20 @@ def examined(
     question_count: int = QUESTIONS,
 ) -> Examination:
     """Return what `doctor.examine` finds. Raises ValuescopeError when nothing can be examined."""
-    with EngineProcess(model_file.name) as process:
-        examination: Examination = process.call(
-            "examine",
-            home,
-            model_file,
-            instrument,
-            design,
-            numerics=numerics,
-            threads=threads,
-            earlier=earlier_compute_type(model_file.model_id, home),
-            question_count=question_count,
-        )
-        return examination
+    settings: dict[str, Any] = {
+        "numerics": numerics,
+        "threads": threads,
+        "earlier": earlier_compute_type(model_file.model_id, home),
+        "question_count": question_count,
+    }
+    asked = (home, model_file, instrument, design)
+    try:
+        with EngineProcess(model_file.name) as process:
+            examination: Examination = process.call("examine", *asked, **settings)
+    except EngineError as failure:
+        if not failure.by_engine:
+            raise
+        settings["gave_up"] = _gave_up(model_file, failure)
+        with EngineProcess(model_file.name) as process:
+            examination = process.call("examine", *asked, **settings)
+    return examination

@@ -247,7 +247,7 @@ def _print_memory(model_name: str, answer_style: str) -> None:
         # Of the process that computed; the one that landed has only rows in hand.
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
         with Model(computed(work, "f32"), model_name) as model:
-            sizes.append(model.bytes)
+            sizes.append(model.weight_bytes)
             sizes.append(model.cache_bytes(512, numerics))
     print(json.dumps({"peak": peak, "weights": sizes[0], "cache": sizes[1]}))  # noqa: T201
 

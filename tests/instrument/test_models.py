@@ -117,3 +117,12 @@ def test_packaged_files_have_the_listed_checksum(models: Rows) -> None:
 
 def test_every_model_has_a_licence(models: Rows) -> None:
     assert all(row["licence"] for row in models)
+
+
+def test_metadata_is_supplied_for_registered_models_only(models: Rows) -> None:
+    with MODELS.with_name("model_metadata.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {row["model_name"] for row in models}
+    assert {row["model_name"] for row in rows} <= names
+    templates = {row["model_name"] for row in rows if row["metadata_key"].endswith("template")}
+    assert templates == {name for name in names if re.fullmatch("llama-2-.*-chat", name)}

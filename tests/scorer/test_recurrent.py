@@ -52,7 +52,7 @@ def tiny(tiny_file: ModelFile) -> Iterator[Model]:
 @pytest.fixture
 def probe(tiny: Model, instrument: Instrument) -> Probe:
     cells = cells_of(tiny, instrument, "label")
-    return Probe(cells[-1], cells)
+    return Probe(cells[-1], [cells])
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_where_copies_are_wrong_single_sequences_are_taken_and_it_is_told(
     taken = opened(tiny, "auto", probe)
     assert (taken.scorer.name, taken.difference) == ("sequence", None)
     (notice,) = taken.notices
-    assert f"The copies path is wrong for {tiny.name}: on Q1 it differs by" in notice
+    assert f"The copies path is wrong for {tiny.name}: on the probe it differs by" in notice
 
 
 @pytest.mark.usefixtures("broken_copies")

@@ -17,6 +17,7 @@ LAYERS = {
     "mamba": ("state-space", "state-space"),
     "jamba": ("state-space", "attention"),
     "llama": ("attention", "attention"),
+    "llada": ("attention", "attention"),
 }
 # Those that no path but `copies` and `sequence` can score.
 RECURRENT = ("mamba", "jamba")
@@ -28,6 +29,7 @@ _STATE, _RANK, _KERNEL, _HEADS = 16, 4, 4, 4
 _CONTEXT_LENGTH = 4096
 # Text is spelled in bytes; SentencePiece writes a space as one character of its own.
 _TOKENS = ("<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁")
+_LINE_BREAK = "<0x0A>"
 _TOKEN_TYPES = (
     TokenType.UNKNOWN,
     *[TokenType.CONTROL] * 2,
@@ -38,15 +40,20 @@ _TOKEN_TYPES = (
 _LOGIT_SPREAD = 4
 
 
-def write_tiny_model(path: Path, architecture: str, spells_bytes: bool = True) -> None:
+def write_tiny_model(
+    path: Path, architecture: str, spells_bytes: bool = True, epsilon: float = 1e-6
+) -> None:
     """Write a GGUF of `architecture`, one of `LAYERS`; the same weights each time.
 
-    Without `spells_bytes` it has no token for any letter, and llama.cpp ends the process that
-    reads a text.
+    Without `spells_bytes` it has no token for any letter; llama.cpp ends the process that computes
+    with a negative `epsilon`.
     """
     writer = GGUFWriter(path, architecture)
-    _describe(writer, LAYERS[architecture])
-    tokens = _TOKENS if spells_bytes else [token.replace("0x", "byte ") for token in _TOKENS]
+    _describe(writer, LAYERS[architecture], epsilon)
+    tokens = [
+        token if spells_bytes or token == _LINE_BREAK else token.replace("0x", "byte ")
+        for token in _TOKENS
+    ]
     writer.add_token_list(tokens)
     writer.add_token_types(_TOKEN_TYPES if spells_bytes else [TokenType.NORMAL] * len(_TOKENS))
     for name, weights in _tensors(LAYERS[architecture], np.random.default_rng(_SEED)):
@@ -57,12 +64,12 @@ def write_tiny_model(path: Path, architecture: str, spells_bytes: bool = True) -
     writer.close()
 
 
-def _describe(writer: GGUFWriter, layers: tuple[str, ...]) -> None:
+def _describe(writer: GGUFWriter, layers: tuple[str, ...], epsilon: float) -> None:
     writer.add_context_length(_CONTEXT_LENGTH)
     writer.add_block_count(len(layers))
     writer.add_embedding_length(_WIDTH)
     writer.add_feed_forward_length(_INNER)
-    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_layer_norm_rms_eps(epsilon)
     writer.add_head_count(_HEADS)
     writer.add_head_count_kv([_HEADS if layer == "attention" else 0 for layer in layers])
     writer.add_rope_dimension_count(_WIDTH // _HEADS)

@@ -205,7 +205,7 @@ def test_a_model_that_ends_its_workers_fails_by_name_and_the_others_land(
     cluster: Any, add_node: Callable[..., Any], tmp_path: Path
 ) -> None:
     study = write_study(tmp_path / "study", ["Q1", "Q2"])
-    write_tiny_model(study.parent / "models" / "attention.gguf", "llama", spells_bytes=False)
+    write_tiny_model(study.parent / "models" / "attention.gguf", "llama", epsilon=-1)
     add_node(env_vars={"GGML_NO_BACKTRACE": "1"})  # a debugger would draw it, which takes long
     home = tmp_path / "home"
     failed = run_apart(home, "score", "--study", str(study), *THREADS, "--ray", cluster.address)

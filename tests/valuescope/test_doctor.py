@@ -58,7 +58,7 @@ def test_a_problem_is_an_exit_code_and_json_stays_whole(tmp_path: Path) -> None:
     assert "short was trained for 64" in checks["scoring path"]["detail"]
     assert all("trained for 64" in measurement["problem"] for measurement in shown["noise"])
     message = finished.stderr.decode()
-    assert "Error: short does not pass 3 of 8 checks: scoring path, " in message
+    assert "Error: short does not pass 3 of 9 checks: scoring path, " in message
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,13 @@ from tests.valuescope.conftest import fail, run, succeed
 # Columns that landed shards have not always had.
 LATER_COLUMNS = {
     "prompts": ["translator", "source"],
-    "runs": ["study_name", "study_sha256", "seconds_scoring", "seconds_decoding"],
+    "runs": [
+        "metadata_overrides",
+        "study_name",
+        "study_sha256",
+        "seconds_scoring",
+        "seconds_decoding",
+    ],
 }
 
 

@@ -1,12 +1,13 @@
 """`valuescope doctor`."""
 
 import dataclasses
+from dataclasses import replace
 
 import click
 
 from valuescope.console import out, step_progress
 from valuescope.engine_report import report_engine
-from valuescope.options import design_options
+from valuescope.options import design_options, pre_tokenizer_option
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.scorer.doctor.examination import QUESTIONS, Difference, Examination
 from valuescope.scorer.engine.numerics import Numerics, default_batch_size, default_threads
@@ -29,6 +30,7 @@ from valuescope.warehouse.tables.json_text import json_text
 )
 @click.option("--model", "model_name", metavar="NAME_OR_PATH", help="As in score.")
 @design_options
+@pre_tokenizer_option
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads. [default: all of them]"
 )
@@ -52,6 +54,7 @@ def command(
     template_id: str,
     wording_set: str,
     chat_mode: str,
+    pre_tokenizer: str | None,
     threads: int | None,
     gpu_layers: int | None,
     question_count: int,
@@ -85,7 +88,7 @@ def command(
         answer_style=answer_style,
         chat_mode=chat_mode,
     )
-    model_file = resolve_model(model_name, home, instrument)
+    model_file = replace(resolve_model(model_name, home, instrument), pre_tokenizer=pre_tokenizer)
     layers = default_gpu_layers() if gpu_layers is None else gpu_layers
     with step_progress(f"examining {model_file.name}"):
         examination = examined(

@@ -1,11 +1,12 @@
 """`valuescope prompt`."""
 
 import dataclasses
+from dataclasses import replace
 
 import click
 
 from valuescope.console import out
-from valuescope.options import design_options, survey_option
+from valuescope.options import design_options, pre_tokenizer_option, survey_option
 from valuescope.scorer.models.files import resolve_model
 from valuescope.scorer.planning.named_designs import chosen_design, landed_design
 from valuescope.scorer.process.messages import PromptDescription
@@ -36,6 +37,7 @@ from valuescope.warehouse.tables.json_text import json_text
     help="Order of the choices: forward, reverse, or rotate_N, which starts with choice N+1.",
 )
 @design_options
+@pre_tokenizer_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model_name: str,
@@ -49,6 +51,7 @@ def command(
     template_id: str,
     wording_set: str,
     chat_mode: str,
+    pre_tokenizer: str | None,
     as_json: bool,
 ) -> None:
     """Show exactly what a model is asked, token by token.
@@ -73,7 +76,7 @@ def command(
     else:
         design = landed_design(home, instrument, prompt_id)
     description = described_prompt(
-        resolve_model(model_name, home, instrument),
+        replace(resolve_model(model_name, home, instrument), pre_tokenizer=pre_tokenizer),
         instrument.question(question_id, instrument.survey(survey_id).survey_id),
         instrument.country(country_id) if country_id else None,
         design,

@@ -8,7 +8,12 @@ from click.core import ParameterSource
 
 from valuescope.console import say
 from valuescope.forecasts import print_parts, print_planned_runs
-from valuescope.options import comma_separated, design_options, survey_option
+from valuescope.options import (
+    comma_separated,
+    design_options,
+    pre_tokenizer_option,
+    survey_option,
+)
 from valuescope.scorer.cluster.connection import THIS_MACHINE
 from valuescope.scorer.engine.numerics import COMPUTE_TYPES, PATHS
 from valuescope.scorer.runs.request import Request, scoring_request
@@ -148,6 +153,7 @@ from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
     help="tree shares work between answers and countries; copies does so for recurrent models; "
     "sequence is the slow oracle; auto takes the first that agrees with it on a probe.",
 )
+@pre_tokenizer_option
 @click.option(
     "--landing",
     metavar="ADDRESS",

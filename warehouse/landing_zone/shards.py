@@ -113,6 +113,9 @@ RUNS = pa.schema(
         # Largest difference, in nats an answer, between the run's path and the sequence path on
         # a probe; null where the run took the sequence path itself.
         pa.field("path_difference", pa.float64()),
+        # JSON of the metadata that was taken in the place of the file's own; null where none was
+        # and in rows of versions that did not record it.
+        pa.field("metadata_overrides", pa.string()),
         # The study that the run is part of, with the SHA-256 of its file; null outside studies.
         pa.field("study_name", pa.string()),
         pa.field("study_sha256", pa.string()),

@@ -34,7 +34,7 @@ def test_tokens_are_those_of_the_trees(
     assert found.tokens == sum(map(count_nodes, trees))
     assert found.tokens_a_second > 0
     assert found.seconds == found.tokens / found.tokens_a_second
-    assert found.memory_bytes > smollm2.bytes
+    assert found.memory_bytes > smollm2.weight_bytes
 
 
 def test_memory_is_weights_cache_and_output_rows(smollm2: Model, gemma: Model) -> None:

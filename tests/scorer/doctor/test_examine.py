@@ -70,6 +70,7 @@ def check(examination: Examination, name: str) -> Check:
 def test_a_sound_model_passes_every_check(chat_model: Examination) -> None:
     assert [check.name for check in chat_model.checks] == [
         "computation",
+        "model file",
         "chat template",
         "beginning of sequence",
         "answer boundary",
@@ -160,7 +161,7 @@ def test_a_chat_model_without_a_template_is_a_problem_and_stops_no_other_check(
     (problem,) = without_template.problems
     assert problem.name == "chat template"
     assert "--chat raw. All else was examined in plain text." in problem.detail
-    assert len(without_template.checks) == 8
+    assert len(without_template.checks) == 9
     assert check(without_template, "beginning of sequence").detail == (
         "Prompts begin with one '<bos>'."
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from valuescope.scorer.engine import contexts
 from valuescope.scorer.engine.contexts import BatchToken, Model, log_probabilities
+from valuescope.scorer.engine.log import LOG
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.models.files import ModelFile
 from valuescope.warehouse.errors import ValuescopeError
@@ -173,7 +173,7 @@ def test_llama_cpp_keeps_silent_unless_asked(
     with Model(smollm2_file.path, "quiet", vocabulary_only=True):
         pass
     assert capfd.readouterr() == ("", "")
-    monkeypatch.setattr(contexts._log, "is_shown", True)
+    monkeypatch.setattr(LOG, "is_shown", True)
     with Model(smollm2_file.path, "loud", vocabulary_only=True):
         pass
     assert "llama" in capfd.readouterr().err

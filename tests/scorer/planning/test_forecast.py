@@ -127,5 +127,5 @@ def test_memory_that_is_planned_suffices_for_two_models(
 ) -> None:
     as_is = Numerics(compute_type="as-is")
     for model in (smollm2, gemma):
-        needed = model.bytes + model.cache_bytes(1024, as_is) + model.row_bytes(as_is)
+        needed = model.weight_bytes + model.cache_bytes(1024, as_is) + model.row_bytes(as_is)
         assert planned_model(model.name, instrument).memory_bytes(as_is) > needed

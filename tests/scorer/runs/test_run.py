@@ -18,7 +18,6 @@ from tests.scorer.scoring import score
 from valuescope.scorer.doctor.describe import describe_prompt
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.models.files import ModelFile, resolve_model
-from valuescope.scorer.paths.choice import tolerance
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.templates import named_template
 from valuescope.scorer.runs.run import RunSummary
@@ -279,7 +278,7 @@ def test_the_path_is_probed_against_the_sequence_path_and_recorded(run: Run, hom
     record = run_row(home, summary.run_id)
     assert record["scoring_path"] == summary.scoring_path == "tree"
     assert record["path_difference"] == summary.path_difference
-    assert 0 <= record["path_difference"] <= tolerance(Numerics(compute_type="as-is"))
+    assert 0 <= record["path_difference"] <= 0.7
 
 
 def test_tree_and_sequence_rows_tell_themselves_apart(run: Run, home: Home) -> None:
@@ -289,8 +288,7 @@ def test_tree_and_sequence_rows_tell_themselves_apart(run: Run, home: Home) -> N
         answers([row for row in landed(home) if row["run_id"] == summary.run_id])
         for summary in (sequence, tree)
     ]
-    rounding = tolerance(Numerics(compute_type="as-is"))
-    assert by_path[0] == pytest.approx(by_path[1], abs=rounding)
+    assert by_path[0] == pytest.approx(by_path[1], abs=0.7)
 
 
 def test_a_question_with_more_tokens_than_the_longest_text_has_room(run: Run) -> None:

@@ -25,6 +25,7 @@ final as (
         engine_version,
         valuescope_version,
         path_difference,
+        metadata_overrides,
         study_name,
         study_sha256,
         cells_planned,
