@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
+from gguf import GGUFReader
 from numpy.typing import NDArray
 
 from valuescope.scorer.engine.closing import Closing
@@ -46,6 +47,14 @@ _SPECIAL_TOKENS: Mapping[str, tuple[str, Callable[[Any], int]]] = {
     "unk": ("unknown", lambda _: -1),
     "sep": ("seperator", llama.llama_vocab_sep),
     "pad": ("padding", llama.llama_vocab_pad),
+}
+# Files that hold something else than a language model, by `general.type` or the architecture.
+_OTHER_KINDS = {
+    "adapter": "a LoRA adapter, which changes another model",
+    "controlvector": "a control vector, which changes another model",
+    "imatrix": "an importance matrix, with which models are quantized",
+    "mmproj": "a projector of pictures or sound, a part of another model",
+    "clip": "a projector of pictures or sound, a part of another model",
 }
 _NOT_TEXT = (
     llama.LLAMA_TOKEN_ATTR_CONTROL
@@ -134,8 +143,28 @@ class Model(Closing):
         parameters.kv_overrides = overrides
         self._model = llama.llama_model_load_from_file(os.fsencode(self.path), parameters)
         if not self._model:
-            raise ValuescopeError(_load_failure(self.path, LOG.first_error))
+            raise ValuescopeError(self._load_failure(LOG.first_error))
         self._vocabulary = llama.llama_model_get_vocab(self._model)
+
+    def _load_failure(self, reason: str) -> str:
+        """Return what to say of a file that llama.cpp could not load, and what to do."""
+        path = self.path
+        if "unknown pre-tokenizer" in reason:
+            return (
+                f"llama.cpp does not know how {path} splits text: {reason}. Use one of its names "
+                "with --pre-tokenizer, such as llama-bpe, phi-2 or qwen2."
+            )
+        if kind := _other_kind(path, self._vocabulary_only):
+            return f"{path} is {kind}. Choose the file of a text generation model."
+        if re.search(r"allocat|out of memory", reason, re.IGNORECASE):
+            return (
+                f"There is not enough memory for {path}: {reason}. Close other programs, or use a "
+                "smaller model or quantization."
+            )
+        return (
+            f"llama.cpp cannot load {path}: {reason}. Check that the download is complete (compare "
+            "its size and SHA-256 with the source) and is a .gguf file."
+        )
 
     def close(self) -> None:
         """Free the weights."""
@@ -424,17 +453,19 @@ def _overrides(metadata: Mapping[str, str]) -> Any:
     return overrides
 
 
-def _load_failure(path: Path, reason: str) -> str:
-    """Return what to say of a file that llama.cpp could not load, and what to do."""
-    if re.search(r"allocat|out of memory", reason, re.IGNORECASE):
-        return (
-            f"There is not enough memory for {path}: {reason}. Close other programs, or use a "
-            "smaller model or quantization."
-        )
-    return (
-        f"llama.cpp cannot load {path}: {reason}. Check that the download is complete (compare its "
-        "size and SHA-256 with the source) and is a .gguf file."
-    )
+def _other_kind(path: Path, vocabulary_only: bool) -> str | None:
+    """Return what a GGUF holds instead of a language model; None where it says nothing of it."""
+    try:
+        content = GGUFReader(path)
+        stated = [content.fields.get(key) for key in ("general.type", "general.architecture")]
+        kinds = [str(field.contents()) for field in stated if field is not None]
+    except Exception:  # damaged in any way: llama.cpp says how
+        return None
+    found = next((_OTHER_KINDS[kind] for kind in kinds if kind in _OTHER_KINDS), None)
+    is_vocabulary = "tokenizer.ggml.tokens" in content.fields and not content.tensors
+    if is_vocabulary and not vocabulary_only:
+        return found or "a vocabulary without a model's weights"
+    return found
 
 
 @dataclass(frozen=True)

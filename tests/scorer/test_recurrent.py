@@ -1,6 +1,6 @@
 """Models that remember by a state: they take copies, and single sequences where copies fail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -176,6 +176,27 @@ def test_where_copies_are_wrong_single_sequences_are_taken_and_it_is_told(
     assert (taken.scorer.name, taken.difference) == ("sequence", None)
     (notice,) = taken.notices
     assert f"The copies path is wrong for {tiny.name}: on the probe it differs by" in notice
+
+
+def test_a_path_that_is_off_by_less_than_rounding_can_be_is_wrong_where_nothing_rounds(
+    tiny: Model, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = CopyScorer.score
+
+    def shifted(
+        self: CopyScorer, questions: Iterable[Sequence[TokenisedCell]]
+    ) -> Iterator[CellScore]:
+        for cell_score in right(self, questions):
+            first, *others = cell_score.answers
+            moved = replace(first, token_log_likelihoods=(first.log_likelihood + 0.3,))
+            yield replace(cell_score, answers=(moved, *others))
+
+    monkeypatch.setattr(CopyScorer, "score", shifted)
+    # Nothing is known of the weights, which are float32.
+    with open_scorer(tiny, Numerics(compute_type="as-is"), 1, "auto", probe) as taken:
+        assert taken.scorer.name == "sequence"
+    (notice,) = taken.notices
+    assert "differs by 0.30 nats from single sequences, which in other batches differ by" in notice
 
 
 @pytest.mark.usefixtures("broken_copies")

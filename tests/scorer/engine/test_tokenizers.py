@@ -30,9 +30,9 @@ TEMPLATE = (
 )
 
 
-def write_vocabulary(path: Path, metadata: Mapping[str, Any]) -> Path:
+def write_vocabulary(path: Path, metadata: Mapping[str, Any], architecture: str = "llama") -> Path:
     """A file with a vocabulary like GPT-2's and no weights."""
-    writer = GGUFWriter(path, "llama")
+    writer = GGUFWriter(path, architecture)
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(TOKENS)
     writer.add_token_types([TokenType.NORMAL] * BEGIN + [TokenType.CONTROL])
@@ -138,6 +138,23 @@ def test_text_that_a_vocabulary_cannot_spell_is_an_error(tmp_path: Path) -> None
 )
 def test_each_warning_is_decided(line: str, decision: str) -> None:
     assert decided(line).decision == decision
+
+
+@pytest.mark.parametrize(
+    ("architecture", "metadata", "kind"),
+    [
+        ("llama", {"general.type": "adapter"}, "a LoRA adapter"),
+        ("imatrix", {"general.type": "imatrix"}, "an importance matrix"),
+        ("clip", {"general.type": "mmproj"}, "a projector of pictures or sound"),
+        ("llama", {PRE_TOKENIZER: "gpt-2"}, "a vocabulary without a model's weights"),
+    ],
+)
+def test_a_file_that_holds_no_language_model_is_refused_as_what_it_is(
+    tmp_path: Path, architecture: str, metadata: Mapping[str, Any], kind: str
+) -> None:
+    path = write_vocabulary(tmp_path / "other.gguf", metadata, architecture)
+    with pytest.raises(ValuescopeError, match=f"other.gguf is {kind}"):
+        Model(path, "other")
 
 
 def test_a_model_that_fills_gaps_is_refused_by_its_kind_and_by_its_numbers(
