@@ -108,6 +108,7 @@ class Model(Closing):
             self.bos = self._special_token("bos")
             self.adds_bos = bool(llama.llama_vocab_get_add_bos(self._vocabulary))
             self._require_bos()
+            self._report_default_splitter()
         except BaseException:
             self.close()
             raise
@@ -362,8 +363,7 @@ class Model(Closing):
         if stated is not None and 0 <= int(stated) < llama.llama_vocab_n_tokens(self._vocabulary):
             return int(stated)
         # llama.cpp takes token 11 of GPT-2's kind of vocabulary, which is a comma.
-        is_bpe = llama.llama_vocab_type(self._vocabulary) == llama.LLAMA_VOCAB_TYPE_BPE
-        token = -1 if is_bpe else default(self._vocabulary)
+        token = -1 if self._is_bpe else default(self._vocabulary)
         return token if token >= 0 else None
 
     def _require_bos(self) -> None:
@@ -383,6 +383,19 @@ class Model(Closing):
                 "ordinary text, because its file says so. Compare it with the model's own "
                 "tokenizer.",
             )
+
+    def _report_default_splitter(self) -> None:
+        stated = self.metadata_overrides.get(PRE_TOKENIZER) or self._metadata(PRE_TOKENIZER)
+        if self._is_bpe and stated == "default":
+            self.notices += (
+                f"{self.name} splits text in llama.cpp's default way, because its file says so. "
+                "Few models were trained with it: state the model's own with --pre-tokenizer.",
+            )
+
+    @property
+    def _is_bpe(self) -> bool:
+        """Whether the vocabulary is of GPT-2's kind, the only one whose text is split first."""
+        return bool(llama.llama_vocab_type(self._vocabulary) == llama.LLAMA_VOCAB_TYPE_BPE)
 
     def _token_text(self, token: int | None) -> str:
         if token is None or token < 0:
@@ -522,6 +535,11 @@ class Context(Closing):
                 f"No context of {context_size} tokens for {model.name}: {LOG.first_error}. Free "
                 "memory or use a smaller model."
             )
+        try:
+            self.notices = LOG.take_reports(model.name)
+        except ValuescopeError:
+            self.close()
+            raise
         self._memory = llama.llama_get_memory(self._context)
 
     def close(self) -> None:
@@ -564,7 +582,8 @@ class Context(Closing):
         """Decode `tokens`, at most `batch_size`, after what the cache holds.
 
         Returns, for each token, the natural-log probabilities of what was wanted after it.
-        Raises ValuescopeError when llama.cpp fails or logits are not finite.
+        Raises ValuescopeError when llama.cpp fails or warns of what is refused, or when logits are
+        not finite.
         """
         started = time.perf_counter()
         batch = self._batch.fill(tokens)
@@ -577,6 +596,8 @@ class Context(Closing):
                 "try a smaller model if memory ran out."
             )
         llama.llama_synchronize(self._context)
+        if LOG.warnings:
+            self.notices += LOG.take_reports(self._name)
         decoded = time.perf_counter()
         values = self._read([entry.wanted for entry in tokens])
         self.tokens_decoded += len(tokens)

@@ -49,7 +49,8 @@ class OpenedScorer:
     """A path that may be used, its context, and how far it is from single sequences.
 
     `difference` is the largest in nats an answer on the probe and `bound` what is allowed, both
-    None for single sequences themselves; `notices` say which faster paths were wrong for the model.
+    None for single sequences themselves; `notices` say which faster paths were wrong for the model,
+    and what llama.cpp warns of.
     """
 
     scorer: Scorer
@@ -76,7 +77,7 @@ def open_scorer(
         with model.new_context(size, numerics, threads, SEQUENCES[name]) as context:
             scorer: Scorer = SCORERS[name](context)
             if name == "sequence":
-                yield OpenedScorer(scorer, context, None, None, tuple(notices))
+                yield OpenedScorer(scorer, context, None, None, (*notices, *context.notices))
                 return
             try:
                 difference = largest_difference(list(scorer.score(probe.questions)), single.scores)
@@ -86,7 +87,7 @@ def open_scorer(
             if difference <= EXACT_TOLERANCE or difference <= single.bound:
                 context.reset_counts()
                 bound = EXACT_TOLERANCE if difference <= EXACT_TOLERANCE else single.bound
-                yield OpenedScorer(scorer, context, difference, bound, tuple(notices))
+                yield OpenedScorer(scorer, context, difference, bound, (*notices, *context.notices))
                 return
         if difference < float("inf"):
             problem += (
@@ -182,11 +183,11 @@ class _SingleSequences:
                     [
                         BatchToken(
                             token,
-                            place,
+                            position,
                             (0,),
-                            (tokens[place + 1],) if first <= place < half - 1 else (),
+                            (tokens[position + 1],) if first <= position < half - 1 else (),
                         )
-                        for place, token in enumerate((*tokens[:half], *ending))
+                        for position, token in enumerate((*tokens[:half], *ending))
                     ]
                 )
                 rows.append([value for row in values for value in row.values()])

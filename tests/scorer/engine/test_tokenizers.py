@@ -98,6 +98,12 @@ def test_strange_special_tokens_are_reported(tmp_path: Path) -> None:
         assert model.notices == ()
 
 
+def test_the_default_splitter_is_reported_where_the_file_names_it(tmp_path: Path) -> None:
+    with vocabulary(tmp_path, {PRE_TOKENIZER: "default"}) as model:
+        (notice,) = model.notices
+        assert "llama.cpp's default way" in notice
+
+
 def test_a_vocabulary_without_a_first_token_gets_none(tmp_path: Path) -> None:
     with vocabulary(tmp_path, {PRE_TOKENIZER: "gpt-2", CHAT_TEMPLATE: TEMPLATE}) as model:
         assert model.bos is None
