@@ -72,8 +72,8 @@ final as (
     inner join countries on women.country_id = countries.country_id
     inner join questions on women.question_id = questions.question_id
     where
-        '{{ var("country", "all") }}' in ('all', countries.country_id)
-        and '{{ var("question", "all") }}' in ('all', questions.question_id)
+        {{ var_text("country", "all") }} in ('all', countries.country_id)
+        and {{ var_text("question", "all") }} in ('all', questions.question_id)
 
 )
 

@@ -76,7 +76,7 @@ final as (
             and compared.survey_id = summaries.survey_id
     inner join models on compared.model_id = models.model_id
     inner join prompts on compared.prompt_id = prompts.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -63,7 +63,7 @@ final as (
     from by_position
     inner join models on by_position.model_id = models.model_id
     inner join prompts on by_position.prompt_id = prompts.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

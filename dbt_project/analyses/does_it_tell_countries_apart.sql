@@ -75,7 +75,7 @@ final as (
             by_country.model_id = by_question.model_id
             and by_country.prompt_id = by_question.prompt_id
             and by_country.survey_id = by_question.survey_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -29,7 +29,7 @@ final as (
         spreads.null_reason
     from spreads
     inner join models on spreads.model_id = models.model_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -50,7 +50,7 @@ final as (
     left outer join prompts on category_scores.prompt_id = prompts.prompt_id
     where
         category_scores.source_kind = 'human'
-        or '{{ var("model", "all") }}' in ('all', models.model_name)
+        or {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -39,7 +39,7 @@ final as (
     from continent_correlations
     inner join models on continent_correlations.model_id = models.model_id
     inner join prompts on continent_correlations.prompt_id = prompts.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -49,8 +49,8 @@ final as (
     where
         populations.is_reference
         and human_mean_scores.human_mean_score is not null
-        and '{{ var("country", "all") }}' in ('all', countries.country_id)
-        and '{{ var("question", "all") }}' in ('all', questions.question_id)
+        and {{ var_text("country", "all") }} in ('all', countries.country_id)
+        and {{ var_text("question", "all") }} in ('all', questions.question_id)
 
 )
 

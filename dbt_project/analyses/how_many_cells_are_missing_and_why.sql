@@ -51,7 +51,7 @@ final as (
     from counted
     inner join models on counted.model_id = models.model_id
     inner join prompts on counted.prompt_id = prompts.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

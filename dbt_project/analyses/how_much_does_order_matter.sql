@@ -120,7 +120,7 @@ final as (
             cells.model_id = second_correlations.model_id
             and cells.survey_id = second_correlations.survey_id
             and cells.second_prompt_id = second_correlations.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -42,7 +42,7 @@ final as (
     from quantizations
     inner join models on quantizations.model_id = models.model_id
     inner join prompts on quantizations.prompt_id = prompts.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -60,7 +60,7 @@ final as (
     from western_gaps
     inner join models on western_gaps.model_id = models.model_id
     inner join prompts on western_gaps.prompt_id = prompts.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -47,7 +47,7 @@ final as (
     inner join prompts on model_sizes.prompt_id = prompts.prompt_id
     where
         model_sizes.area_kind = 'world'
-        and '{{ var("model", "all") }}' in ('all', models.model_name)
+        and {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -45,7 +45,7 @@ final as (
     inner join prompts on base_and_chat.prompt_id = prompts.prompt_id
     where
         base_and_chat.area_kind = 'world'
-        and '{{ var("model", "all") }}' in ('all', models.model_name)
+        and {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -46,7 +46,7 @@ final as (
     inner join categories on category_correlations.category_id = categories.category_id
     inner join models on category_correlations.model_id = models.model_id
     inner join prompts on category_correlations.prompt_id = prompts.prompt_id
-    where '{{ var("model", "all") }}' in ('all', models.model_name)
+    where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

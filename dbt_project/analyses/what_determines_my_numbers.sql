@@ -119,7 +119,7 @@ facts as (
             'build' as part,
             'variables' as part_id,
             '{{ name }}' as fact,
-            '{{ var(name) | string | replace("'", "''") }}' as fact_value
+            {{ sql_text(var(name)) }} as fact_value
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 

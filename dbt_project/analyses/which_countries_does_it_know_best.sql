@@ -46,8 +46,8 @@ final as (
     inner join countries on country_correlations.country_id = countries.country_id
     where
         country_correlations.pearson_r is not null
-        and '{{ var("model", "all") }}' in ('all', models.model_name)
-        and '{{ var("country", "all") }}' in ('all', countries.country_id)
+        and {{ var_text("model", "all") }} in ('all', models.model_name)
+        and {{ var_text("country", "all") }} in ('all', countries.country_id)
 
 )
 

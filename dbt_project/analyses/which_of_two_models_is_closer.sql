@@ -43,8 +43,8 @@ chosen_first as (
     from in_order
     where
         case
-            when '{{ var("model", "all") }}' = 'all' then model_number = 1
-            else model_name = '{{ var("model", "all") }}'
+            when {{ var_text("model", "all") }} = 'all' then model_number = 1
+            else model_name = {{ var_text("model", "all") }}
         end
 
 ),
@@ -55,8 +55,8 @@ chosen_second as (
     from in_order
     where
         case
-            when '{{ var("other_model", "all") }}' = 'all' then model_number = 2
-            else model_name = '{{ var("other_model", "all") }}'
+            when {{ var_text("other_model", "all") }} = 'all' then model_number = 2
+            else model_name = {{ var_text("other_model", "all") }}
         end
 
 ),
@@ -95,13 +95,13 @@ compared as (
         prompt_id,
         country_id,
         count(*) as question_count,
-        {{ pearson_r('first_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('first_score', 'human_mean_score', var_number('minimum_questions')) }}
             as first_pearson_r,
-        {{ pearson_r('second_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('second_score', 'human_mean_score', var_number('minimum_questions')) }}
             as second_pearson_r,
         avg(abs(first_score - human_mean_score)) as first_mean_absolute_error,
         avg(abs(second_score - human_mean_score)) as second_mean_absolute_error,
-        {{ pearson_r('first_score', 'second_score', var('minimum_questions')) }}
+        {{ pearson_r('first_score', 'second_score', var_number('minimum_questions')) }}
             as r_between_models
     from common_cells
     group by all
@@ -125,7 +125,7 @@ final as (
     from compared
     inner join prompts on compared.prompt_id = prompts.prompt_id
     inner join countries on compared.country_id = countries.country_id
-    where '{{ var("country", "all") }}' in ('all', countries.country_id)
+    where {{ var_text("country", "all") }} in ('all', countries.country_id)
 
 )
 

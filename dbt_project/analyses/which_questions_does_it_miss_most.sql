@@ -41,7 +41,7 @@ ranked as (
     from mean_scores
     where
         wasserstein_1 is not null
-        and '{{ var("country", "all") }}' in ('all', country_id)
+        and {{ var_text("country", "all") }} in ('all', country_id)
 
 ),
 
@@ -67,7 +67,7 @@ final as (
     inner join questions on ranked.question_id = questions.question_id
     where
         ranked.question_rank <= 10
-        and '{{ var("model", "all") }}' in ('all', models.model_name)
+        and {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -73,7 +73,7 @@ crossed as (
         other_people.country_id as people_country_id,
         count(*) as question_count,
         {{ pearson_r(
-            'mean_scores.llm_mean_score', 'other_people.human_mean_score', var('minimum_questions')
+            'mean_scores.llm_mean_score', 'other_people.human_mean_score', var_number('minimum_questions')
         ) }} as pearson_r,
         case
             when count(mean_scores.human_mean_score) = count(*)
@@ -81,7 +81,7 @@ crossed as (
                     {{ pearson_r(
                         'mean_scores.llm_mean_score',
                         'mean_scores.human_mean_score',
-                        var('minimum_questions'),
+                        var_number('minimum_questions'),
                     ) }}
         end as r_with_named_people
     from mean_scores
@@ -100,7 +100,7 @@ crossed as (
             mean_scores.human_mean_score is not null
             or mean_scores.null_reason in ('country_free', 'country_not_surveyed')
         )
-        and '{{ var("country", "all") }}' in ('all', mean_scores.country_id)
+        and {{ var_text("country", "all") }} in ('all', mean_scores.country_id)
     group by all
 
 ),
@@ -138,7 +138,7 @@ final as (
     inner join countries as nearest on ranked.people_country_id = nearest.country_id
     where
         ranked.closeness_rank = 1
-        and '{{ var("model", "all") }}' in ('all', models.model_name)
+        and {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )
 

@@ -122,7 +122,7 @@
     case
         when sum({{ respondents }}) > 1 and count({{ squared_weight }}) = count(*)
             then sqrt(
-                {{ var('deff') }}
+                {{ var_number('deff') }}
                 * sum({{ respondents }}) / (sum({{ respondents }}) - 1)
                 * sum({{ squared_weight }} * power({{ score }} - {{ mean }}, 2))
                 / power(sum({{ weight }}), 2)
@@ -136,8 +136,8 @@
 -#}
 {% macro assumed_standard_error(score, mean, share) -%}
     sqrt(
-        {{ var('deff') }}
+        {{ var_number('deff') }}
         * sum({{ share }} * power({{ score }} - {{ mean }}, 2))
-        / ({{ var('assumed_respondents') }} - 1)
+        / ({{ var_number('assumed_respondents') }} - 1)
     )
 {%- endmacro %}

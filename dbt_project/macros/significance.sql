@@ -30,7 +30,7 @@
 
 {#- Whether the build's bootstrap has draws for so many tests of a family. -#}
 {% macro has_enough_replicates(test_count) -%}
-    ({{ var('bootstrap_replicates') }} >= 20 * {{ test_count }})
+    ({{ var_number('bootstrap_replicates') }} >= 20 * {{ test_count }})
 {%- endmacro %}
 
 {#-

@@ -178,7 +178,7 @@ def test_a_missing_landing_zone_is_named_with_the_remedy(new_home: Callable[[], 
             "Loaded populations: wvs:7:within_country:all.",
         ),
         ({"question_selection": "some"}, "question_selection is 'some'; it may be all or paper"),
-        ({"question_set": "all"}, "question_set is 'all'; it may be available or common"),
+        ({"nonsense": 1}, "There is no variable nonsense"),
     ],
 )
 def test_a_variable_that_asks_for_the_impossible_stops_the_build(

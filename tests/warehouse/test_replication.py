@@ -1,6 +1,7 @@
 """A replication package: what it holds, what it refuses, and the home that it fills."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -265,11 +266,31 @@ def test_a_manifest_names_no_file_outside_of_its_package(package: Path, name: st
         read_manifest(package, SCHEMA)
 
 
-def test_a_link_to_a_file_elsewhere_is_no_file_of_a_package(package: Path, tmp_path: Path) -> None:
-    file = package / "variables.json"
-    file.rename(tmp_path / "variables.json")
-    file.symlink_to(tmp_path / "variables.json")
-    with pytest.raises(ValuescopeError, match=r"variables\.json is no file inside of it"):
+@pytest.mark.parametrize("name", ["variables.json", "survey", f"landing/{SCHEMA}/runs"])
+def test_a_link_to_something_elsewhere_is_no_part_of_a_package(
+    package: Path, tmp_path: Path, name: str
+) -> None:
+    (package / name).rename(tmp_path / "elsewhere")
+    (package / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValuescopeError, match=f"{re.escape(name)}.* is no file inside of it"):
+        read_manifest(package, SCHEMA)
+
+
+def test_a_survey_table_that_the_manifest_does_not_name_is_not_loaded(package: Path) -> None:
+    edit_manifest(package, lambda manifest: manifest["files"].pop("survey/survey_loads.parquet"))
+    with pytest.raises(ValuescopeError, match=r"survey_loads\.parquet is not in the manifest"):
+        read_manifest(package, SCHEMA)
+
+
+def test_a_variable_of_a_package_is_a_value(package: Path, tmp_path: Path) -> None:
+    hostile = {"minimum_repeated_cells": f"0); copy (select 1) to '{tmp_path}/written'; select (1"}
+    edit_manifest(package, lambda manifest: manifest.update(variables=hostile))
+    with pytest.raises(ValuescopeError, match=r"minimum_repeated_cells is .* whole number from 2"):
+        read_manifest(package, SCHEMA)
+    (package / "variables.json").write_text(json.dumps(hostile))
+    (package / "manifest.json").unlink()
+    seal(package, Manifest(**FACTS, surveys=(), has_survey=False))
+    with pytest.raises(ValuescopeError, match=r"Correct it in .*variables\.json"):
         read_manifest(package, SCHEMA)
 
 

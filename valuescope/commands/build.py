@@ -13,7 +13,7 @@ from valuescope.warehouse.status.home_state import (
     loaded_survey_count,
     other_versions_notices,
 )
-from valuescope.warehouse.tables.build import home_variables
+from valuescope.warehouse.variables import home_variables
 
 
 @click.command(name="build")

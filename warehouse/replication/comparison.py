@@ -1,5 +1,6 @@
 """Marts of a warehouse beside the same marts as files, cell by cell."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +39,13 @@ class MartComparison:
 
 
 def compare_marts(
-    connection: duckdb.DuckDBPyConnection, built: Sequence[Mart], folder: Path
+    connection: duckdb.DuckDBPyConnection, built: Sequence[Mart], marts: Sequence[Path]
 ) -> tuple[MartComparison, ...]:
-    """Compare each mart that is a Parquet file in `folder`; one that is not built has no rows here.
+    """Compare each mart of the Parquet files `marts`; one that is not built has no rows here.
 
     Moments of time are not compared.
     """
-    files = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
+    files = {path.stem: path for path in sorted(marts) if path.suffix == ".parquet"}
     known = {mart.name: mart for mart in built}
     return tuple(
         _compare(connection, known[name], path)
@@ -108,5 +109,5 @@ def _row_count(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 
 
 def _file(path: Path) -> str:
-    escaped = str(path).replace("'", "''")
+    escaped = glob.escape(str(path)).replace("'", "''")
     return f"read_parquet('{escaped}')"

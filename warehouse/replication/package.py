@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import duckdb
@@ -83,7 +83,10 @@ def compare_with_package(
                     f"{file.file_name} with the SHA-256 {file.file_sha256} is not loaded, so the "
                     f"tables cannot be the package's. {'; '.join(file.commands)}, then build."
                 )
-        return compare_marts(connection, built, folder / MARTS)
+        files = [
+            folder / name for name in manifest.files if PurePosixPath(name).parent.name == MARTS
+        ]
+        return compare_marts(connection, built, files)
     finally:
         connection.close()
 

@@ -14,12 +14,8 @@ import pyarrow.parquet as pq
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.landing_zone.shards import SCHEMAS
-from valuescope.warehouse.replication.manifest import SurveyFile
+from valuescope.warehouse.replication.manifest import RAW_TABLES, SURVEY_FOLDER, SurveyFile
 
-# All of them aggregates: counts and sums over respondents, and facts about files. Sums over one
-# respondent are that respondent's answers; `smallest_counts` says how few there are.
-RAW_TABLES = ("survey_loads", "human_marginals", "indicator_moments", "survey_fieldwork")
-SURVEY_FOLDER = "survey"
 _SCORES = "choice_log_likelihoods"
 _PLAIN_NAME = re.compile(r"[\w.-]+")
 

@@ -1,5 +1,6 @@
 """From the files of a package to a home."""
 
+import glob
 import os
 import shutil
 from pathlib import Path
@@ -10,8 +11,7 @@ from valuescope.warehouse.database.connections import create_raw_tables, open_fo
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
-from valuescope.warehouse.replication.manifest import Manifest
-from valuescope.warehouse.replication.packing import RAW_TABLES, SURVEY_FOLDER
+from valuescope.warehouse.replication.manifest import RAW_TABLES, SURVEY_FOLDER, Manifest
 
 _OF_A_HOME = ("landing/", "instrument/", "variables.json")
 
@@ -66,7 +66,8 @@ def _load_survey(folder: Path, staged: Home) -> None:
     with open_for_writing(staged.database) as connection:
         create_raw_tables(connection)
         for table in RAW_TABLES:
-            source = str(folder / SURVEY_FOLDER / f"{table}.parquet").replace("'", "''")
+            # Brackets and stars in the package's own name are no pattern.
+            source = f"{glob.escape(str(folder))}/{SURVEY_FOLDER}/{table}.parquet"
             connection.execute(
-                f"insert into raw.{table} by name select * from read_parquet('{source}')"
+                f"insert into raw.{table} by name select * from read_parquet(?)", [source]
             )

@@ -8,8 +8,9 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import load_instrument
 from valuescope.warehouse.status.home_state import landed_cell_count, loaded_survey_count
-from valuescope.warehouse.tables.build import BuildSummary, build_warehouse, home_variables
+from valuescope.warehouse.tables.build import BuildSummary, build_warehouse
 from valuescope.warehouse.tables.build_record import designs_missing_here
+from valuescope.warehouse.variables import check_variables, home_variables
 
 
 def checked_build(
@@ -27,7 +28,9 @@ def checked_build(
     """
     # With file and line, before dbt reads it.
     load_instrument(home)
-    chosen = home_variables(home) | dict(variables or {})
+    given = dict(variables or {})
+    check_variables(given, "the variables given for this build")
+    chosen = home_variables(home) | given
     if not landed_cell_count(home) and not loaded_survey_count(home):
         raise ValuescopeError(
             f"Nothing to build in {home.path}: no survey is loaded and no model is scored. Run "

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from valuescope.warehouse.database.connections import replacement_copy, writer_lock
 from valuescope.warehouse.database.lake import build_lock, extension_folder
@@ -45,28 +44,6 @@ def build_warehouse(
         if finished.returncode != 0:
             raise ValuescopeError(_failure(finished, results, output))
     return _summary(results)
-
-
-def home_variables(home: Home) -> dict[str, Any]:
-    """The dbt variables in the home's `variables.json`; none without the file.
-
-    Raises ValuescopeError when it holds anything but a JSON object.
-    """
-    try:
-        variables = json.loads(home.variables.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ValuescopeError(
-            f"Cannot read {home.variables}: {error}. Correct it, or remove it to build with the "
-            "project's variables."
-        ) from error
-    if not isinstance(variables, dict):
-        raise ValuescopeError(
-            f"{home.variables} must hold a JSON object of dbt variables, such as "
-            '{"question_set": "common"}.'
-        )
-    return variables
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import yaml
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import DBT_PROJECT
+from valuescope.warehouse.variables import check_variables
 
 _ANALYSES = DBT_PROJECT / "analyses"
 _DESCRIBING_END = re.compile(r"(?<=\?)\s")
@@ -58,25 +59,28 @@ def statement(
     if unknown := sorted(chosen.keys() - set(known[name].variables)):
         takes = ", ".join(known[name].variables) or "no variable"
         raise ValuescopeError(f"{name} has no variable {', '.join(unknown)}; it takes {takes}.")
-    variables = {
-        **_project()["vars"],
-        **(built_with or {}),
-        # They stand within quotes.
-        **{key: value.replace("'", "''") for key, value in chosen.items()},
-    }
+    defaults = _project()["vars"]
+    settled = {key: value for key, value in (built_with or {}).items() if key in defaults}
+    # Anybody can have written the file that they are recorded in.
+    check_variables(settled, "another build: those of the last one")
+    variables = {**defaults, **settled, **chosen}
     text = (_ANALYSES / f"{name}.sql").read_text(encoding="utf-8")
 
     def var(key: str, default: object = None) -> object:
         return variables.get(key, default)
 
-    return _environment().from_string(text, globals={"var": var}).render().strip() + "\n"
+    def var_text(key: str, default: object = None) -> str:
+        return "'" + str(var(key, default)).replace("'", "''") + "'"
+
+    given = {"var": var, "var_number": var, "var_text": var_text}
+    return _environment().from_string(text, globals=given).render().strip() + "\n"
 
 
 def _saved_query(path: Path) -> SavedQuery:
     properties = yaml.safe_load(path.with_suffix(".yml").read_text(encoding="utf-8"))
     described = " ".join(properties["analyses"][0]["description"].split())
     question, *grain = _DESCRIBING_END.split(described, maxsplit=1)
-    used = re.findall(r'var\("(\w+)", "all"\)', path.read_text(encoding="utf-8"))
+    used = re.findall(r'var_text\("(\w+)", "all"\)', path.read_text(encoding="utf-8"))
     return SavedQuery(path.stem, question, "".join(grain), tuple(dict.fromkeys(used)))
 
 

@@ -24,7 +24,7 @@ candidates as (
         {{ pearson_r(
             'members.human_mean_score',
             'other_scores.human_mean_score',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
         ) }} as pearson_r
     from members
     inner join human_mean_scores as other_scores

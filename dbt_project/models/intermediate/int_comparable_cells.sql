@@ -162,7 +162,7 @@ questions_of_designs as (
             designs.model_id = country_free.model_id
             and designs.prompt_id = country_free.prompt_id
             and question_means.question_id = country_free.question_id
-    {% if var('question_set') == 'common' %}
+    {% if var_value('question_set') == 'common' %}
     where question_means.country_count = designs.compared_country_count
     {% endif %}
 
@@ -205,7 +205,7 @@ final as (
         questions_of_designs.battery_id,
         questions_of_designs.polarity,
         questions_of_designs.question_selection,
-        '{{ var("question_set") }}' as question_set,
+        {{ var_text("question_set") }} as question_set,
         questions_of_designs.compared_country_count,
         questions_of_designs.is_common_question,
         questions_of_designs.choice_count,
@@ -222,13 +222,13 @@ final as (
         case
             when
                 questions_of_designs.reference_country_count
-                >= {{ var('minimum_reference_countries') }}
+                >= {{ var_number('minimum_reference_countries') }}
                 then numbered.llm_mean_score - questions_of_designs.reference_llm_score
         end as demeaned_llm_score,
         case
             when
                 questions_of_designs.reference_country_count
-                >= {{ var('minimum_reference_countries') }}
+                >= {{ var_number('minimum_reference_countries') }}
                 then numbered.human_mean_score - questions_of_designs.reference_human_score
         end as demeaned_human_score,
         positioned.llm_rank,

@@ -45,50 +45,50 @@ measured as (
         count(*) as question_count,
         count(distinct battery_id) as battery_count,
         max(compared_country_count) as compared_country_count,
-        {{ pearson_r('llm_mean_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('llm_mean_score', 'human_mean_score', var_number('minimum_questions')) }}
             as pearson_r,
         {{ pearson_r_null_reason(
-            'llm_mean_score', 'human_mean_score', var('minimum_questions'), 'too_few_questions'
+            'llm_mean_score', 'human_mean_score', var_number('minimum_questions'), 'too_few_questions'
         ) }} as null_reason,
-        {{ pearson_r('common_llm_score', 'common_human_score', var('minimum_questions')) }}
+        {{ pearson_r('common_llm_score', 'common_human_score', var_number('minimum_questions')) }}
             as common_pearson_r,
         {{ pearson_r_null_reason(
             'common_llm_score',
             'common_human_score',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
             'too_few_common_questions',
         ) }} as common_null_reason,
-        {{ pearson_r('llm_rank', 'human_rank', var('minimum_questions')) }} as spearman_rho,
-        {{ rho0('llm_mean_score', 'human_mean_score', 'count(*)', var('minimum_questions')) }}
+        {{ pearson_r('llm_rank', 'human_rank', var_number('minimum_questions')) }} as spearman_rho,
+        {{ rho0('llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')) }}
             as rho0,
         {{ rho0_null_reason(
-            'llm_mean_score', 'human_mean_score', 'count(*)', var('minimum_questions')
+            'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
         ) }} as rho0_null_reason,
         count(demeaned_llm_score) as demeaned_question_count,
-        {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var('minimum_questions')) }}
+        {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')) }}
             as demeaned_pearson_r,
         stddev_pop(demeaned_human_score) >= 1e-12 as has_variance_between_countries,
         {{ has_country_variation(
             'demeaned_llm_score', 'demeaned_human_score', 'reference_country_count'
         ) }} as has_country_variation,
         sum(power(llm_mean_score - human_mean_score, 2)) as squared_error,
-        {{ pearson_r('mean_llm_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('mean_llm_score', 'human_mean_score', var_number('minimum_questions')) }}
             as mean_llm_r,
-        {{ pearson_r('option_position_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('option_position_score', 'human_mean_score', var_number('minimum_questions')) }}
             as option_position_r,
         {{ pearson_r_null_reason(
             'option_position_score',
             'human_mean_score',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
             'too_few_questions',
         ) }} as option_position_null_reason,
         count(country_free_llm_score) as country_free_question_count,
-        {{ pearson_r('country_free_llm_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('country_free_llm_score', 'human_mean_score', var_number('minimum_questions')) }}
             as country_free_r,
         {{ pearson_r_null_reason(
             'country_free_llm_score',
             'human_mean_score',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
             'question_without_country_free_prompt',
         ) }} as measured_country_free_null_reason,
         avg(absolute_error) as mean_absolute_error,
@@ -170,14 +170,14 @@ explained as (
     select
         *,
         case
-            when question_count < {{ var('minimum_questions') }} then 'too_few_questions'
-            when demeaned_question_count < {{ var('minimum_questions') }}
+            when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
+            when demeaned_question_count < {{ var_number('minimum_questions') }}
                 then 'too_few_reference_countries'
             when not has_variance_between_countries then 'no_variance_in_survey'
             when not has_country_variation then 'no_country_variation'
         end as demeaned_null_reason,
         case
-            when question_count < {{ var('minimum_questions') }} then 'too_few_questions'
+            when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
             when blind_squared_error is null then 'question_without_other_countries'
             when sqrt(blind_squared_error / question_count) < 1e-12 then 'blind_baseline_is_exact'
         end as skill_null_reason,
@@ -191,7 +191,7 @@ explained as (
             when shuffled_countries_r is null then 'no_other_country_with_all_questions'
         end as shuffled_countries_null_reason,
         case
-            when question_count < {{ var('minimum_questions') }} then 'too_few_questions'
+            when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
             when country_free_question_count < question_count
                 then 'question_without_country_free_prompt'
             else measured_country_free_null_reason
@@ -222,7 +222,7 @@ final as (
         common_best_other_country_id,
         common_best_other_country_r,
         case
-            when common_question_count < {{ var('minimum_questions') }}
+            when common_question_count < {{ var_number('minimum_questions') }}
                 then 'too_few_common_questions'
             when common_blind_baseline_r is null then common_blind_null_reason
             else common_best_other_country_null_reason

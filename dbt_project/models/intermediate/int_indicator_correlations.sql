@@ -30,7 +30,7 @@ pooled as (
     from moments
     inner join reference_populations
         on moments.population_id = reference_populations.population_id
-    where moments.deletion = '{{ var("cultural_map_deletion") }}'
+    where moments.deletion = {{ var_text("cultural_map_deletion") }}
     group by all
 
 ),

@@ -193,7 +193,7 @@ repeated_numerics as (
             scored_runs.model_id = rounding_noise.model_id
             and scored_runs.prompt_id = rounding_noise.prompt_id
             and numerics.rounding = rounding_noise.rounding
-    where rounding_noise.repeated_cell_count >= {{ var('minimum_repeated_cells') }}
+    where rounding_noise.repeated_cell_count >= {{ var_number('minimum_repeated_cells') }}
     group by all
 
 ),

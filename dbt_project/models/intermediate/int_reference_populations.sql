@@ -20,10 +20,10 @@ surveys as (
 
 named as (
 
-    {% for survey_id, population_id in var('reference_populations').items() %}
+    {% for survey_id, population_id in var_value('reference_populations').items() %}
     select
-        '{{ survey_id }}' as survey_id,
-        '{{ population_id }}' as population_id,
+        {{ sql_text(survey_id) }} as survey_id,
+        {{ sql_text(population_id) }} as population_id,
     union all
     {% endfor %}
     select

@@ -36,7 +36,7 @@ compared_models as (
     from compared_designs
     inner join prompts on compared_designs.prompt_id = prompts.prompt_id
     group by all
-    having count(*) filter (where not prompts.is_derived) >= {{ var('minimum_designs') }}
+    having count(*) filter (where not prompts.is_derived) >= {{ var_number('minimum_designs') }}
 
 ),
 
@@ -87,7 +87,7 @@ covering as (
     select *
     from covered
     qualify
-        cell_count >= {{ var('minimum_coverage') }} * max(cell_count) over (
+        cell_count >= {{ var_number('minimum_coverage') }} * max(cell_count) over (
             partition by model_id, survey_id
         )
 
@@ -157,7 +157,7 @@ question_means as (
     from cells
     where is_reference_country
     group by all
-    having count(*) >= {{ var('minimum_reference_countries') }}
+    having count(*) >= {{ var_number('minimum_reference_countries') }}
 
 ),
 
@@ -188,16 +188,16 @@ measured as (
         normalization,
         country_id,
         count(*) as question_count,
-        {{ pearson_r('llm_mean_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('llm_mean_score', 'human_mean_score', var_number('minimum_questions')) }}
             as pearson_r,
         {{ pearson_r_null_reason(
-            'llm_mean_score', 'human_mean_score', var('minimum_questions'), 'too_few_questions'
+            'llm_mean_score', 'human_mean_score', var_number('minimum_questions'), 'too_few_questions'
         ) }} as null_reason,
         case
             when count(blind_mean_score) = count(*)
                 then
                     {{ pearson_r(
-                        'blind_mean_score', 'human_mean_score', var('minimum_questions')
+                        'blind_mean_score', 'human_mean_score', var_number('minimum_questions')
                     ) }}
         end as blind_baseline_r,
         case
@@ -207,7 +207,7 @@ measured as (
                 ) }}
                 then
                     {{ pearson_r(
-                        'demeaned_llm_score', 'demeaned_human_score', var('minimum_questions')
+                        'demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')
                     ) }}
         end as demeaned_pearson_r
     from demeaned

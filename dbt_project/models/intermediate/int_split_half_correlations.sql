@@ -98,7 +98,7 @@ measured as (
         split_id,
         count(*) as question_count,
         count(first_score) = count(*) and count(second_score) = count(*) as has_both_halves,
-        {{ pearson_r('first_score', 'second_score', var('minimum_questions')) }} as pearson_r
+        {{ pearson_r('first_score', 'second_score', var_number('minimum_questions')) }} as pearson_r
     from compared
     group by all
 
@@ -115,7 +115,7 @@ final as (
         question_count,
         case when has_both_halves then pearson_r end as pearson_r,
         case
-            when question_count < {{ var('minimum_questions') }} then 'too_few_questions'
+            when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
             when not has_both_halves then 'question_not_in_both_halves'
             when pearson_r is null then 'no_variance_in_survey'
         end as null_reason

@@ -23,11 +23,11 @@ final as (
         paper_set_confidence,
         correct_choice_index,
         caution,
-        '{{ var("question_selection") }}' as question_selection,
-        {{ "in_paper_set" if var("question_selection") == "paper" else "true" }} as is_selected,
+        {{ var_text("question_selection") }} as question_selection,
+        {{ "in_paper_set" if var_value("question_selection") == "paper" else "true" }} as is_selected,
         -- The paper scores nominal and quiz questions as if their choices were in order.
         case
-            when '{{ var("question_selection") }}' = 'paper' then null
+            when {{ var_text("question_selection") }} = 'paper' then null
             when scale_kind = 'nominal' then 'nominal_scale'
             when scale_kind = 'knowledge' then 'knowledge_question'
         end as unscaled_reason

@@ -68,19 +68,19 @@ pooled as (
             'llm_mean_score',
             'human_mean_score',
             'count(distinct question_id)',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
         ) }} as rho0,
         {{ rho0(
             'blind_mean_score',
             'human_mean_score',
             'count(distinct question_id)',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
         ) }} as blind_rho0,
         {{ rho0_null_reason(
             'llm_mean_score',
             'human_mean_score',
             'count(distinct question_id)',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
         ) }} as rho0_null_reason,
         avg(absolute_error) as mean_absolute_error
     from centred
@@ -98,9 +98,9 @@ limited as (
         cell_count,
         question_count,
         country_count,
-        case when question_count >= {{ var('minimum_questions') }} then pearson_r end as pearson_r,
+        case when question_count >= {{ var_number('minimum_questions') }} then pearson_r end as pearson_r,
         case
-            when question_count < {{ var('minimum_questions') }} then 'too_few_questions'
+            when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
             else null_reason
         end as null_reason,
         rho0,
@@ -116,7 +116,7 @@ ranked as (
 
     select
         *,
-        question_count >= {{ var('minimum_ranked') }}
+        question_count >= {{ var_number('minimum_ranked') }}
         and rho0_above_blind is not null as is_ranked,
         case
             when is_ranked
@@ -139,7 +139,7 @@ final as (
         scored_categories.population_id,
         scored_categories.coding_id,
         scored_categories.question_selection,
-        '{{ var("question_set") }}' as question_set,
+        {{ var_text("question_set") }} as question_set,
         coalesce(ranked.question_count, 0) as question_count,
         coalesce(ranked.country_count, 0) as country_count,
         coalesce(ranked.cell_count, 0) as cell_count,

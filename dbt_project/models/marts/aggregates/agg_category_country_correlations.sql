@@ -39,15 +39,15 @@ correlations as (
         category_id,
         country_id,
         count(*) as question_count,
-        {{ pearson_r('llm_mean_score', 'human_mean_score', var('minimum_questions')) }}
+        {{ pearson_r('llm_mean_score', 'human_mean_score', var_number('minimum_questions')) }}
             as pearson_r,
         {{ pearson_r_null_reason(
-            'llm_mean_score', 'human_mean_score', var('minimum_questions'), 'too_few_questions'
+            'llm_mean_score', 'human_mean_score', var_number('minimum_questions'), 'too_few_questions'
         ) }} as null_reason,
-        {{ rho0('llm_mean_score', 'human_mean_score', 'count(*)', var('minimum_questions')) }}
+        {{ rho0('llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')) }}
             as rho0,
         {{ rho0_null_reason(
-            'llm_mean_score', 'human_mean_score', 'count(*)', var('minimum_questions')
+            'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
         ) }} as rho0_null_reason,
         case
             when count(blind_mean_score) = count(*)
@@ -56,7 +56,7 @@ correlations as (
                         'blind_mean_score',
                         'human_mean_score',
                         'count(*)',
-                        var('minimum_questions'),
+                        var_number('minimum_questions'),
                     ) }}
         end as blind_rho0,
         avg(absolute_error) as mean_absolute_error
@@ -76,7 +76,7 @@ final as (
         scored_categories.population_id,
         scored_categories.coding_id,
         scored_categories.question_selection,
-        '{{ var("question_set") }}' as question_set,
+        {{ var_text("question_set") }} as question_set,
         coalesce(correlations.question_count, 0) as question_count,
         correlations.pearson_r,
         case

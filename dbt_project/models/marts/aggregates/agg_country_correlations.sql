@@ -79,7 +79,7 @@ final as (
         explained.population_id,
         explained.coding_id,
         explained.question_selection,
-        '{{ var("question_set") }}' as question_set,
+        {{ var_text("question_set") }} as question_set,
         explained.is_order_controlled,
         explained.scored_question_count,
         coalesce(correlations.question_count, 0) as question_count,

@@ -39,10 +39,10 @@ correlations as (
         survey_id,
         question_id,
         count(*) as country_count,
-        {{ pearson_r('llm_mean_score', 'human_mean_score', var('minimum_countries')) }}
+        {{ pearson_r('llm_mean_score', 'human_mean_score', var_number('minimum_countries')) }}
             as pearson_r,
         {{ pearson_r_null_reason(
-            'llm_mean_score', 'human_mean_score', var('minimum_countries'), 'too_few_countries'
+            'llm_mean_score', 'human_mean_score', var_number('minimum_countries'), 'too_few_countries'
         ) }} as null_reason,
         stddev_pop(llm_mean_score) as llm_standard_deviation,
         stddev_pop(human_mean_score) as human_standard_deviation,
@@ -66,7 +66,7 @@ final as (
         scored_questions.coding_id,
         scored_questions.category_id,
         scored_questions.question_selection,
-        '{{ var("question_set") }}' as question_set,
+        {{ var_text("question_set") }} as question_set,
         scored_questions.scored_country_count,
         coalesce(correlations.country_count, 0) as country_count,
         correlations.pearson_r,

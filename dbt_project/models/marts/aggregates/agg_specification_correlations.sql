@@ -82,7 +82,7 @@ final as (
         specifications.normalization,
         specifications.population_id,
         specifications.question_selection,
-        '{{ var("question_set") }}' as question_set,
+        {{ var_text("question_set") }} as question_set,
         specifications.template_id,
         specifications.choice_order,
         specifications.answer_style,
@@ -97,7 +97,7 @@ final as (
         case
             when measured.pearson_r is not null then null
             when specifications.population_id is null then 'no_survey_loaded'
-            when specifications.design_count < {{ var('minimum_designs') }} then 'too_few_designs'
+            when specifications.design_count < {{ var_number('minimum_designs') }} then 'too_few_designs'
             when measured.cell_count is null then 'too_few_cells'
             else coalesce(measured.shared_null_reason, 'no_country_with_r')
         end as null_reason,

@@ -33,7 +33,7 @@ final as (
         case when count(measured) > 1 then stddev_samp(measured) end as standard_deviation,
         case
             when count(measured) > 1 then null
-            when max(design_count) < {{ var('minimum_designs') }} then 'too_few_designs'
+            when max(design_count) < {{ var_number('minimum_designs') }} then 'too_few_designs'
             else 'too_few_specifications'
         end as null_reason
     from measures

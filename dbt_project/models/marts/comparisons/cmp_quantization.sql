@@ -50,7 +50,7 @@ drift as (
         {{ pearson_r(
             'case when is_same_text then llm_mean_score end',
             'case when is_same_text then other_llm_mean_score end',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
         ) }} as mean_score_pearson_r,
         case
             when count(noise_floor) = count(mean_score_drift) then sqrt(avg(power(noise_floor, 2)))
@@ -72,12 +72,12 @@ country_correlations as (
         {{ pearson_r(
             'comparable_cells.llm_mean_score',
             'comparable_cells.human_mean_score',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
         ) }} as pearson_r,
         {{ pearson_r(
             'other_comparable_cells.llm_mean_score',
             'comparable_cells.human_mean_score',
-            var('minimum_questions'),
+            var_number('minimum_questions'),
         ) }} as other_pearson_r
     from cells
     inner join comparable_cells
@@ -123,7 +123,7 @@ agreement as (
         avg(pearson_r) as pearson_r,
         avg(other_pearson_r) as other_pearson_r,
         avg(pearson_r - other_pearson_r) as pearson_r_delta,
-        {{ pearson_r('country_rank', 'other_country_rank', var('minimum_countries')) }}
+        {{ pearson_r('country_rank', 'other_country_rank', var_number('minimum_countries')) }}
             as country_rank_rho
     from country_ranks
     group by all
@@ -190,7 +190,7 @@ judged as (
         coalesce(
             noise_basis = 'repeated_numerics'
             and other_noise_basis = 'repeated_numerics'
-            and rms_score_drift <= {{ var('largest_noise_ratio') }} * rms_noise_floor,
+            and rms_score_drift <= {{ var_number('largest_noise_ratio') }} * rms_noise_floor,
             false
         ) as is_within_noise
     from measured
@@ -203,7 +203,7 @@ reasoned as (
         *,
         case
             when cell_count = 0 then 'asked_differently'
-            when scored_cell_count < {{ var('minimum_drift_cells') }} then 'too_few_cells'
+            when scored_cell_count < {{ var_number('minimum_drift_cells') }} then 'too_few_cells'
             when rms_noise_floor is null then 'noise_not_measured'
             when is_within_noise then null
             when country_count = 0 then 'no_correlation'
@@ -230,8 +230,8 @@ final as (
             when reasoned.null_reason is not null then null
             when reasoned.is_within_noise then 'no difference beyond numerical noise'
             when
-                reasoned.pearson_r_delta_ci_low >= -{{ var('small_delta_r') }}
-                and reasoned.pearson_r_delta_ci_high <= {{ var('small_delta_r') }}
+                reasoned.pearson_r_delta_ci_low >= -{{ var_number('small_delta_r') }}
+                and reasoned.pearson_r_delta_ci_high <= {{ var_number('small_delta_r') }}
                 then 'small change in r'
             when reasoned.pearson_r_delta_ci_low > 0 or reasoned.pearson_r_delta_ci_high < 0
                 then 'changes results'

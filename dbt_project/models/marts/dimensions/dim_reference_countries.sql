@@ -15,10 +15,10 @@ final as (
         country_id,
         population_id,
         coding_id,
-        {{ 'true' if var('reference_countries') else 'false' }} as is_named,
+        {{ 'true' if var_value('reference_countries') else 'false' }} as is_named,
         count(*) as question_count,
         count(*) filter (
-            where reference_country_count >= {{ var('minimum_reference_countries') }}
+            where reference_country_count >= {{ var_number('minimum_reference_countries') }}
         ) as used_question_count
     from cells
     where is_reference_country

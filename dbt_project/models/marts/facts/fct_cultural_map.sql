@@ -143,7 +143,7 @@ variances as (
         moments.population_id,
         moments.country_id,
         axes.axis_id,
-        {{ var('deff') }} * sum(
+        {{ var_number('deff') }} * sum(
             axes.score_coefficient / axes.standard_deviation / own_means.sum_of_weights
             * other_axes.score_coefficient / other_axes.standard_deviation
             / other_means.sum_of_weights
