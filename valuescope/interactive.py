@@ -51,7 +51,9 @@ _KEYWORDS = (
 # fmt: on
 
 
-def ask_interactively(home: Home, show: Callable[[pa.Table], None]) -> None:
+def ask_interactively(
+    home: Home, show: Callable[[pa.Table], None], reads_files: bool = False
+) -> None:
     """Read statements until the user leaves, and hand the rows of each to `show`.
 
     What was asked is kept in `sql_history` of a home that can be written to. Raises
@@ -82,7 +84,7 @@ def ask_interactively(home: Home, show: Callable[[pa.Table], None]) -> None:
         if line in (".quit", ".exit"):
             return
         try:
-            result = _answer(home, line)
+            result = _answer(home, line, reads_files)
         except ValuescopeError as error:
             say(f"Error: {error}")
             continue
@@ -90,7 +92,7 @@ def ask_interactively(home: Home, show: Callable[[pa.Table], None]) -> None:
             show(result)
 
 
-def _answer(home: Home, line: str) -> pa.Table | None:
+def _answer(home: Home, line: str, reads_files: bool) -> pa.Table | None:
     word, _, rest = line.partition(" ")
     match word:
         case "":
@@ -109,7 +111,7 @@ def _answer(home: Home, line: str) -> pa.Table | None:
             return run_query(home, saved_statement(home, name, settings))
     if word.startswith("."):
         raise ValuescopeError(f"{word} is unknown; .help names what there is.")
-    return run_query(home, line)
+    return run_query(home, line, reads_files=reads_files)
 
 
 def _keys() -> KeyBindings:

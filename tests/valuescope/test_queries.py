@@ -84,12 +84,35 @@ def test_one_thing_is_asked_at_a_time(study: Path, arguments: tuple[str, ...]) -
         ("drop table marts.dim_models", "read-only"),
         ("selec 1", "syntax error"),
         ("select * from fct_mean_score", "fct_mean_score"),
+        ("explain analyze copy (select 1) to 'copied.csv'", "--files lets a statement read files"),
+        ("from 'copied.csv'", "--files lets a statement read files"),
+        ("select * from read_text('/etc/hostname')", "--files lets a statement read files"),
+        ("call enable_logging(level = 'info')", "has been locked"),
     ],
 )
 def test_a_wrong_statement_is_answered_in_duckdbs_words(
     study: Path, statement: str, message: str
 ) -> None:
     assert message in fail(study, "sql", statement)
+    assert not Path("copied.csv").exists()
+
+
+def test_a_statement_reads_files_where_it_is_let_and_writes_none(
+    study: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("country_id\nJPN\n")
+    joined = f"select country_id from '{file}' inner join dim_countries using (country_id)"
+    assert succeed(study, "sql", "--files", joined, "--format", "csv") == "country_id\nJPN\n"
+    copied = tmp_path / "copied.csv"
+    for statement in (
+        f"explain analyze copy (select 1) to '{copied}'",
+        f"copy (select 1) to '{copied}'",
+        f"pragma import_database('{tmp_path}')",
+        f"attach '{copied}'",
+    ):
+        assert "`valuescope sql" in fail(study, "sql", "--files", statement)
+    assert not copied.exists()
 
 
 def test_the_probabilities_are_the_softmax_of_the_log_likelihoods(study: Path) -> None:

@@ -50,6 +50,12 @@ _ALL_ROWS = 10_000
     metavar="NAME=VALUE",
     help="Narrow a saved query down, for example --var country=JPN. Repeatable.",
 )
+@click.option(
+    "--files",
+    "reads_files",
+    is_flag=True,
+    help="Let the statement read files and addresses outside of the warehouse.",
+)
 @click.option("--list", "is_list", is_flag=True, help="List the saved queries.")
 @click.option("--print", "is_printed", is_flag=True, help="Print the statement, not its rows.")
 @click.option(
@@ -73,6 +79,7 @@ def command(
     file: Path | None,
     saved: str | None,
     variables: tuple[str, ...],
+    reads_files: bool,
     is_list: bool,
     is_printed: bool,
     format_name: str | None,
@@ -83,7 +90,8 @@ def command(
 
     STATEMENT is one SQL statement in DuckDB's dialect, or `-` to read it from stdin. Without one,
     and without --file or --saved, a prompt with history and completion opens; input from a pipe is
-    read as the statement. Tables of the schema `marts` need no prefix.
+    read as the statement. Tables of the schema `marts` need no prefix. Files and addresses outside
+    of the warehouse are read with --files only.
     """
     home = current_home()
     if sum((statement is not None, file is not None, saved is not None, is_list)) > 1:
@@ -103,7 +111,7 @@ def command(
         # Here, because only the prompt needs prompt-toolkit and pygments.
         from valuescope.interactive import ask_interactively
 
-        ask_interactively(home, lambda rows: _print_table(rows, max_rows))
+        ask_interactively(home, lambda rows: _print_table(rows, max_rows), reads_files)
         return
     elif statement in (None, "-"):
         text = click.get_text_stream("stdin").read()
@@ -112,7 +120,7 @@ def command(
     if is_printed:
         click.echo(text.strip())
         return
-    _write(run_query(home, text), format_name, output, max_rows)
+    _write(run_query(home, text, reads_files=reads_files), format_name, output, max_rows)
 
 
 def _read_statement(file: Path) -> str:

@@ -8,19 +8,33 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
-from valuescope.warehouse.database.lake import lake_for_writing, load_lock, open_lake_for_reading
+from valuescope.warehouse.database.lake import (
+    lake_data_folder,
+    lake_for_writing,
+    load_lock,
+    open_lake_for_reading,
+)
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import DBT_PROJECT, Home, not_writable
 
 # DuckDB 2.0 files are unreadable to 1.5 tools unless this is set.
 STORAGE_VERSION = "v1.5.0"
+# Of a home: the copies that commands work on.
+_WORKING = ".next"
 _MACROS = DBT_PROJECT / "macros"
+_COPIED_AT_ONCE = 1 << 24
+# Between opening and locking a file, which DuckDB does one after the other.
+_SECONDS_TO_LOCK = 0.1
+_SECONDS_FOR_READERS = 20.0
 
 
 def raw_table_statements() -> str:
@@ -85,15 +99,64 @@ def open_for_reading(home: Home, *, is_latest: bool = False) -> duckdb.DuckDBPyC
     """
     if home.lake is not None:
         return open_lake_for_reading(home, is_latest)
+    return _open_mended(home, _open_read_only)
+
+
+def open_for_questions(home: Home, *, reads_files: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse for any statement of a user's, `marts` as its schema where they are built.
+
+    A statement writes nothing, and it reads no file and no address but the warehouse, unless
+    `reads_files`. Raises ValuescopeError as `open_for_reading` does.
+    """
+    if home.lake is None:
+        connection = _open_mended(home, _open_apart)
+    else:
+        connection = open_lake_for_reading(home, is_latest=False)
+        folder = lake_data_folder(connection).replace("'", "''")
+        connection.execute(f"set allowed_directories = ['{folder}']")
+    with suppress(duckdb.CatalogException):
+        # Before the first build only the raw tables exist, asked by their full names.
+        connection.execute("set schema = 'marts'")
+    connection.execute("set python_enable_replacements = false")
+    connection.execute("set autoinstall_known_extensions = false")
+    if not reads_files:
+        connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def _open_mended(
+    home: Home, opened: Callable[[Path], duckdb.DuckDBPyConnection]
+) -> duckdb.DuckDBPyConnection:
+    """Open the file, without a write-ahead log that was written for another one."""
     if not home.database.exists():
         raise ValuescopeError(
             f"No warehouse at {home.database}. Load a survey with `valuescope ingest FILE`, score "
             "a model with `valuescope score`, then run `valuescope build`."
         )
     try:
-        return duckdb.connect(str(home.database), read_only=True)
+        return opened(home.database)
+    except ValuescopeError as error:
+        if not _is_stale_log(error):
+            raise
+    with writer_lock(home):
+        _set_log_aside(home.database)
+    return opened(home.database)
+
+
+def _open_apart(database: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file read-only, whose settings other connections of this process do not share."""
+    connection = duckdb.connect(":memory:")
+    quoted = str(database).replace("'", "''")
+    try:
+        connection.execute(f"attach '{quoted}' as \"{database.stem}\" (read_only)")
     except duckdb.Error as error:
-        raise _open_error(home.database, error) from error
+        connection.close()
+        raise _open_error(database, error) from error
+    connection.execute(f'use "{database.stem}"')
+    # As for a file that is opened by itself: not into the current folder.
+    connection.execute(f"set temp_directory = '{quoted}.tmp'")
+    return connection
 
 
 def open_marts(home: Home) -> duckdb.DuckDBPyConnection:
@@ -188,56 +251,134 @@ def stored_whole(home: Home, connection: duckdb.DuckDBPyConnection) -> Iterator[
 def replacement_copy(home: Home) -> Iterator[Path]:
     """Give a copy of the database to work on; rename it over the database on success.
 
-    Whatever goes wrong inside, the database stays as it was. The caller must have closed the
-    copy when the block ends. Raises ValuescopeError when the lock or the database is held.
+    Whatever goes wrong inside, the database stays as it was; so it does where another program has
+    written to it meanwhile, or has it open for writing. The caller must have closed the copy when
+    the block ends. Raises ValuescopeError when the lock or the database is held.
     """
-    with writer_lock(home):
+    with writer_lock(home), working_folder(home) as folder:
         # The same file name, because DuckDB names the catalog after it and views keep that name.
-        working = home.path / ".next" / home.database.name
+        working = folder / home.database.name
         try:
-            shutil.rmtree(working.parent, ignore_errors=True)
-            working.parent.mkdir()
-            _copy_database(home.database, working)
-            copied = _fingerprint(home.database)
+            copied = _copy_database(home.database, working)
             yield working
             with working.open("rb") as file:
                 os.fsync(file.fileno())
-            if _fingerprint(home.database) != copied:
-                raise ValuescopeError(
-                    f"Another program changed {home.database} during this command, so it was "
-                    "left as that program wrote it. Repeat the command."
-                )
-            working.replace(home.database)
+            _swap_in(working, home.database, copied)
         except (OSError, duckdb.OperationalError) as error:
             problem = str(getattr(error, "strerror", None) or error).splitlines()[0]
             raise ValuescopeError(
                 f"Cannot write {working}: {problem}. The database {home.database} is unchanged; "
                 "make room or fix the permissions and repeat."
             ) from error
-        finally:
-            shutil.rmtree(working.parent, ignore_errors=True)
 
 
-def _fingerprint(path: Path) -> tuple[int, int] | None:
-    """Size and modification time, None where there is no file."""
-    if not path.exists():
-        return None
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+@contextmanager
+def working_folder(home: Home) -> Iterator[Path]:
+    """Give a new folder two levels below the home, and remove it and what killed commands left.
+
+    Only for who holds the `writer_lock`. Each has a name of its own, so that a process that
+    outlives its command finds no other's files.
+    """
+    folder = home.path / _WORKING / uuid.uuid4().hex
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ValuescopeError(
+            f"Cannot write {folder}: {error.strerror}. The database {home.database} is unchanged; "
+            "make room or fix the permissions and repeat."
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder.parent, ignore_errors=True)
 
 
-def _copy_database(source: Path, target: Path) -> None:
-    """Copy the file once nobody writes to it and its write-ahead log is folded in."""
+def _copy_database(source: Path, target: Path) -> tuple[int, ...] | None:
+    """Copy the file while nobody writes to it; return its `_state`, None where there is none."""
     if not source.exists():
-        return
-    log = source.with_name(source.name + ".wal")
-    if log.exists():
-        # Left behind by a killed writer; a read-write open replays it.
-        open_for_writing(source).close()
-    else:
-        # Fails, naming the process, while somebody writes.
-        _open_read_only(source).close()
-    shutil.copyfile(source, target)
+        return None
+    _fold_log(source)
+    with _kept_from_writers(source) as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy, _COPIED_AT_ONCE)
+        return _state(source)
+
+
+def _swap_in(working: Path, database: Path, copied: tuple[int, ...] | None) -> None:
+    """Rename `working` over `database`, unless that is another than the one that was copied."""
+    with _kept_from_writers(database) if database.exists() else nullcontext():
+        if _state(database) != copied:
+            raise ValuescopeError(
+                f"Another program changed {database} during this command, so it was "
+                "left as that program wrote it. Repeat the command."
+            )
+        working.replace(database)
+        if copied is not None:
+            # A program may have opened the old file just before: it has to find it locked.
+            time.sleep(_SECONDS_TO_LOCK)
+
+
+@contextmanager
+def _kept_from_writers(database: Path) -> Iterator[BinaryIO]:
+    """Hold the lock on the file that DuckDB's readers hold: others read, and nobody writes.
+
+    Raises ValuescopeError, naming the other process, when one has it open for writing.
+    """
+    with database.open("rb") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            # DuckDB names the process.
+            _open_read_only(database).close()
+            raise ValuescopeError(
+                f"The database {database} is locked by another program. Close it or wait for it to "
+                "end, then repeat the command."
+            ) from error
+        yield file
+
+
+def _state(database: Path) -> tuple[int, ...] | None:
+    """Return what changes when somebody writes to the file; None where there is none."""
+    if not database.exists():
+        return None
+    status = database.stat()
+    has_log = _log_of(database).exists() and _log_of(database).stat().st_size > 0
+    return status.st_ino, status.st_size, status.st_mtime_ns, has_log
+
+
+def _log_of(database: Path) -> Path:
+    return database.with_name(database.name + ".wal")
+
+
+def _fold_log(database: Path) -> None:
+    """Move into the file what a killed writer has left in its write-ahead log."""
+    deadline = time.monotonic() + _SECONDS_FOR_READERS
+    while _log_of(database).exists():
+        try:
+            open_for_writing(database).close()
+            return
+        except ValuescopeError as error:
+            if _is_stale_log(error):
+                _set_log_aside(database)
+            elif time.monotonic() > deadline:
+                raise
+            else:
+                # A reader keeps others from writing for as long as its query takes.
+                time.sleep(0.02)
+
+
+def _is_stale_log(error: ValuescopeError) -> bool:
+    """Return whether DuckDB says that the log was written for another file than this one."""
+    return "WAL" in str(error.__cause__) and "match" in str(error.__cause__)
+
+
+def _set_log_aside(database: Path) -> None:
+    """Rename a log that was written for a file that this one has replaced.
+
+    Earlier versions replaced files that another program was writing to.
+    """
+    log = _log_of(database)
+    log.replace(log.with_name(f"{log.name}.stale-{int(log.stat().st_mtime)}"))
 
 
 def _open_read_only(path: Path) -> duckdb.DuckDBPyConnection:

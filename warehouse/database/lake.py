@@ -73,6 +73,16 @@ def open_lake_for_reading(home: Home, is_latest: bool) -> duckdb.DuckDBPyConnect
     return open_lake(home, "read_only", f"snapshot_version {built}")
 
 
+def lake_data_folder(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return where the rows of an open lake lie."""
+    return str(
+        connection.execute(
+            f"select value from __ducklake_metadata_{CATALOG}.ducklake_metadata "
+            "where key = 'data_path'"
+        ).fetchall()[0][0]
+    )
+
+
 @contextmanager
 def lake_for_writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake, to write to beside others. Raises ValuescopeError when PostgreSQL goes away."""

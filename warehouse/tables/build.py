@@ -9,11 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from valuescope.warehouse.database.connections import replacement_copy, writer_lock
+from valuescope.warehouse.database.connections import (
+    replacement_copy,
+    working_folder,
+    writer_lock,
+)
 from valuescope.warehouse.database.lake import build_lock, extension_folder
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import DBT_PROJECT, Home
+from valuescope.warehouse.home import DBT_PROJECT, ROOMS, Home
 from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
+
+_DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
+_FROM_FOLDER_TO_HOME = "../.."
 
 
 @dataclass(frozen=True)
@@ -38,60 +45,85 @@ def build_warehouse(
     """
     ensure_landing_zone(home)
     output = home.path / "dbt"
-    with _where_to_build(home) as where:
-        finished = _run_dbt(home, where, output, arguments, verbose)
-        results = output / "target" / "run_results.json"
+    results = output / "target" / "run_results.json"
+    with _where_to_build(home) as (folder, where):
+        results.unlink(missing_ok=True)
+        finished = _run_dbt(folder, where, output, arguments, verbose)
         if finished.returncode != 0:
-            raise ValuescopeError(_failure(finished, results, output))
+            failure = _failure(finished, results, output)
+            raise ValuescopeError(failure.replace(_FROM_FOLDER_TO_HOME, str(home.path)))
     return _summary(results)
 
 
 @contextmanager
-def _where_to_build(home: Home) -> Iterator[Mapping[str, str]]:
-    """What tells dbt where to build: a copy of the file, or the lake, which only we then build."""
+def _where_to_build(home: Home) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Give a folder to run dbt in and what tells dbt where to build.
+
+    That is a copy of the file in the folder, or the lake, which nobody else then builds.
+    """
     if home.lake is None:
         with replacement_copy(home) as working:
-            yield {"VALUESCOPE_TARGET": "local", "VALUESCOPE_DATABASE": str(working)}
+            yield (
+                working.parent,
+                {
+                    "VALUESCOPE_TARGET": "local",
+                    "VALUESCOPE_DATABASE": working.name,
+                },
+            )
     else:
-        with writer_lock(home), build_lock(home):
-            yield {
-                "VALUESCOPE_TARGET": "lake",
-                "VALUESCOPE_LAKE": home.lake,
-                "VALUESCOPE_EXTENSIONS": str(extension_folder()),
-            }
+        with writer_lock(home), working_folder(home) as folder, build_lock(home):
+            yield (
+                folder,
+                {
+                    "VALUESCOPE_TARGET": "lake",
+                    "VALUESCOPE_LAKE": home.lake,
+                    "VALUESCOPE_EXTENSIONS": str(extension_folder()),
+                },
+            )
 
 
 def _run_dbt(
-    home: Home,
+    folder: Path,
     where: Mapping[str, str],
-    target: Path,
+    output: Path,
     arguments: tuple[str, ...],
     verbose: bool,
 ) -> subprocess.CompletedProcess[str]:
-    (target / "target" / "run_results.json").unlink(missing_ok=True)
+    """Run dbt in `folder`, which it cannot outlive this process in.
+
+    All paths are relative to the folder: what dbt has parsed holds them, and stays good for the
+    next build and for other homes.
+    """
     environment = os.environ | {
-        "VALUESCOPE_HOME": str(home.path),
+        "VALUESCOPE_HOME": _FROM_FOLDER_TO_HOME,
+        "VALUESCOPE_TEMP": "tmp",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         **where,
     }
-    command = [
-        *(sys.executable, "-m", "dbt.cli.main", "build"),
-        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-        *("--target-path", str(target / "target"), "--log-path", str(target / "logs")),
-        "--no-use-colors",
-        "--no-version-check",
-        # They check the project's code, which is the same in every home.
-        *("--exclude-resource-type", "unit_test"),
-        *arguments,
-    ]
-    return subprocess.run(
-        command,
-        env=environment,
-        stdout=sys.stderr if verbose else subprocess.PIPE,
-        stderr=subprocess.STDOUT if not verbose else None,
-        text=True,
-        check=False,
-    )
+    lifeline, ours = os.pipe()
+    try:
+        return subprocess.run(
+            [
+                *(sys.executable, "-P", str(_DBT_PROCESS), str(lifeline), "build"),
+                *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+                *("--target-path", str(output / "target"), "--log-path", str(output / "logs")),
+                "--no-use-colors",
+                "--no-version-check",
+                # They check the project's code, which is the same in every home.
+                *("--exclude-resource-type", "unit_test"),
+                *arguments,
+            ],
+            cwd=folder,
+            env=environment,
+            pass_fds=(lifeline,),
+            stdout=sys.stderr if verbose else subprocess.PIPE,
+            stderr=subprocess.STDOUT if not verbose else None,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(lifeline)
+        os.close(ours)
 
 
 def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: Path) -> str:

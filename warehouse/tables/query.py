@@ -2,14 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
-from contextlib import suppress
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from valuescope.warehouse.database.connections import open_for_reading
+from valuescope.warehouse.database.connections import open_for_questions
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.tables.build_record import last_build
@@ -19,25 +19,30 @@ from valuescope.warehouse.tables.saved_queries import saved_queries, statement
 _READING = (
     duckdb.StatementType.SELECT,
     duckdb.StatementType.EXPLAIN,
-    duckdb.StatementType.PRAGMA,
-    duckdb.StatementType.CALL,
     # A pivot: it runs as several statements.
     duckdb.StatementType.MULTI,
 )
+# Some of them write files, where files are to be had.
+_READING_WITHOUT_FILES = (*_READING, duckdb.StatementType.PRAGMA, duckdb.StatementType.CALL)
+_NAMES_A_FILE = re.compile(r"Table with name \S*[./]\S* does not exist")
+# What reaches PostgreSQL itself, past the lake.
+_PAST_THE_LAKE = re.compile(r"\b(postgres_\w+|query|query_table)\b\W*\(", re.IGNORECASE)
 
 
-def run_query(home: Home, statement: str) -> pa.Table:
-    """The rows of one read-only statement.
+def run_query(home: Home, statement: str, *, reads_files: bool = False) -> pa.Table:
+    """Return the rows of one read-only statement on the warehouse.
 
-    Raises ValuescopeError for anything but one statement that only reads, and with DuckDB's own
-    words when the statement is wrong.
+    It may name files and addresses outside of it where `reads_files`. Raises ValuescopeError for
+    anything but one statement that only reads, and with DuckDB's own words when the statement is
+    wrong.
     """
-    connection = open_for_reading(home)
-    # Before the first build only the raw tables exist, asked by their full names.
-    with suppress(duckdb.CatalogException):
-        connection.execute("set schema = 'marts'")
+    connection = open_for_questions(home, reads_files=reads_files)
     try:
-        _refuse_what_does_not_read(connection.extract_statements(statement))
+        _refuse_what_does_not_read(connection.extract_statements(statement), reads_files)
+        if home.lake is not None and (past := _PAST_THE_LAKE.search(statement)):
+            raise ValuescopeError(
+                f"`valuescope sql` does not call {past[1]} in a shared warehouse."
+            )
         result = connection.sql(statement)
         if result is None:
             raise ValuescopeError("The statement returns no rows. Use a select.")
@@ -49,6 +54,8 @@ def run_query(home: Home, statement: str) -> pa.Table:
 
 
 def _remedy(home: Home, error: duckdb.Error) -> str:
+    if isinstance(error, duckdb.PermissionException) or _NAMES_A_FILE.search(str(error)):
+        return "--files lets a statement read files and addresses outside of the warehouse."
     is_name_unknown = isinstance(error, duckdb.CatalogException | duckdb.BinderException)
     if is_name_unknown and last_build(home) is None:
         return (
@@ -61,17 +68,26 @@ def _remedy(home: Home, error: duckdb.Error) -> str:
     )
 
 
-def _refuse_what_does_not_read(statements: list[duckdb.Statement]) -> None:
+def _refuse_what_does_not_read(statements: list[duckdb.Statement], reads_files: bool) -> None:
     if len(statements) != 1:
         raise ValuescopeError(
             f"Found {len(statements)} statements where one is expected; give one select at a time."
         )
     # The database is opened read-only, but a copy would still write files.
-    if statements[0].type not in _READING:
+    kind = statements[0].type
+    if kind not in (_READING if reads_files else _READING_WITHOUT_FILES):
         raise ValuescopeError(
-            f"`valuescope sql` is read-only and runs no {statements[0].type.name} statement. Use "
-            "a select; --output writes its rows to a file."
+            f"`valuescope sql` is read-only and runs no {kind.name} statement"
+            f"{' with --files' if kind in _READING_WITHOUT_FILES else ''}. Use a select; --output "
+            "writes its rows to a file."
         )
+    # It runs what it explains, which may be a copy.
+    if (
+        reads_files
+        and kind == duckdb.StatementType.EXPLAIN
+        and re.search("analy[sz]e", statements[0].query, re.IGNORECASE)
+    ):
+        raise ValuescopeError("`valuescope sql --files` runs no explain analyze. Leave one out.")
 
 
 def saved_query_table() -> pa.Table:

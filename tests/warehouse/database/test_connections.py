@@ -263,6 +263,63 @@ class TestReplacementCopy:
                 pass
             process.communicate("\n")
 
+    @pytest.mark.parametrize("is_killed", [False, True])
+    def test_what_a_plain_writer_commits_meanwhile_is_kept(
+        self, home: Home, is_killed: bool
+    ) -> None:
+        """Its commit is in a write-ahead log, and the file as it was."""
+        add_number(home)
+        writer = """
+            import sys, duckdb
+            connection = duckdb.connect(sys.argv[1] + "/valuescope.duckdb")
+            connection.execute("insert into numbers values (2)")
+            print("ready", flush=True)
+            sys.stdin.readline()
+        """
+
+        def overtake() -> None:
+            with replacement_copy(home) as working:
+                open_for_writing(working).close()
+                processes.append(start(writer, home))
+                if is_killed:
+                    processes[0].kill()
+                    processes[0].wait()
+
+        processes: list[subprocess.Popen[str]] = []
+        message = "changed .* Repeat" if is_killed else "locked by process"
+        with pytest.raises(ValuescopeError, match=message):
+            overtake()
+        processes[0].communicate()
+
+        assert count(home) == 2
+        add_number(home)
+        assert count(home) == 3
+
+    @pytest.mark.parametrize("is_read_first", [False, True])
+    def test_a_log_of_another_file_is_set_aside(self, home: Home, is_read_first: bool) -> None:
+        """Earlier versions replaced a file that was written to, and no program could open it."""
+        add_number(home)
+        earlier = home.database.read_bytes()
+        add_number(home)
+        later = home.database.read_bytes()
+        home.database.write_bytes(earlier)
+        writer = """
+            import os, sys, duckdb
+            connection = duckdb.connect(sys.argv[1] + "/valuescope.duckdb")
+            connection.execute("insert into numbers values (2)")
+            print("ready", flush=True)
+            os._exit(0)
+        """
+        start(writer, home).communicate()
+        home.database.write_bytes(later)
+
+        if is_read_first:
+            assert count(home) == 2
+        add_number(home)
+
+        assert count(home) == 3
+        assert len(list(home.path.glob("*.wal.stale-*"))) == 1
+
     def test_a_change_by_another_program_meanwhile_is_not_overwritten(self, home: Home) -> None:
         add_number(home)
 
