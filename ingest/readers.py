@@ -42,6 +42,7 @@ from valuescope.ingest.respondents.layouts import other_edition as other_edition
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument, load_instrument
+from valuescope.warehouse.unfinished import unfinished_folder
 
 # First bytes of files that people have of the survey but that are read in another way.
 _RDS = (
@@ -143,7 +144,8 @@ def _prepared(
     """Find out what the file is; what is unpacked or converted is gone afterwards."""
     with ExitStack() as stack:
         with reading(path):
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valuescope-")))
+            parent = Path(tempfile.gettempdir())
+            work = stack.enter_context(unfinished_folder(parent, "valuescope"))
             load, read = _look(path, work, instrument, options, problems)
 
         def guarded(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:

@@ -49,6 +49,11 @@ class Home:
         return self.path / "landing" / "schema=1"
 
     @property
+    def damaged(self) -> Path:
+        """Shards that could not be read, in a folder for each table."""
+        return self.path / "landing" / "damaged"
+
+    @property
     def variables(self) -> Path:
         """The dbt variables that `valuescope build` starts from; there need be none."""
         return self.path / "variables.json"

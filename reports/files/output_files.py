@@ -4,17 +4,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.unfinished import replaced_file
 
 
 def write_output(path: Path, content: bytes, overwrite: bool) -> None:
-    """Write `content` to `path`.
+    """Write `content` to `path`, whole or not at all.
 
     Raises ValuescopeError when that fails, or when `path` exists and `overwrite` is not meant.
     """
     if path.exists() and not overwrite:
         raise ValuescopeError(f"{path} exists. --overwrite replaces it; --output names another.")
     try:
-        path.write_bytes(content)
+        if path.exists() and not path.is_file():
+            # A pipe or a device.
+            path.write_bytes(content)
+        else:
+            with replaced_file(path.resolve()) as file:
+                file.write(content)
     except OSError as error:
         raise ValuescopeError(
             f"Cannot write {path}: {error.strerror}. Name a file in a folder that exists and that "

@@ -10,8 +10,8 @@ from valuescope.warehouse.home import current_home
 from valuescope.warehouse.status.checked_build import checked_build
 from valuescope.warehouse.status.home_state import (
     landed_cell_count,
+    landing_notices,
     loaded_survey_count,
-    other_versions_notices,
 )
 from valuescope.warehouse.variables import home_variables
 
@@ -51,7 +51,7 @@ def command(
     given = dict(map(_variable, variables))
     with nullcontext() if verbose else step_progress("dbt build"):
         summary = checked_build(home, select, given, drop_missing, verbose)
-    for notice in other_versions_notices(home):
+    for notice in landing_notices(home):
         say(notice)
     for warning in summary.warnings:
         say(f"Warning: {warning}")

@@ -9,7 +9,7 @@ from valuescope.console import say, step_progress
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.replication.package import write_package
-from valuescope.warehouse.status.home_state import other_versions_notices
+from valuescope.warehouse.status.home_state import landing_notices
 from valuescope.warehouse.tables.build_record import last_build
 from valuescope.warehouse.tables.mart_files import FORMATS, write_marts
 from valuescope.warehouse.tables.marts import built_marts, chosen_marts, described_marts
@@ -86,7 +86,7 @@ def _is_default(context: click.Context, parameter: str) -> bool:
 
 def _write_package(folder: Path, with_survey: bool) -> None:
     home = current_home()
-    for notice in other_versions_notices(home):
+    for notice in landing_notices(home):
         say(notice)
     with step_progress(f"Packing {home.path}"):
         manifest = write_package(home, folder, with_survey)

@@ -20,6 +20,7 @@ from valuescope.scorer.runs.request import Request, scoring_request
 from valuescope.scoring_display import ScoringDisplay
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
+from valuescope.warehouse.status.home_state import landing_notices
 
 
 @click.command(
@@ -176,13 +177,16 @@ def command(context: click.Context, /, **_options: Any) -> None:
     """
     given = _given(context)
     is_dry_run = given.pop("dry_run", False)
-    request = scoring_request(current_home(), **given)
+    home = current_home()
+    request = scoring_request(home, **given)
     display = ScoringDisplay(on_cluster=request.cluster is not None)
     if is_dry_run:
         _print_forecast(request, display, given.get("study"))
         return
     with display:
         request.score(display)
+    for notice in landing_notices(home):
+        say(notice)
     if request.part is not None:
         say(f"Part {request.part} of the study has landed.")
     if request.store is None:

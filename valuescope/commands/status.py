@@ -10,8 +10,8 @@ from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, ea
 from valuescope.warehouse.status.home_state import (
     HomeState,
     describe_home,
+    landing_notices,
     newer_version_notice,
-    other_versions_notices,
 )
 from valuescope.warehouse.status.reference import Reference
 
@@ -28,7 +28,7 @@ def command() -> None:
     for reference in state.references:
         console.print(_reference_line(reference, state), soft_wrap=True)
     console.print(_runs(state) if state.runs else "Scored: no model yet.")
-    for notice in (*other_versions_notices(home), newer_version_notice(state)):
+    for notice in (*landing_notices(home), newer_version_notice(state)):
         if notice is not None:
             console.print(notice, soft_wrap=True)
     console.print(_build_line(home, state), soft_wrap=True)

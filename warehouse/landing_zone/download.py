@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,7 +16,10 @@ import pyarrow.parquet as pq
 
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
+from valuescope.warehouse.landing_zone.answers import answers_problem
 from valuescope.warehouse.landing_zone.shards import (
+    ANSWERS,
     EMPTY_SHARD,
     SCHEMAS,
     ensure_landing_zone,
@@ -53,6 +57,15 @@ class Landed:
     other_versions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What answers may be about, and the ids of prompts and models that have landed."""
+
+    instrument: Instrument
+    prompts: frozenset[str]
+    models: frozenset[str]
+
+
 class _RefusedError(Exception):
     """A file that must not land; the message says why."""
 
@@ -65,6 +78,7 @@ def land_shards(home: Home, store: SharedStore, study: str | None = None) -> Lan
     ValuescopeError where there is nothing to land from, or no permission.
     """
     ensure_landing_zone(home)
+    instrument = load_instrument(home)
     shared, unnamed, other_versions = _shared_files(home, store)
     new = [file for file in shared if not _is_here(home, file)]
     left = _Left(_new_runs(store, new), _runs_here(home), _frozen_studies(home), study)
@@ -75,7 +89,8 @@ def land_shards(home: Home, store: SharedStore, study: str | None = None) -> Lan
         # One folder after the other, so that no row comes before what it points to.
         for folder in FOLDERS:
             files = [file for file in chosen if file.folder == folder]
-            for outcome in pool.map(lambda file: _land(home, store, file), files):
+            known = _Known(instrument, _ids_here(home, "prompts"), _ids_here(home, "models"))
+            for outcome in pool.map(partial(_land, home, store, known), files):
                 if isinstance(outcome, str):
                     refused.append(outcome)
                 else:
@@ -129,7 +144,7 @@ def _is_here(home: Home, file: SharedFile) -> bool:
         return (folder / f"{file.subject}.toml").exists()
     if (folder / file.path.name).exists():
         return True
-    if file.folder in ("runs", "choice_log_likelihoods"):
+    if file.folder in ("runs", ANSWERS):
         # A run that was scored here has its rows here, whatever they have been merged into.
         return (home.landing / "runs" / f"{file.subject}.parquet").exists()
     scored_here = folder / f"{file.subject}.parquet"
@@ -202,7 +217,7 @@ def _subjects(runs: Iterable[_Run]) -> set[str]:
     return {run[key] for run in runs for key in keys if run[key]}
 
 
-def _land(home: Home, store: SharedStore, file: SharedFile) -> tuple[int, int] | str:
+def _land(home: Home, store: SharedStore, known: _Known, file: SharedFile) -> tuple[int, int] | str:
     """Answers and bytes of a file that has landed; why it has not."""
     content = store.read(file.path)
     try:
@@ -210,8 +225,11 @@ def _land(home: Home, store: SharedStore, file: SharedFile) -> tuple[int, int] |
             _check_bytes(file, content)
             name, answers = f"{file.subject}.toml", 0
         else:
-            rows = _checked_shard(file, content).num_rows
-            name, answers = file.path.name, rows if file.folder == "choice_log_likelihoods" else 0
+            rows = _checked_shard(file, content)
+            name, answers = file.path.name, 0
+            if file.folder == ANSWERS:
+                _check_answers(rows, known)
+                answers = rows.num_rows
     except _RefusedError as refusal:
         return f"{file.path}: {refusal}"
     write_bytes(home.landing / file.folder / name, content)
@@ -238,6 +256,19 @@ def _checked_shard(file: SharedFile, content: bytes) -> pa.Table:
     if key and set(shard[key].to_pylist()) != {file.subject}:
         raise _RefusedError(f"it is not about the {key} {file.subject}")
     return shard
+
+
+def _check_answers(rows: pa.Table, known: _Known) -> None:
+    for key, here in (("prompt_id", known.prompts), ("model_id", known.models)):
+        if strange := set(rows[key].unique().to_pylist()) - here:
+            raise _RefusedError(f"nothing here or there describes its {key} {min(strange)}")
+    if problem := answers_problem(rows, known.instrument):
+        raise _RefusedError(problem)
+
+
+def _ids_here(home: Home, table: str) -> frozenset[str]:
+    rows = query_landing(home, f"select distinct {_KEYS[table]} from {table}")
+    return frozenset(key for (key,) in rows)
 
 
 def _check_bytes(file: SharedFile, content: bytes) -> None:

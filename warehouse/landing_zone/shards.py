@@ -6,13 +6,11 @@ has landed yet.
 """
 
 import glob
-import os
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +18,7 @@ import pyarrow.parquet as pq
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.unfinished import remove_unfinished_files, replaced_file
 
 CHOICE_LOG_LIKELIHOODS = pa.schema(
     [
@@ -138,16 +137,23 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "runs": RUNS,
 }
 EMPTY_SHARD = "_schema.parquet"
+ANSWERS = "choice_log_likelihoods"
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
 def ensure_landing_zone(home: Home) -> None:
     """Create the landing zone's folders with their zero-row files; harmless when they exist.
 
-    Zero-row files of an earlier version are replaced, so that readers find every column.
+    Zero-row files of an earlier version are replaced, so that readers find every column, and files
+    that killed commands were writing are removed.
     """
+    for folder in home.landing.glob("*"):
+        remove_unfinished_files(folder)
     for name, schema in SCHEMAS.items():
         empty = home.landing / name / EMPTY_SHARD
-        if not (empty.exists() and pq.read_schema(empty).equals(schema)):
+        is_whole = empty.exists() and not _is_damaged(empty)
+        if not (is_whole and pq.read_schema(empty).equals(schema)):
             write_shard(home, name, [], EMPTY_SHARD)
 
 
@@ -184,6 +190,66 @@ def other_versions(home: Home) -> tuple[Path, ...]:
     return tuple(sorted(path for path in beside if path.is_dir() and path != home.landing))
 
 
+def set_damaged_aside(home: Home) -> tuple[Path, ...]:
+    """Move the shards that cannot be read out of the landing zone; return where they are now.
+
+    Raises ValuescopeError, naming the shard, where it cannot be moved.
+    """
+    moved = []
+    for table in SCHEMAS:
+        for shard in sorted((home.landing / table).glob("*.parquet")):
+            if _is_damaged(shard):
+                target = home.damaged / table / shard.name
+                try:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shard.replace(target)
+                except OSError as error:
+                    raise ValuescopeError(
+                        f"The shard {shard} is damaged and cannot be moved to {target.parent}: "
+                        f"{error.strerror}. Move it away, then repeat the command."
+                    ) from error
+                moved.append(target)
+    if moved:
+        ensure_landing_zone(home)
+    return tuple(moved)
+
+
+def damaged_shards(home: Home) -> tuple[Path, ...]:
+    """Return the shards that were found damaged and set aside, in order."""
+    return tuple(sorted(home.damaged.glob("*/*.parquet")))
+
+
+def _is_damaged(shard: Path) -> bool:
+    try:
+        pq.read_table(shard, partitioning=None)
+    except pa.ArrowException:
+        return True
+    except OSError as error:
+        # Without a number it is Arrow's; a file that is gone or not to be read is not damaged.
+        return error.errno is None
+    return False
+
+
+def _without_damaged(
+    read: Callable[Concatenate[Home, _Arguments], _Result],
+) -> Callable[Concatenate[Home, _Arguments], _Result]:
+    """Let a function that fails for a damaged shard run again without that shard."""
+
+    @wraps(read)
+    def read_what_is_whole(
+        home: Home, *arguments: _Arguments.args, **settings: _Arguments.kwargs
+    ) -> _Result:
+        try:
+            return read(home, *arguments, **settings)
+        except (pa.ArrowException, OSError, ValuescopeError):
+            if not set_damaged_aside(home):
+                raise
+        return read(home, *arguments, **settings)
+
+    return read_what_is_whole
+
+
+@_without_damaged
 def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
     """The rows of an SQL statement on the landing zone's tables.
 
@@ -210,6 +276,7 @@ def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
+@_without_damaged
 def done_cells(
     home: Home, model_id: str, prompt_id: str, numerics_id: str
 ) -> set[tuple[str, str, str]]:
@@ -238,6 +305,7 @@ def done_cells(
     return cells
 
 
+@_without_damaged
 def run_records(home: Home, model_id: str) -> list[dict[str, Any]]:
     """The records of a model's runs."""
     return [
@@ -249,6 +317,7 @@ def run_records(home: Home, model_id: str) -> list[dict[str, Any]]:
     ]
 
 
+@_without_damaged
 def model_record(home: Home, model_id: str) -> dict[str, Any] | None:
     """Return a model as this home's last run described it; None before the first."""
     record = home.landing / "models" / f"{model_id}.parquet"
@@ -258,6 +327,7 @@ def model_record(home: Home, model_id: str) -> dict[str, Any] | None:
     return rows[0]
 
 
+@_without_damaged
 def loose_shards(home: Home, model_id: str, prompt_id: str) -> list[Path]:
     """The shards of single questions that runs of a model and design have left, in order."""
     return _loose_shards(home, _run_ids(home, model_id, prompt_id))
@@ -282,17 +352,14 @@ def compact_shards(home: Home, table: str, shards: Sequence[Path], file_name: st
     return target
 
 
+@_without_damaged
 def remove_leftovers(home: Home, model_id: str, prompt_id: str) -> None:
-    """Delete what killed runs of a model and design have left behind.
+    """Delete the shards that a killed run of a model and design had already merged.
 
-    That is, files that were never finished, and shards that a compaction had already merged.
     Only for the process that holds the lock of the model and design.
     """
     runs = _run_ids(home, model_id, prompt_id)
     folder = home.landing / "choice_log_likelihoods"
-    for unfinished in folder.glob(".*.tmp"):
-        if unfinished.name[1:].split(".")[0].split("-")[0] in runs:
-            _remove_if_there(unfinished)
     merged: set[tuple[str, ...]] = set()
     for run_id in runs:
         compacted = folder / f"{run_id}.parquet"
@@ -332,37 +399,13 @@ def _write_table(content: pa.Table, target: Path) -> Path:
 
 
 def _write(target: Path, fill: Callable[[BinaryIO], object]) -> Path:
-    # Not by process id: processes on several machines may share one, and the folder.
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replaced_file(target) as file:
             fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_folder(target.parent)
     except OSError as error:
-        _remove_if_there(temporary)
         raise ValuescopeError(
             f"Cannot write the shard {target}: {error.strerror or error}. What landed before is "
             "whole; make room or fix the permissions, then repeat the command to go on."
         ) from error
-    except BaseException:
-        _remove_if_there(temporary)
-        raise
     return target
-
-
-def _remove_if_there(path: Path) -> None:
-    # Cleaning up must not hide the error that made it necessary.
-    with suppress(OSError):
-        path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -28,6 +26,7 @@ from valuescope.warehouse.tables.build_record import Build, changes_since, last_
 from valuescope.warehouse.tables.citations import bibliography, loaded_citations
 from valuescope.warehouse.tables.mart_files import write_marts
 from valuescope.warehouse.tables.marts import built_marts
+from valuescope.warehouse.unfinished import unfinished_folder
 from valuescope.warehouse.version import code_sha256, project_commit, project_version
 
 MARTS = "marts"
@@ -46,14 +45,16 @@ def write_package(home: Home, folder: Path, with_survey: bool = True) -> Manifes
     folder = folder.resolve()
     _refuse_what_is_there(folder)
     connection = open_for_reading(home)
-    staged = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         built = _current_build(home)
-        staged.mkdir(parents=True)
-        manifest = _write(home, connection, built, staged, with_survey)
-        if last_build(home) != built:
-            raise ValuescopeError("The warehouse was built anew meanwhile. Repeat the command.")
-        staged.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished_folder(folder.parent, folder.name) as work:
+            staged = work / folder.name
+            staged.mkdir()
+            manifest = _write(home, connection, built, staged, with_survey)
+            if last_build(home) != built:
+                raise ValuescopeError("The warehouse was built anew meanwhile. Repeat the command.")
+            staged.rename(folder)
     except (OSError, duckdb.IOException) as error:
         problem = str(getattr(error, "strerror", None) or error).splitlines()[0]
         raise ValuescopeError(
@@ -61,7 +62,6 @@ def write_package(home: Home, folder: Path, with_survey: bool = True) -> Manifes
         ) from error
     finally:
         connection.close()
-        shutil.rmtree(staged, ignore_errors=True)
     return manifest
 
 

@@ -1,7 +1,6 @@
 """From the files of a package to a home."""
 
 import glob
-import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 from valuescope.warehouse.replication.manifest import RAW_TABLES, SURVEY_FOLDER, Manifest
+from valuescope.warehouse.unfinished import unfinished_folder
 
 _OF_A_HOME = ("landing/", "instrument/", "variables.json")
 
@@ -22,27 +22,27 @@ def fill_home(folder: Path, manifest: Manifest, home: Home) -> None:
     Raises ValuescopeError when the home holds anything already or cannot be written.
     """
     _refuse_what_is_there(home)
-    staged = Home(home.path.with_name(f".{home.path.name}.{os.getpid()}"))
     try:
-        staged.path.mkdir(parents=True)
-        for name in manifest.files:
-            if name.startswith(_OF_A_HOME):
-                target = staged.path / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / name, target)
-        ensure_landing_zone(staged)
-        if manifest.has_survey:
-            _load_survey(folder, staged)
-        # Fails where somebody else has put something there meanwhile.
-        staged.path.rename(home.path)
+        home.path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished_folder(home.path.parent, home.path.name) as work:
+            staged = Home(work / home.path.name)
+            staged.path.mkdir()
+            for name in manifest.files:
+                if name.startswith(_OF_A_HOME):
+                    target = staged.path / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(folder / name, target)
+            ensure_landing_zone(staged)
+            if manifest.has_survey:
+                _load_survey(folder, staged)
+            # Fails where somebody else has put something there meanwhile.
+            staged.path.rename(home.path)
     except (OSError, duckdb.Error) as error:
         problem = str(getattr(error, "strerror", None) or error).splitlines()[0]
         raise ValuescopeError(
             f"Cannot fill {home.path}: {problem}. Nothing was left there; set VALUESCOPE_HOME to a "
             "new folder that you may write to."
         ) from error
-    finally:
-        shutil.rmtree(staged.path, ignore_errors=True)
 
 
 def _refuse_what_is_there(home: Home) -> None:

@@ -12,7 +12,7 @@ from valuescope.warehouse.database.connections import has_warehouse, open_for_re
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import load_instrument
-from valuescope.warehouse.landing_zone.shards import other_versions, query_landing
+from valuescope.warehouse.landing_zone.shards import damaged_shards, other_versions, query_landing
 from valuescope.warehouse.status.reference import Reference, reference_population
 from valuescope.warehouse.tables.build_record import changes_since, last_build
 from valuescope.warehouse.version import project_version
@@ -106,12 +106,17 @@ def describe_home(home: Home) -> HomeState:
     )
 
 
-def other_versions_notices(home: Home) -> Iterator[str]:
-    """Tell of landing zones that other versions of valuescope wrote."""
+def landing_notices(home: Home) -> Iterator[str]:
+    """Tell of landing zones that other versions of valuescope wrote, and of damaged shards."""
     if left_alone := other_versions(home):
         yield (
             f"Left alone: {', '.join(map(str, left_alone))}. Another version of valuescope wrote "
             "it; its answers are not in these tables. Build with that version, or score again."
+        )
+    if damaged := damaged_shards(home):
+        yield (
+            f"Set aside as damaged: {', '.join(map(str, damaged))}. Its answers are not in these "
+            "tables: `valuescope score` or `land` brings them again, then delete it."
         )
 
 

@@ -17,7 +17,7 @@ from valuescope.warehouse.database.connections import (
 from valuescope.warehouse.database.lake import build_lock, extension_folder
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import DBT_PROJECT, ROOMS, Home
-from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
+from valuescope.warehouse.landing_zone.shards import ensure_landing_zone, set_damaged_aside
 
 _DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
 _FROM_FOLDER_TO_HOME = "../.."
@@ -41,9 +41,24 @@ def build_warehouse(
 ) -> BuildSummary:
     """Run `dbt build` with extra `arguments` for `home`; readers keep the old tables meanwhile.
 
+    Shards that cannot be read are set aside, and the others used.
     Raises ValuescopeError with the failing nodes when dbt fails; readers see what they saw before.
     """
     ensure_landing_zone(home)
+    try:
+        return _build(home, arguments, verbose)
+    except _DbtError:
+        # Nobody before dbt reads all of every shard.
+        if not set_damaged_aside(home):
+            raise
+    return _build(home, arguments, verbose)
+
+
+class _DbtError(ValuescopeError):
+    """dbt did not do all that it was to do."""
+
+
+def _build(home: Home, arguments: tuple[str, ...], verbose: bool) -> BuildSummary:
     output = home.path / "dbt"
     results = output / "target" / "run_results.json"
     with _where_to_build(home) as (folder, where):
@@ -51,7 +66,7 @@ def build_warehouse(
         finished = _run_dbt(folder, where, output, arguments, verbose)
         if finished.returncode != 0:
             failure = _failure(finished, results, output)
-            raise ValuescopeError(failure.replace(_FROM_FOLDER_TO_HOME, str(home.path)))
+            raise _DbtError(failure.replace(_FROM_FOLDER_TO_HOME, str(home.path)))
     return _summary(results)
 
 

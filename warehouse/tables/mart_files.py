@@ -6,7 +6,6 @@ For the same warehouse every file is the same, byte for byte.
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.tables.caveats import CAVEATS
 from valuescope.warehouse.tables.citations import Citation, loaded_citations
 from valuescope.warehouse.tables.marts import Mart, MartColumn
+from valuescope.warehouse.unfinished import unfinished_folder
 from valuescope.warehouse.version import project_version
 
 FORMATS = ("parquet", "csv")
@@ -72,10 +72,10 @@ def write_marts(
         _refuse_what_exists(folder, names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as work:
-            written = _write(connection, marts, Path(work), file_format, variables)
+        with unfinished_folder(folder, "unfinished") as work:
+            written = _write(connection, marts, work, file_format, variables)
             for name in names:
-                (Path(work) / name).replace(folder / name)
+                (work / name).replace(folder / name)
     except (OSError, duckdb.IOException) as error:
         problem = str(getattr(error, "strerror", None) or error).splitlines()[0]
         raise ValuescopeError(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from valuescope.warehouse.landing_zone.shards import (
     EMPTY_SHARD,
     SCHEMAS,
     compact_shards,
+    damaged_shards,
     done_cells,
     ensure_landing_zone,
+    query_landing,
     run_records,
     write_shard,
 )
+from valuescope.warehouse.unfinished import replaced_file, unfinished_folder
 
 TABLE = "choice_log_likelihoods"
 
@@ -271,6 +275,44 @@ def test_a_full_disk_is_named_and_earlier_shards_stay_whole(home: Home) -> None:
     assert "What landed before is whole; make room" in finished.stdout
     assert [row[0] for row in landed(home)] == ["Q1"]
     assert len(list((home.landing / TABLE).iterdir())) == 1
+
+
+@pytest.mark.parametrize("table", [TABLE, "runs"])
+@pytest.mark.parametrize("damage", [lambda content: content[:-20], lambda _: b""])
+def test_a_damaged_shard_is_set_aside_and_the_others_are_used(
+    home: Home, table: str, damage: Callable[[bytes], bytes]
+) -> None:
+    for run_id in ("one", "two"):
+        write_run(home, run_id, "model", "prompt")
+        write_shard(home, TABLE, [answer(f"Q{run_id}", run_id=run_id)], f"{run_id}.parquet")
+    shard = home.landing / table / "one.parquet"
+    shard.write_bytes(damage(shard.read_bytes()))
+
+    assert query_landing(home, f"select run_id from {table}") == [("two",)]
+    shard.write_bytes(damage(b"PAR1" * 20))
+    cells = done_cells(home, "model", "prompt", "numerics")
+
+    assert {question for question, *_ in cells} >= {"Qtwo"}
+    assert [path.name for path in damaged_shards(home)] == ["one.parquet"]
+    assert not shard.exists()
+
+
+def test_what_a_killed_command_was_writing_is_removed(home: Home) -> None:
+    ensure_landing_zone(home)
+    folder = home.landing / TABLE
+    (folder / ".left.parquet.0.tmp").write_bytes(b"PAR1")
+    with replaced_file(folder / "whole.parquet") as file:
+        file.write(b"PAR1")
+        ensure_landing_zone(home)
+    with unfinished_folder(home.path, "name") as folder_in_use:
+        left = folder_in_use.with_name(f".name.{'0' * 32}")
+        left.mkdir()
+        with unfinished_folder(home.path, "name"):
+            assert folder_in_use.exists()
+            assert not left.exists()
+
+    assert sorted(path.name for path in folder.iterdir()) == [EMPTY_SHARD, "whole.parquet"]
+    assert [path.name for path in home.path.iterdir()] == ["landing"]
 
 
 def test_a_landing_zone_that_cannot_be_written_is_named(tmp_path: Path) -> None:
