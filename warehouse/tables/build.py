@@ -1,11 +1,14 @@
 """Run dbt on a copy of the database and swap the copy in."""
 
+import filecmp
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from valuescope.warehouse.database.lake import build_lock, extension_folder
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import DBT_PROJECT, ROOMS, Home
 from valuescope.warehouse.landing_zone.shards import ensure_landing_zone, set_damaged_aside
+from valuescope.warehouse.unfinished import replaced_file
 
 _DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
 _FROM_FOLDER_TO_HOME = "../.."
@@ -63,7 +67,8 @@ def _build(home: Home, arguments: tuple[str, ...], verbose: bool) -> BuildSummar
     results = output / "target" / "run_results.json"
     with _where_to_build(home) as (folder, where):
         results.unlink(missing_ok=True)
-        finished = _run_dbt(folder, where, output, arguments, verbose)
+        with _parsed_before(home, output / "target" / "partial_parse.msgpack", where):
+            finished = _run_dbt(folder, where, output, arguments, verbose)
         if finished.returncode != 0:
             failure = _failure(finished, results, output)
             raise _DbtError(failure.replace(_FROM_FOLDER_TO_HOME, str(home.path)))
@@ -95,6 +100,27 @@ def _where_to_build(home: Home) -> Iterator[tuple[Path, Mapping[str, str]]]:
                     "VALUESCOPE_EXTENSIONS": str(extension_folder()),
                 },
             )
+
+
+@contextmanager
+def _parsed_before(home: Home, parsed: Path, where: Mapping[str, str]) -> Iterator[None]:
+    """Let dbt start from what it parsed for another home, and keep what it parses for the next.
+
+    dbt itself sees what has changed since.
+    """
+    project = hashlib.sha256(str(DBT_PROJECT).encode()).hexdigest()[:16]
+    kept = home.cache / "dbt" / f"{project}-{where['VALUESCOPE_TARGET']}.msgpack"
+    # Without a cache, dbt parses.
+    with suppress(OSError):
+        if not parsed.exists():
+            parsed.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(kept, parsed)
+    yield
+    with suppress(OSError):
+        if not (kept.exists() and filecmp.cmp(parsed, kept)):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with parsed.open("rb") as source, replaced_file(kept) as file:
+                shutil.copyfileobj(source, file)
 
 
 def _run_dbt(
