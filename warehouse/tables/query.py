@@ -24,9 +24,12 @@ _READING = (
 )
 # Some of them write files, where files are to be had.
 _READING_WITHOUT_FILES = (*_READING, duckdb.StatementType.PRAGMA, duckdb.StatementType.CALL)
+_WITH_FILES = " with --files or in a shared warehouse"
 _NAMES_A_FILE = re.compile(r"Table with name \S*[./]\S* does not exist")
 # What reaches PostgreSQL itself, past the lake.
-_PAST_THE_LAKE = re.compile(r"\b(postgres_\w+|query|query_table)\b\W*\(", re.IGNORECASE)
+_PAST_THE_LAKE = re.compile(
+    r"\b(postgres_\w+)|\b(query|query_table)\"?\s*(?:\(|/\*|--)", re.IGNORECASE
+)
 
 
 def run_query(home: Home, statement: str, *, reads_files: bool = False) -> pa.Table:
@@ -38,10 +41,12 @@ def run_query(home: Home, statement: str, *, reads_files: bool = False) -> pa.Ta
     """
     connection = open_for_questions(home, reads_files=reads_files)
     try:
-        _refuse_what_does_not_read(connection.extract_statements(statement), reads_files)
+        # A lake's own folder of rows cannot be kept from a statement.
+        has_files = reads_files or home.lake is not None
+        _refuse_what_does_not_read(connection.extract_statements(statement), has_files)
         if home.lake is not None and (past := _PAST_THE_LAKE.search(statement)):
             raise ValuescopeError(
-                f"`valuescope sql` does not call {past[1]} in a shared warehouse."
+                f"`valuescope sql` does not call {past[1] or past[2]} in a shared warehouse."
             )
         result = connection.sql(statement)
         if result is None:
@@ -68,26 +73,28 @@ def _remedy(home: Home, error: duckdb.Error) -> str:
     )
 
 
-def _refuse_what_does_not_read(statements: list[duckdb.Statement], reads_files: bool) -> None:
+def _refuse_what_does_not_read(statements: list[duckdb.Statement], has_files: bool) -> None:
     if len(statements) != 1:
         raise ValuescopeError(
             f"Found {len(statements)} statements where one is expected; give one select at a time."
         )
     # The database is opened read-only, but a copy would still write files.
     kind = statements[0].type
-    if kind not in (_READING if reads_files else _READING_WITHOUT_FILES):
+    if kind not in (_READING if has_files else _READING_WITHOUT_FILES):
         raise ValuescopeError(
             f"`valuescope sql` is read-only and runs no {kind.name} statement"
-            f"{' with --files' if kind in _READING_WITHOUT_FILES else ''}. Use a select; --output "
+            f"{_WITH_FILES if kind in _READING_WITHOUT_FILES else ''}. Use a select; --output "
             "writes its rows to a file."
         )
     # It runs what it explains, which may be a copy.
     if (
-        reads_files
+        has_files
         and kind == duckdb.StatementType.EXPLAIN
         and re.search("analy[sz]e", statements[0].query, re.IGNORECASE)
     ):
-        raise ValuescopeError("`valuescope sql --files` runs no explain analyze. Leave one out.")
+        raise ValuescopeError(
+            f"`valuescope sql` runs no explain analyze{_WITH_FILES}. Use explain alone."
+        )
 
 
 def saved_query_table() -> pa.Table:
