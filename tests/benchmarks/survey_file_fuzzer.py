@@ -1,10 +1,13 @@
-"""Damage survey files of every kind and see that each is refused in words or loaded right.
+"""Damage or rearrange survey files of every kind and see that each is refused or loaded right.
 
     python -m tests.benchmarks.survey_file_fuzzer --files 10000 --seed 1
 
-Every file is read in a process of its own kind of batch, so that an abort is counted and named by
-seed. What still loads is counted again by another reader of the format (pandas, pyreadstat), where
-that one can read it. Exits with 1 where there was a traceback, a hang, an abort or a wrong share.
+Half of the files are damaged: bytes are changed, cut and repeated. What of them still loads is
+counted again by another reader of the format (pandas, pyreadstat), where that one can read it. The
+other half is rearranged as people do it: labels for codes, other spellings of missing values, twins
+of columns, missing weights. They must load, with the shares of the table that they were written
+from. Files are read in batches, each in a process of its own, so that an abort is counted and named
+by seed. Exits with 1 where there was a traceback, a hang, an abort or a wrong share.
 """
 
 import argparse
@@ -34,6 +37,8 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import load_instrument
 
 QUESTIONS = ("Q1", "Q46", "Q57", "Q182")
+# By country, question and code.
+Shares = dict[tuple[str, str, int], float]
 LONGEST_SECONDS = 20
 BATCH = 50
 TEXTS = ["NaN", "inf", "1e400", "-", "", "1,5", "1.000", "9" * 30, "\x00", "é", '"', "Very happy"]
@@ -118,6 +123,88 @@ def _globalopinionqa(frame: pd.DataFrame, path: Path) -> None:
     )
 
 
+# A file of people as somebody has it, and what it says: the same table with codes and weights.
+Rearranged = tuple[pd.DataFrame, pd.DataFrame]
+HAPPINESS = {1: "Very happy", 2: "Quite happy", 3: "Not very happy", 4: "Not at all happy"}
+MISSING = ["NA", "", ".", "NaN", "nan", "#NULL!", "#N/A", "None", "NULL", " "]
+
+
+def _words(people: pd.DataFrame, dice: random.Random) -> Rearranged:
+    marks = dice.choice(["", ".", " {}", "_1", "  "])
+    words = {
+        code: f"{text}{marks.format(code).replace('{}', '{' + str(code) + '}')}"
+        for code, text in HAPPINESS.items()
+    }
+    words |= {-1: "Don´t know", -2: "No answer", -5: "Missing; Unknown"}
+    return people.assign(Q46=people["Q46"].map(words)), people
+
+
+def _missing(people: pd.DataFrame, dice: random.Random) -> Rearranged:
+    is_missing = [dice.random() < 0.3 for _ in range(len(people))]
+    text = dice.choice(MISSING)
+    codes = [
+        text if gone else str(code) for gone, code in zip(is_missing, people["Q57"], strict=True)
+    ]
+    true = [-5 if gone else code for gone, code in zip(is_missing, people["Q57"], strict=True)]
+    return people.assign(Q57=codes), people.assign(Q57=true)
+
+
+def _twins(people: pd.DataFrame, dice: random.Random) -> Rearranged:
+    twins = people.assign(q46=5 - people["Q46"], w_weight=9.5)
+    return twins[dice.sample(list(twins), len(list(twins)))], people
+
+
+def _shuffled(people: pd.DataFrame, dice: random.Random) -> Rearranged:
+    rows = dice.sample(range(len(people)), len(people))
+    return people.iloc[rows][dice.sample(list(people), len(list(people)))], people
+
+
+def _fractions(people: pd.DataFrame, _: random.Random) -> Rearranged:
+    return people.assign(**{name: people[name].astype(float) for name in QUESTIONS}), people
+
+
+def _headers(people: pd.DataFrame, _: random.Random) -> Rearranged:
+    return people.rename(columns={"Q46": "Q46: Feeling of happiness", "Q1": "Q1:  Family"}), people
+
+
+def _small_letters(people: pd.DataFrame, _: random.Random) -> Rearranged:
+    return people.rename(columns=str.lower), people
+
+
+def _beside(people: pd.DataFrame, dice: random.Random) -> Rearranged:
+    notes = [dice.choice(['said "no", twice', "a\nb", "1,5", "é", ""]) for _ in range(len(people))]
+    return people.assign(Q223="a party", NOTE=notes, Q33_3=1), people
+
+
+def _bare(people: pd.DataFrame, dice: random.Random) -> Rearranged:
+    return people.drop(columns=dice.sample(["A_WAVE", "A_YEAR", "D_INTERVIEW"], 2)), people
+
+
+def _weights(people: pd.DataFrame, dice: random.Random) -> Rearranged:
+    weights = [dice.choice([w, w, 0.0, None]) for w in people["W_WEIGHT"]]
+    # Countries of zero weights are refused.
+    weights[:] = weights if all(weights) else [w if w is None else w or 0.5 for w in weights]
+    changed = people.assign(W_WEIGHT=pd.array(weights, "Float64").astype(float))
+    return changed, changed.dropna(subset="W_WEIGHT")
+
+
+# By name; those whose cells hold text where others have numbers need a format for it.
+REARRANGED: dict[str, Callable[[pd.DataFrame, random.Random], Rearranged]] = {
+    "words": _words,
+    "missing": _missing,
+    "twins": _twins,
+    "shuffled": _shuffled,
+    "fractions": _fractions,
+    "headers": _headers,
+    "small letters": _small_letters,
+    "beside": _beside,
+    "bare": _bare,
+    "weights": _weights,
+}
+# SPSS and Stata have no such names.
+NOT_STORED = {("headers", "spss"), ("headers", "stata"), ("twins", "spss")}
+
+
 # Another reader of the format, where there is one.
 FORMATS: dict[str, tuple[Callable[[pd.DataFrame, Path], None], Callable[[Path], Any] | None]] = {
     "csv": (_csv, lambda path: pd.read_csv(path)),
@@ -161,39 +248,53 @@ def damage(content: bytes, dice: random.Random) -> bytes:
 
 
 def one(seed: int, folder: Path) -> tuple[str, str, str]:
-    """The format, the outcome and what there is to say of one damaged file."""
+    """The format, the outcome and what there is to say of one file."""
     dice = random.Random(seed)
     name = dice.choice(list(FORMATS))
     write, read_again = FORMATS[name]
     path = folder / f"file-{seed}"
-    write(people(dice), path)
-    path.write_bytes(damage(path.read_bytes(), dice))
+    table = people(dice)
+    said: pd.DataFrame | None = None
+    if dice.random() < 0.5 and name not in ("tidy", "globalopinionqa"):
+        how = dice.choice([h for h in REARRANGED if (h, name) not in NOT_STORED])
+        table, said = REARRANGED[how](table, dice)
+        write(table, path)
+        name = f"{name}, {how}"
+    else:
+        write(table, path)
+        path.write_bytes(damage(path.read_bytes(), dice))
     signal.alarm(LONGEST_SECONDS)
     try:
         found = shares(path)
     except ValuescopeError as error:
-        return name, "refused", str(error)
+        return name, "refused" if said is None else "wrongly refused", str(error)
     except TimeoutError:
         return name, "hang", ""
     except BaseException:
         return name, "traceback", traceback.format_exc()
     finally:
         signal.alarm(0)
+    if said is not None:
+        return name, *_compared(found, recounted(said))
     if read_again is None:
         return name, "loaded, not counted again", ""
     try:
         expected = recounted(read_again(path))
     except Exception as error:
         return name, "loaded, not counted again", repr(error)
+    return name, *_compared(found, expected)
+
+
+def _compared(found: Shares, expected: Shares) -> tuple[str, str]:
     differing = {
         key for key in found | expected if abs(found.get(key, 0) - expected.get(key, 0)) > 1e-9
     }
     if differing:
-        return name, "wrong", f"{sorted(differing)[:4]} {found} {expected}"
-    return name, "loaded as counted again", ""
+        return "wrong", f"{sorted(differing)[:4]} {found} {expected}"
+    return "loaded as counted again", ""
 
 
-def shares(path: Path) -> dict[tuple[str, str, int], float]:
+def shares(path: Path) -> Shares:
     """The weighted shares of the valid answers that the file is loaded with."""
     problems = Problems(path)
     with (
@@ -212,7 +313,7 @@ def shares(path: Path) -> dict[tuple[str, str, int], float]:
     return {tuple(row[:3]): row[3] for row in rows if row[3] > 0}
 
 
-def recounted(frame: pd.DataFrame) -> dict[tuple[str, str, int], float]:
+def recounted(frame: pd.DataFrame) -> Shares:
     """The same in pandas, of a table with the survey's column names."""
     # As when a file is loaded: a name in another case does, where there is no exact one.
     exact = set(frame.columns)
@@ -275,7 +376,7 @@ def main() -> None:
     failures = 0
     for seed, (name, outcome, text) in outcomes(options.seed, options.files):
         counts[name, outcome] += 1
-        if outcome in ("traceback", "hang", "abort", "wrong"):
+        if outcome in ("traceback", "hang", "abort", "wrong", "wrongly refused"):
             failures += 1
             sys.stdout.write(f"seed {seed}, {name}: {outcome}\n{text}\n")
     for (name, outcome), number in sorted(counts.items()):
