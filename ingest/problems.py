@@ -1,4 +1,4 @@
-"""What is wrong with a file, collected so that one look tells all of it."""
+"""Collect what is wrong with a file, so that all of it is reported at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Survey files of the user's: what a file is, is told by its content, never by its name."""
+"""Read the user's survey files; each is recognised by its content, never by its name."""
 
 import stat
 import tempfile
@@ -31,11 +31,14 @@ from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
 from valuescope.ingest.respondents.counting import Division, read_respondents
 from valuescope.ingest.respondents.layouts import (
+    EVS,
+    EVS_WAVE,
     TIME_SERIES,
     WAVE7,
     RespondentFile,
     Stated,
     missing_columns,
+    of_evs,
     recognise,
 )
 from valuescope.ingest.respondents.layouts import other_edition as other_edition_of
@@ -79,12 +82,12 @@ class LoadOptions:
     """What the user asks of a load.
 
     `wave` picks one of the file's waves or says which one it holds. `weighting` is
-    `within_country` or `unweighted`: for respondents it chooses whether the survey's weights are
-    used (they are, unless told otherwise), for marginals it says what they are (`unstated` unless
-    told). `country` and `year` are those of all rows, where the file has no column for them.
-    With `weighs_missing_as_one` respondents without a weight count as one, and are left out
-    otherwise. `breakdowns` divide respondents further; of cells of a country with fewer respondents
-    than `minimum_cell` nothing is kept. `member` names the file in an archive.
+    `within_country` or `unweighted`: for respondents it chooses whether the survey's weights
+    are used (the default), for marginals it says what they are (`unstated` by default).
+    `country` and `year` are those of all rows, where the file has no column for them. With
+    `weighs_missing_as_one` respondents without a weight count as one, and are left out
+    otherwise. `breakdowns` divide respondents further; of cells of a country with fewer
+    respondents than `minimum_cell` nothing is kept. `member` names the file in an archive.
     """
 
     survey_id: str | None = None
@@ -167,6 +170,8 @@ def _look(
     if is_globalopinionqa(source.columns):
         return _globalopinionqa(source, instrument, options)
     file = recognise(source, instrument, problems)
+    if file is not None and options.survey_id == EVS and file.layout.study:
+        file = of_evs(file)
     if file is not None:
         return _respondents(file, instrument, options, problems)
     return _tidy(source, instrument, options, problems)
@@ -236,7 +241,7 @@ def _respondents(
     file: RespondentFile, instrument: Instrument, options: LoadOptions, problems: Problems
 ) -> tuple[Load, Read]:
     source, layout = file.source, file.layout
-    if options.survey_id not in (None, DEFAULT_SURVEY):
+    if options.survey_id not in (None, layout.survey_id):
         raise ValuescopeError(
             f"{source.path} is the {layout.title} of the World Values Survey. Leave --survey out."
         )
@@ -251,6 +256,13 @@ def _respondents(
             f"{source.path} is a wave {layout.only_wave} file; wave {options.wave} was asked for. "
             "Leave the wave out."
         )
+    if layout.survey_id == EVS:
+        if options.wave not in (None, EVS_WAVE):
+            raise ValuescopeError(
+                f"Of the European Values Study only wave {EVS_WAVE} (2017) is read. Leave --wave "
+                "out."
+            )
+        options = replace(options, wave=EVS_WAVE)
     stated = _stated(file, instrument, options)
     missing = missing_columns(file, weighting != "unweighted", stated)
     if missing:
@@ -284,16 +296,17 @@ def _respondents(
     def read(connection: duckdb.DuckDBPyConnection, problems: Problems) -> Findings:
         findings = read_respondents(connection, file, instrument, division, problems)
         held = {item.question_id for item in file.items}
-        asked = instrument.questions_of_survey(DEFAULT_SURVEY)
+        asked = instrument.questions_of_survey(layout.survey_id)
         lacking = [q.question_id for q in asked if q.question_id not in held]
-        if lacking:
+        # Of the European Values Study it is known which questions it asked.
+        if lacking and layout.survey_id != EVS:
             where = "columns for" if layout is WAVE7 else "variables that ask the same as"
             problems.warn(f"The file has no {where} {listed(lacking)}.")
         return findings
 
     load = _describe(
         source,
-        DEFAULT_SURVEY,
+        layout.survey_id,
         weighting,
         file.format_id,
         recorded,
@@ -323,18 +336,19 @@ def _tell_of_columns(file: RespondentFile, stated: Stated, problems: Problems) -
     find, layout = file.source.find, file.layout
     if layout.only_wave is not None and find(*layout.wave) is None and stated.wave is None:
         problems.warn(
-            f"The file has no {layout.wave[0]}. It was taken for wave {layout.only_wave}, whose "
-            f"question names it has; --wave {layout.only_wave} says so."
+            f"The file has no {layout.wave[0]}. It was taken for wave {layout.only_wave}, because "
+            f"it has that wave's question names; --wave {layout.only_wave} states it."
         )
     if find(layout.year) is None and stated.year is None:
         problems.warn(
             f"The file has no {layout.year}, so the year of its fieldwork is not known; --year "
             "states it."
         )
-    if layout.study and find(*layout.study) is None and find("cntry", "S002EVS") is not None:
+    if file.is_joint and find(*layout.study, *layout.wave) is None:
+        survey = "European Values Study" if layout.survey_id == EVS else "World Values Survey"
         problems.warn(
-            f"The file has no {layout.study[0]}, which tells the World Values Survey's rows from "
-            "the European Values Study's: all rows of the wave were taken for the former's."
+            f"The file has no {layout.study[0]}, which says whose respondents its rows are: all "
+            f"were taken for the {survey}'s, as you stated."
         )
     used = [*(item.column for item in file.items)]
     used += [

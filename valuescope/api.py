@@ -103,9 +103,11 @@ def score(
     """
     from valuescope.scorer.runs.plan import Listener
     from valuescope.scorer.runs.request import scoring_request
+    from valuescope.warehouse.status.loaded import looking_at
 
-    models = (model,) if isinstance(model, str) else model
-    return scoring_request(named_home(home), models, **options).score(listener or Listener())
+    models, study = (model,) if isinstance(model, str) else model, named_home(home)
+    request = scoring_request(study, models, loaded=looking_at(study), **options)
+    return request.score(listener or Listener())
 
 
 def build(

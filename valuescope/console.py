@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from valuescope.warehouse.errors import ValuescopeError
 
 # A pipe has no width of its own: nothing is folded, so that a row is a line for what reads it.
 _PIPE_WIDTH = 100_000
@@ -37,6 +40,19 @@ def err() -> Console:
 def say(message: str) -> None:
     """Print one message to stderr, as it is."""
     err().print(message)
+
+
+def can_ask() -> bool:
+    """Return whether somebody sits at a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(lines: Iterable[str], question: str, declined: str) -> None:
+    """Show `lines` and ask `question`. Raises ValuescopeError with `declined` for a no."""
+    for line in lines:
+        say(line)
+    if not click.confirm(question, err=True):
+        raise ValuescopeError(declined)
 
 
 def _plain_console(**settings: Any) -> Console:
@@ -77,7 +93,7 @@ def cell_progress() -> Iterator[Progress]:
 
 
 @contextmanager
-def step_progress(description: str) -> Iterator[None]:
+def step_progress(description: str) -> Iterator[Progress]:
     """A spinner for a step of unknown length, on stderr; nothing where stderr is no terminal."""
     console = err()
     with Progress(
@@ -89,4 +105,4 @@ def step_progress(description: str) -> Iterator[None]:
         disable=not console.is_terminal,
     ) as progress:
         progress.add_task(description, total=None)
-        yield
+        yield progress

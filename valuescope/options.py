@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from valuescope.scorer.planning.templates import load_templates
-from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
 
@@ -26,11 +25,9 @@ def comma_separated(
 survey_option = click.option(
     "--survey",
     "survey_id",
-    default=DEFAULT_SURVEY,
-    show_default=True,
     metavar="NAME",
-    help="The survey whose questions are meant: the World Values Survey, or one that `ingest` "
-    "brought (docs/own-surveys.md).",
+    help="The survey whose questions are meant: wvs, evs, or one that `ingest` brought "
+    "(docs/own-surveys.md). [default: the loaded one; wvs where several or none are]",
 )
 
 

@@ -29,6 +29,7 @@ sexes as (
 
     select
         human_mean_scores.*,
+        populations.survey_id as people_survey_id,
         populations.wave_selection,
         populations.weighting,
         populations.sex
@@ -61,7 +62,7 @@ final as (
     from sexes as women
     inner join sexes as men
         on
-            women.survey_id = men.survey_id
+            women.people_survey_id = men.people_survey_id
             and women.wave_selection = men.wave_selection
             and women.weighting = men.weighting
             and women.question_id = men.question_id

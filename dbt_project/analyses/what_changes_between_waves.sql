@@ -29,6 +29,7 @@ waves as (
 
     select
         human_mean_scores.*,
+        populations.survey_id as people_survey_id,
         populations.weighting,
         populations.subgroup_id
     from human_mean_scores
@@ -37,7 +38,7 @@ waves as (
     qualify
         row_number() over (
             partition by
-                human_mean_scores.survey_id,
+                populations.survey_id,
                 populations.weighting,
                 populations.subgroup_id,
                 human_mean_scores.question_id,
@@ -68,7 +69,7 @@ final as (
     from waves as later
     inner join waves as earlier
         on
-            later.survey_id = earlier.survey_id
+            later.people_survey_id = earlier.people_survey_id
             and later.weighting = earlier.weighting
             and later.subgroup_id = earlier.subgroup_id
             and later.question_id = earlier.question_id

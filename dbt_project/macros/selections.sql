@@ -1,9 +1,15 @@
 {#- Stop before any model runs when a variable names a population that is not loaded. -#}
 {% macro check_reference_populations() %}
     {%- if execute %}
+        {#- The seed is not a table yet when this runs first. -#}
+        {%- set seed = graph.nodes['seed.valuescope.surveys'] %}
+        {%- set seed_file = seed.root_path ~ '/' ~ seed.original_file_path %}
         {%- set loaded = run_query(
-            "select distinct survey_id, " ~ population_id() ~ " as population_id from raw.survey_loads"
-            ~ " order by population_id"
+            "select distinct coalesce(surveys.question_survey_id, loads.survey_id) as survey_id, "
+            ~ "loads.population_id from (select survey_id, " ~ population_id() ~ " as population_id "
+            ~ "from raw.survey_loads) as loads left join read_csv('" ~ literal_pattern(seed_file)
+            ~ "', header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"') as surveys "
+            ~ "on loads.survey_id = surveys.survey_id order by loads.population_id"
         ) %}
         {%- for survey_id, named in var_value('reference_populations').items() %}
             {%- set populations = [] %}

@@ -12,7 +12,7 @@
 {% macro declared_variables() -%}
 {
     "reference_populations": {"type": "populations",
-        "meaning": "Population that marts compare models with, per survey, such as {\"wvs\": \"wvs:7:unweighted:all\"}. Any other survey takes the one that covers most."},
+        "meaning": "Population that marts compare models with, per survey, such as {\"wvs\": \"wvs:7:unweighted:all\"}, or of another survey that asked its questions: {\"wvs\": \"evs:5:within_country:all\"}. Any other survey takes the one that covers most."},
     "question_selection": {"type": "choice", "values": ["all", "paper"],
         "meaning": "`paper` has the 209 questions taken to be the paper's, nominal ones scored like scales."},
     "question_set": {"type": "choice", "values": ["available", "common"],

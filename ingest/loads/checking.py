@@ -44,8 +44,7 @@ def describe_file(
     """Describe `marginals` and `fieldwork`; compare with the table `loaded` where there is one."""
     questions = {
         question.question_id: question
-        for question in instrument.questions.values()
-        if question.survey_id == load.survey_id
+        for question in instrument.questions_of_survey(load.survey_id)
     }
     connection.execute(
         "create or replace temp view everybody as select * from marginals where subgroup_id = 'all'"

@@ -1,11 +1,12 @@
 """What a load does to what is loaded already: what it replaces, repeats, and is compared with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import duckdb
 
 from valuescope.ingest.problems import listed
 from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.status.reference import Reference, reference_population
 
 # Called with what a load changes before it is kept; raises ValuescopeError to stop it.
@@ -22,7 +23,7 @@ def refuse_effects(effects: Sequence[str]) -> None:
 
 
 def create_effect_tables(
-    connection: duckdb.DuckDBPyConnection, survey_id: str, default_wave: int
+    connection: duckdb.DuckDBPyConnection, survey_id: str, instrument: Instrument
 ) -> Reference | None:
     """Return the survey's reference as it is, and keep a list of its loads as `earlier_loads`."""
     connection.execute(
@@ -35,7 +36,7 @@ def create_effect_tables(
         "question_id from raw.human_marginals where code >= 0 and sum_of_weights > 0 "
         "and load_id in (select load_id from earlier_loads)"
     )
-    return reference_population(connection, survey_id, default_wave)
+    return reference_population(connection, instrument.surveys_of_same_questions(survey_id))
 
 
 def replaced_loads(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -117,29 +118,22 @@ def changed_reference(before: Reference | None, after: Reference | None) -> tupl
     )
 
 
-def forget_loads(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, ...]:
-    """Remove a load by its id, or all loads of a file by its name; return what they were.
-
-    Raises ValuescopeError when nothing is called so.
-    """
+def find_loads(connection: duckdb.DuckDBPyConnection, name: str) -> Mapping[str, str]:
+    """Return the load of that id, or all loads of the file of that name: their ids, described."""
     rows = connection.execute(
         "select load_id, survey_id, file_name, wave_selection, weighting, subgroup_id "
         "from raw.survey_loads where load_id = $1 or file_name = $1 order by all",
         [name],
     ).fetchall()
-    if not rows:
-        known = connection.execute(
-            "select distinct file_name from raw.survey_loads order by all"
-        ).fetchall()
-        raise ValuescopeError(
-            f"No load is called {name}. Loaded files: "
-            f"{listed(file_name for (file_name,) in known) or 'none'}; `valuescope status` lists "
-            "them."
-        )
-    load_ids = [row[0] for row in rows]
+    return {
+        load_id: f"{file_name}: survey {survey_id}, wave {wave}, {weighting}, {subgroup} "
+        f"(load {load_id})"
+        for load_id, survey_id, file_name, wave, weighting, subgroup in rows
+    }
+
+
+def forget_loads(connection: duckdb.DuckDBPyConnection, load_ids: Iterable[str]) -> None:
+    """Remove loads and what they brought."""
+    load_ids = list(load_ids)
     for table in ("human_marginals", "indicator_moments", "survey_fieldwork", "survey_loads"):
         connection.execute(f"delete from raw.{table} where list_contains(?, load_id)", [load_ids])
-    return tuple(
-        f"{file_name}: survey {survey_id}, wave {wave}, {weighting}, {subgroup} (load {load_id})"
-        for load_id, survey_id, file_name, wave, weighting, subgroup in rows
-    )

@@ -91,7 +91,7 @@ def run_load(
 ) -> LoadReport:
     """Load what `read` puts into the temporary tables `marginals` and `fieldwork`.
 
-    `confirm` is told what would change that nobody may expect, and raises to stop it.
+    `confirm` gets the changes that the user may not expect, and raises to stop the load.
     All of it is loaded or nothing; raises ValuescopeError with every fault that `read` found,
     or when the database is held; nothing is lost then.
     """
@@ -109,12 +109,12 @@ def run_load(
         loaded_at = datetime.now(UTC)
         _list_loads(connection, load)
         with stored_whole(home, connection):
-            wave = instrument.survey(load.survey_id).default_wave
-            before = create_effect_tables(connection, load.survey_id, wave)
+            before = create_effect_tables(connection, load.survey_id, instrument)
             replaced = _store(connection, load, findings.rows_read, loaded_at)
             effects = replaced_loads(connection)
+            surveys = instrument.surveys_of_same_questions(load.survey_id)
             unexpected = (
-                *changed_reference(before, reference_population(connection, load.survey_id, wave)),
+                *changed_reference(before, reference_population(connection, surveys)),
                 *repeated_people(connection, load.weighting),
             )
             if unexpected and confirm is not None:

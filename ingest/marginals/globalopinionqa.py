@@ -161,7 +161,12 @@ def read_globalopinionqa(
     items = list(_usable(_items(connection, source, problems, notes), notes))
     countries = _countries(items, instrument, problems, notes)
     if not items and not problems.refusals:
-        problems.refuse("has no question with at least two answers", "Download it again.")
+        why = "; ".join(f"{what}: {listed(examples)}" for what, examples in notes.found.items())
+        problems.refuse(
+            f"has no question that can be asked ({why or 'no rows'})",
+            "Correct these rows, or download the file again from its page (docs/own-surveys.md). A "
+            "missing share is not 0: write 0 where nobody chose the option.",
+        )
     if problems.refusals:
         return None
     marginals = _marginals(items, countries, notes)

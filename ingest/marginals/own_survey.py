@@ -160,7 +160,10 @@ def _own_id(survey_id: str, name: str) -> str:
 
 
 def _categories(survey_id: str, questions: Iterable[WrittenRow]) -> Iterable[WrittenRow]:
-    """Categories in the order of their first question; an empty name is told with its question."""
+    """Categories in the order of their first question.
+
+    Empty names are reported later, with their question.
+    """
     first: dict[str, WrittenRow] = {}
     for remedy, row in questions:
         if row["category"]:

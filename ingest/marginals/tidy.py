@@ -149,7 +149,7 @@ def read_tidy(
     rows_read = _total(connection, "select count(*) from tidy_rows")
     if not rows_read:
         raise ValuescopeError(f"{source.path} has a header but no rows. Export it again.")
-    questions = [q for q in instrument.questions.values() if q.survey_id == survey_id]
+    questions = instrument.questions_of_survey(survey_id)
     _read_labels(connection, questions, survey_id, problems)
     _check_cells(connection, columns, weighting, problems)
     if columns.wave is not None:

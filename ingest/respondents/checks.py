@@ -42,8 +42,11 @@ def check_value_labels(file: RespondentFile, instrument: Instrument, problems: P
 
 def drop_label_row(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
-) -> None:
-    """Leave out a row that holds the columns' labels: words where all others have numbers."""
+) -> bool:
+    """Leave out a row that holds the columns' labels: words where all others have numbers.
+
+    Returns whether there was one.
+    """
     find, layout = file.source.find, file.layout
     words = [
         f"({text} is not null and {value} is null)"
@@ -55,13 +58,15 @@ def drop_label_row(
         if column is not None
     ]
     if len(words) < 2:
-        return
+        return False
     is_label = " and ".join(words)
     if connection.execute(f"select count(*) from respondents where {is_label}").fetchall() == [
         (1,)
     ]:
         connection.execute(f"delete from respondents where {is_label}")
         problems.warn("One row holds the labels of the columns and no answers; it was left out.")
+        return True
+    return False
 
 
 def check_waves(
@@ -175,7 +180,7 @@ def check_duplicates(
         problems.warn(
             f"Values of {interview} repeat because a program rounded them "
             f"({listed(f'{value} {count} times' for value, count in rounded)}). All respondents "
-            "were counted; whether somebody is in the file twice cannot be told."
+            "were counted; nobody can see any more whether one of them is in the file twice."
         )
         return
     connection.execute(
@@ -229,7 +234,7 @@ def check_answers(
     answers: Mapping[str, Answers],
     problems: Problems,
 ) -> None:
-    """Refuse answers that are no codes, all at once; tell of blank ones."""
+    """Refuse answers that are no codes, all at once; warn of blank ones."""
     counted = connection.execute(
         "select item, code, sum(respondents) from answers where breakdown = 0 "
         f"and code in ({BLANK}, {BAD}) group by item, code order by all"
@@ -241,7 +246,7 @@ def check_answers(
     if blank:
         total = sum(count for _, count in blank)
         problems.warn(
-            f"{total} answers are blank or missing for no reason that the file tells "
+            f"{total} answers are blank or missing without a reason "
             f"({listed([q for q, _ in blank])}); they were stored as missing (code {MISSING})."
         )
 

@@ -30,8 +30,13 @@ from valuescope.ingest.respondents.checks import (
 )
 from valuescope.ingest.respondents.indicators import store_moments
 from valuescope.ingest.respondents.layouts import (
+    EVS,
+    EVS_STUDY,
+    EVS_WAVE,
     INVERTED_ITEMS,
     NOTHING_STATED,
+    WVS_STUDY,
+    Layout,
     RespondentFile,
     Stated,
     TraitColumn,
@@ -41,17 +46,6 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
 
 _UNWEIGHTED_LABEL = "no weighting"
-_WAVE_LABELS = {
-    "1981": 1,
-    "1989": 2,
-    "1990": 2,
-    "1994": 3,
-    "1995": 3,
-    "1999": 4,
-    "2005": 5,
-    "2010": 6,
-    "2017": 7,
-}
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ def read_respondents(
     read = _total(connection, "select count(*) from respondents")
     if not read:
         raise ValuescopeError(f"{source.path} has a header but no respondents. Download it again.")
-    drop_label_row(connection, file, problems)
+    read -= drop_label_row(connection, file, problems)
     _keep_own_study(connection, file, problems)
     if division.wave is not None:
         _keep_wave(connection, division.wave, problems)
@@ -159,13 +153,13 @@ def _read_rows(
     wave, year, weight = find(*layout.wave), find(layout.year), find(layout.weight)
     interview, mode = find(layout.interview), find(*layout.mode)
     release, doi = find(layout.release), find(layout.doi)
-    study = find(*layout.study)
     traits = {
         trait: _trait(source, trait, columns)
         for trait, columns in layout.traits.items()
         if any(trait in breakdown.traits for breakdown in division.breakdowns)
     }
-    used = [country, number, wave, year, weight, interview, mode, release, doi, study]
+    used = [country, number, wave, year, weight, interview, mode, release, doi]
+    used += [find(*layout.study), find(*layout.other_wave)]
     used += [item.column for item in file.items]
     used += [find(c.column) for columns in layout.traits.values() for c in columns]
     country_text = source.text(country)
@@ -178,7 +172,9 @@ def _read_rows(
         "country_text": country_text,
         "number_text": number_text,
         "wave_text": source.text(wave),
-        "wave": _wave(source, wave) if wave else f"{stated.wave or layout.only_wave}",
+        "wave": _wave(source, wave, layout.wave_years)
+        if wave
+        else f"{stated.wave or layout.only_wave}",
         "year_text": source.text(year),
         "fieldwork_year": whole(source.number(year)) if year else f"{stated.year or 'null'}::int",
         "weight_text": source.text(weight) if division.is_weighted else "cast(null as varchar)",
@@ -187,7 +183,7 @@ def _read_rows(
         "mode": _mode(source, mode),
         "release": source.text(release),
         "doi": source.text(doi),
-        "study": whole(source.number(study)),
+        "study": _study(source, layout),
         **{f"trait_{trait.name}": sql for trait, sql in traits.items()},
         **{question_id: found.code for question_id, found in answers.items()},
     }
@@ -203,10 +199,30 @@ def _weight(source: Source, column: str | None) -> str:
     return f"if(lower({source.text(column)}) = '{_UNWEIGHTED_LABEL}', 1, {number})"
 
 
-def _wave(source: Source, column: str) -> str:
+def _study(source: Source, layout: Layout) -> str:
+    """SQL for the study that a row of a merged file is of, null where nothing tells it."""
+    column, other = source.find(*layout.study), source.find(*layout.other_wave)
+    text = f"lower({source.text(column)})"
+    other_study = EVS_STUDY if layout.own_study == WVS_STUDY else WVS_STUDY
+    told = [
+        whole(source.number(column)),
+        f"case when starts_with({text}, 'evs') or {text} like 'european%' then {EVS_STUDY} "
+        f"when starts_with({text}, 'wvs') or {text} like 'world%' then {WVS_STUDY} end",
+    ]
+    if other is not None and other != source.find(*layout.wave):
+        told.append(f"if({whole(source.number(other))} > 0, {other_study}, null)")
+    elif other is not None:
+        told.append(
+            f"case {whole(source.number(other))} when {EVS_WAVE} then {EVS_STUDY} "
+            f"when 7 then {WVS_STUDY} end"
+        )
+    return f"coalesce({', '.join(told)})"
+
+
+def _wave(source: Source, column: str, years: Mapping[str, int]) -> str:
     """SQL for the wave: a number, or a label with its years or `Wave 7`."""
     text = source.text(column)
-    by_year = " ".join(f"when '{year}' then {wave}" for year, wave in _WAVE_LABELS.items())
+    by_year = " ".join(f"when '{year}' then {wave}" for year, wave in years.items())
     return (
         f"coalesce({whole(source.number(column))}, "
         f"try_cast(regexp_extract({text}, '(?i)wave (\\d)', 1) as integer), "
@@ -267,9 +283,10 @@ def _keep_own_study(
     left_out = _total(connection, f"select count(*) from respondents where {others}")
     if left_out:
         connection.execute(f"delete from respondents where {others}")
-        problems.warn(
-            f"{left_out} respondents of another survey (the European Values Study) were left out."
-        )
+        what = "World Values Survey"
+        if file.layout.survey_id != EVS:
+            what = f"European Values Study; --survey {EVS} loads those of 2017"
+        problems.warn(f"{left_out} respondents of another survey were left out (the {what}).")
 
 
 def _settle_missing_weights(
@@ -278,7 +295,7 @@ def _settle_missing_weights(
     division: Division,
     problems: Problems,
 ) -> None:
-    """Leave out respondents without a weight, or count each once; tell of them."""
+    """Leave out respondents without a weight, or count each once; warn of them."""
     column = file.layout.weight
     found = connection.execute(
         "select coalesce(country_text, number_text), count(*) from respondents "

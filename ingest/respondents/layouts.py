@@ -1,14 +1,15 @@
-"""The files of respondents that the World Values Survey gives out, told apart by their columns."""
+"""Recognise the World Values Survey's files of respondents by their columns."""
 
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from valuescope.ingest.formats.sources import Source
 from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.respondents.breakdowns import AGE, EDUCATION, SEX, URBAN, Trait
+from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import SEEDS
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument
 
@@ -16,6 +17,15 @@ TREND_ITEMS = SEEDS / "trend_items.csv"
 INVERTED_ITEMS = SEEDS / "inverted_items.csv"
 # Q260 and later are about the respondent, not about values.
 LAST_QUESTION = 259
+# The European Values Study, which asked many of these questions in its fifth wave (2017 to 2021).
+EVS, EVS_WAVE = "evs", 5
+# How merged files number the studies.
+EVS_STUDY, WVS_STUDY = 1, 2
+_WVS_WAVES = {
+    **{"1981": 1, "1989": 2, "1990": 2, "1994": 3, "1995": 3, "1999": 4, "2005": 5},
+    **{"2010": 6, "2017": 7},
+}
+_EVS_WAVES = {"1981": 1, "1990": 2, "1999": 3, "2008": 4, "2017": EVS_WAVE}
 
 
 @dataclass(frozen=True)
@@ -35,9 +45,10 @@ class Layout:
     """Which columns of a respondent file play which part; several names are tried in order.
 
     `wave` holds the wave; a file of one wave only has `only_wave`, fielded in `only_years`.
-    `study` tells by `own_study` which rows are of the World Values Survey, where the file has
-    those of another survey too. `release_sizes` are the respondents of complete files by the
-    first number of their release.
+    Where a file has the rows of two surveys, `study` tells by `own_study` which are those of
+    `survey_id`; without that column the waves in `other_wave` and `wave` do. `wave_years` maps the
+    first year of a wave's fieldwork, by which labels name it, to the wave. `release_sizes` are the
+    respondents of complete files by the first number of their release.
     """
 
     layout_id: str
@@ -50,8 +61,11 @@ class Layout:
     interview: str
     mode: tuple[str, ...]
     traits: Mapping[Trait, tuple[TraitColumn, ...]]
+    survey_id: str = DEFAULT_SURVEY
     study: tuple[str, ...] = ()
-    own_study: int = 2
+    own_study: int = WVS_STUDY
+    other_wave: tuple[str, ...] = ()
+    wave_years: Mapping[str, int] = field(default_factory=lambda: _WVS_WAVES)
     only_wave: int | None = None
     only_years: range | None = None
     release: str = "version"
@@ -96,6 +110,7 @@ TIME_SERIES = Layout(
         URBAN: (TraitColumn("X050C"),),
     },
     study=("S001",),
+    other_wave=("S002EVS",),
 )
 # The surveys of 2017 to 2022 of both, whose questions are named as in the time series.
 JOINT_EVS_WVS = Layout(
@@ -110,6 +125,7 @@ JOINT_EVS_WVS = Layout(
     mode=("mode",),
     traits=TIME_SERIES.traits,
     study=("study",),
+    other_wave=("wave",),
 )
 
 
@@ -149,6 +165,11 @@ class RespondentFile:
     inverted: tuple[str, ...] = ()
 
     @property
+    def is_joint(self) -> bool:
+        """Whether it is the joint file, in which both surveys' rows may have no wave."""
+        return self.layout.layout_id == JOINT_EVS_WVS.layout_id
+
+    @property
     def format_id(self) -> str:
         """As `raw.survey_loads` calls it, such as `wvs7_csv` or `wvs7_inverted_spss`."""
         edition = "_inverted" if self.inverted else ""
@@ -164,6 +185,32 @@ class RespondentFile:
             for column in self.source.columns
             if re.match(r"Q\d", column, re.IGNORECASE) and column not in used
         )
+
+
+def of_evs(file: RespondentFile) -> RespondentFile:
+    """Return what a merged file holds of the European Values Study of 2017.
+
+    Raises ValuescopeError when the file is of the World Values Survey alone.
+    """
+    layout, source = file.layout, file.source
+    joint = layout is JOINT_EVS_WVS
+    if not joint and source.find(*layout.other_wave) is None:
+        raise ValuescopeError(
+            f"{source.path} is the {layout.title} of the World Values Survey and has no rows of "
+            "the European Values Study. Leave --survey out."
+        )
+    return replace(
+        file,
+        layout=replace(
+            layout,
+            survey_id=EVS,
+            own_study=EVS_STUDY,
+            wave=layout.wave if joint else layout.other_wave,
+            other_wave=layout.wave,
+            wave_years=_EVS_WAVES,
+        ),
+        items=_trend_items(source, of_evs=True),
+    )
 
 
 def recognise(source: Source, instrument: Instrument, problems: Problems) -> RespondentFile | None:
@@ -190,7 +237,13 @@ def missing_columns(
         missing.append((layout.country[0], "name the country with --country"))
     has_wave = source.find(*layout.wave) is not None or layout.only_wave is not None
     if not has_wave and stated.wave is None:
-        missing.append((layout.wave[0], "name the wave with --wave"))
+        remedy = "name the wave with --wave"
+        if file.is_joint:
+            remedy = (
+                "say whose rows it has: --wave 7 for the World Values Survey's, --survey evs for "
+                "the European Values Study's"
+            )
+        missing.append((layout.wave[0], remedy))
     if is_weighted and source.find(layout.weight) is None:
         missing.append((layout.weight, "load it with --weighting unweighted"))
     if not file.items:
@@ -247,22 +300,28 @@ def _wave7_items(
     return tuple(items), tuple(turned)
 
 
-def _trend_items(source: Source) -> tuple[Item, ...]:
+def _trend_items(source: Source, of_evs: bool = False) -> tuple[Item, ...]:
     return tuple(
         Item(question_id, column, recodes)
         for variable, (question_id, recodes) in _items_of_seed(
-            TREND_ITEMS, "trend_variable"
+            TREND_ITEMS, "trend_variable", "evs_source" if of_evs else None
         ).items()
         if (column := source.find(variable)) is not None
     )
 
 
-def _items_of_seed(path: Path, variable: str) -> dict[str, tuple[str, Mapping[int, int] | None]]:
-    """By variable: its question, and its codes where they differ from the question's."""
+def _items_of_seed(
+    path: Path, variable: str, filled: str | None = None
+) -> dict[str, tuple[str, Mapping[int, int] | None]]:
+    """By variable: its question, and its codes where they differ from the question's.
+
+    Only rows in which the column `filled` is not empty.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         return {
             row[variable]: (row["question_id"], _recodes(row["recodes"]))
             for row in csv.DictReader(file)
+            if row[filled or variable]
         }
 
 

@@ -1,7 +1,9 @@
 """A study: what is asked of which models, fixed in a file before anything is scored."""
 
+import json
+import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,15 @@ from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Country, Instrument, Question
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, load_wording_set
 from valuescope.warehouse.landing_zone.shards import write_text
+from valuescope.warehouse.status.loaded import LoadedPeople
 
+# In the place of names: what the loaded survey's people were asked.
+LOADED = "loaded"
+_REPLACED_LINES = re.compile(
+    r"""^[ \t]*(countries|questions)[ \t]*=[ \t]*\[?\s*["']loaded["']\s*,?\s*\]?[ \t]*(\#.*)?\n?"""
+    r"""|^[ \t]*survey[ \t]*=[ \t]*["'][^"']*["'][ \t]*(\#.*)?\n?""",
+    re.MULTILINE,
+)
 _STUDY_KEYS = {
     "name",
     "description",
@@ -44,16 +54,32 @@ class Plan:
 
 @dataclass(frozen=True)
 class Study:
-    """A study file, read and checked. `sha256` is of its content, comments and layout aside."""
+    """A study file, read and checked. `sha256` is of its content, comments and layout aside.
+
+    In `text` and `sha256` the names that `loaded` stood for are written out; `asks_loaded` says
+    that the file has that word.
+    """
 
     name: str
     sha256: str
     text: str
     plan: Plan
+    asks_loaded: bool = False
 
 
-def load_study(path: Path, home: Home, instrument: Instrument) -> Study:
-    """Read and check a study file.
+# Returns the loaded people of a survey, else of the survey that is loaded; None where none is.
+Loaded = Callable[[str | None], LoadedPeople | None]
+
+
+def nothing_loaded(_survey_id: str | None) -> None:
+    """Return None: nothing is loaded, or nobody looks."""
+    return
+
+
+def load_study(
+    path: Path, home: Home, instrument: Instrument, loaded: Loaded = nothing_loaded
+) -> Study:
+    """Read and check a study file; `loaded` is asked where the file has that word.
 
     Raises ValuescopeError, naming the file and the entry, for anything that does not exist.
     """
@@ -63,7 +89,8 @@ def load_study(path: Path, home: Home, instrument: Instrument) -> Study:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValuescopeError(f"Cannot read the study {path}: {error}.") from error
     try:
-        return _study(path, text, content, home, instrument)
+        written, resolved = _written_out(text, content, loaded)
+        return _study(path, written, resolved, home, instrument, written != text)
     except ValuescopeError as error:
         raise ValuescopeError(f"The study {path} cannot be run. {error}") from error
 
@@ -143,8 +170,49 @@ def choose_countries(
     return tuple({c.country_id: c for c in map(instrument.country, countries)}.values())
 
 
+def people_loaded(loaded: Loaded, survey_id: str | None) -> LoadedPeople:
+    """Return the loaded people. Raises ValuescopeError where nothing is loaded."""
+    people = loaded(survey_id)
+    if people is None:
+        what = f"The survey {survey_id} is not loaded" if survey_id else "No survey is loaded"
+        raise ValuescopeError(
+            f"{what} in this home (shared warehouses are not looked at), so 'loaded' is nothing. "
+            "Load one with `valuescope ingest FILE`, or name countries and questions."
+        )
+    return people
+
+
+def _written_out(text: str, content: dict[str, Any], loaded: Loaded) -> tuple[str, dict[str, Any]]:
+    """A study with names in the place of `loaded`, so that it means the same on every machine."""
+    asked = [key for key in ("countries", "questions") if content.get(key) in (LOADED, [LOADED])]
+    if not asked:
+        return text, content
+    people = people_loaded(loaded, content.get("survey"))
+    names: dict[str, object] = {"survey": people.survey_id}
+    names |= {key: list(getattr(people, key)) for key in asked}
+    # Lists of texts are written alike in JSON and TOML.
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in names.items())
+    written = lines + _REPLACED_LINES.sub("", text)
+    resolved = content | names
+    try:
+        is_same = tomllib.loads(written) == resolved
+    except tomllib.TOMLDecodeError:
+        is_same = False
+    if not is_same:
+        raise ValuescopeError(
+            f"Write {', '.join(f'{key} = {json.dumps(LOADED)}' for key in asked)} and the survey, "
+            "each in a line of its own."
+        )
+    return written, resolved
+
+
 def _study(
-    path: Path, text: str, content: dict[str, Any], home: Home, instrument: Instrument
+    path: Path,
+    text: str,
+    content: dict[str, Any],
+    home: Home,
+    instrument: Instrument,
+    asks_loaded: bool,
 ) -> Study:
     for key in _GONE:
         if key in content:
@@ -187,7 +255,7 @@ def _study(
         countries=choose_countries(instrument, _texts("countries", content)),
         study=StudyReference(name, sha256),
     )
-    return Study(name, sha256, text, plan)
+    return Study(name, sha256, text, plan, asks_loaded)
 
 
 def _known_keys(thing: str, table: dict[str, Any], known: Iterable[str]) -> None:

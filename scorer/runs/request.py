@@ -16,6 +16,8 @@ from valuescope.scorer.planning.division import (
     part_estimate,
 )
 from valuescope.scorer.planning.study import (
+    LOADED,
+    Loaded,
     Plan,
     Study,
     choose_countries,
@@ -23,6 +25,8 @@ from valuescope.scorer.planning.study import (
     design_grid,
     freeze_study,
     load_study,
+    nothing_loaded,
+    people_loaded,
 )
 from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
 from valuescope.scorer.process.messages import Pace
@@ -43,7 +47,8 @@ _LONGEST_NAME = 100
 class Request:
     """A plan, or a part of one, and how and where to compute it.
 
-    `cluster` is None on this machine alone; `store` gets what lands, too.
+    `cluster` is None on this machine alone; `store` gets what lands, too. `notice` says what is
+    asked where it was not named.
     """
 
     home: Home
@@ -54,10 +59,13 @@ class Request:
     part: Part | None
     cluster: ClusterOptions | None
     store: SharedStore | None
+    notice: str | None = None
 
     def score(self, listener: Listener) -> tuple[RunSummary, ...]:
         """Score what is missing. Raises ValuescopeError when a run has failed, naming each."""
         home, instrument, plan = self.home, self.instrument, self.plan
+        if self.notice is not None:
+            listener.notice(self.notice)
         if self.study is not None:
             frozen = freeze_study(self.study, home)
             listener.notice(
@@ -85,6 +93,8 @@ class Request:
 
     def planned_runs(self, listener: Listener) -> tuple[PlannedRun, ...]:
         """Return what each run will take, from a short measurement of each model."""
+        if self.notice is not None:
+            listener.notice(self.notice)
         return tuple(plan_runs(self.home, self.instrument, self.plan, self.settings, listener))
 
     def planned_parts(self, count: int) -> tuple[tuple[PartEstimate, ...], PartEstimate]:
@@ -133,8 +143,11 @@ def scoring_request(
     limit: int | None = None,
     landing: str | None = None,
     verbose: bool = False,
+    loaded: Loaded = nothing_loaded,
 ) -> Request:
     """Return what the options of `valuescope score` ask for; their names and meanings are its.
+
+    Where countries or questions are not named, those of the people that `loaded` returns are asked.
 
     Raises WrongUsageError for options that contradict each other, ValuescopeError for a name that
     does not exist.
@@ -175,11 +188,22 @@ def scoring_request(
     address = landing or os.environ.get(LANDING_VARIABLE)
     store = open_store(address) if address else None
     instrument = load_instrument(home)
-    loaded = None if study is None else load_study(Path(study), home, instrument)
-    if loaded is not None:
-        plan = loaded.plan
+    read = None if study is None else load_study(Path(study), home, instrument, loaded)
+    notice = None
+    if read is not None:
+        if read.asks_loaded and chosen_part is not None:
+            raise ValuescopeError(
+                f"The study {study} asks what is loaded, which differs by machine. Copy "
+                f"{freeze_study(read, home)} beside it, where the names are written out, and give "
+                "that to --study on all machines."
+            )
+        plan = read.plan
     else:
-        chosen = choose_questions(instrument, questions, categories, survey or DEFAULT_SURVEY)
+        is_named = questions is not None and list(questions) != [LOADED]
+        survey, countries, questions, notice = _asked(
+            loaded, survey, countries, questions, categories
+        )
+        chosen = choose_questions(instrument, questions, categories, survey)
         plan = Plan(
             models=tuple(model),
             designs=design_grid(
@@ -196,7 +220,7 @@ def scoring_request(
             questions=chosen,
             countries=choose_countries(instrument, countries),
         )
-        if questions is not None:
+        if is_named:
             _require_words(plan)
     layers = default_gpu_layers() if gpu_layers is None else gpu_layers
     numerics = Numerics(
@@ -219,11 +243,42 @@ def scoring_request(
             name and name.strip(),
             pre_tokenizer,
         ),
-        loaded,
+        read,
         chosen_part,
         ClusterOptions(ray, gpus, threads, gpu_layers, batch_size) if ray is not None else None,
         store,
+        notice,
     )
+
+
+def _asked(
+    loaded: Loaded,
+    survey: str | None,
+    countries: Sequence[str] | None,
+    questions: Sequence[str] | None,
+    categories: Sequence[str] | None,
+) -> tuple[str, Sequence[str] | None, Sequence[str] | None, str | None]:
+    """The survey, countries and questions to ask: what is named, else what is loaded.
+
+    With them what to say of it.
+    """
+    named = [list(names) if names is not None else None for names in (countries, questions)]
+    takes_countries = named[0] in (None, [LOADED])
+    takes_questions = named[1] == [LOADED] or (questions is None and categories is None)
+    if not takes_questions and not takes_countries:
+        return survey or DEFAULT_SURVEY, countries, questions, None
+    people = people_loaded(loaded, survey) if [LOADED] in named else loaded(survey)
+    if people is None:
+        return survey or DEFAULT_SURVEY, countries, questions, None
+    parts = []
+    if takes_countries:
+        countries = people.countries
+        parts.append(f"{len(people.countries)} countries")
+    if takes_questions:
+        questions = people.questions
+        parts.append(f"{len(people.questions)} questions")
+    notice = f"Models are asked what is loaded ({people.population_id}): {' and '.join(parts)}."
+    return people.survey_id, countries, questions, notice
 
 
 def _require_words(plan: Plan) -> None:

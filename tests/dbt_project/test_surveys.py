@@ -208,10 +208,11 @@ def test_the_dimensions_hold_both_surveys(homes: dict[str, Home]) -> None:
     assert surveys[
         ["survey_id", "survey_name", "default_wave", "question_count"]
     ].to_numpy().tolist() == [
+        ["evs", "European Values Study", 5, 0],
         ["own", 'A survey\'s "name", quoted', 7, len(OWN_QUESTIONS)],
         ["wvs", "World Values Survey", 7, 258],
     ]
-    assert surveys["citation"].isna().tolist() == [True, False]
+    assert surveys["citation"].isna().tolist() == [False, True, False]
     question = read(
         homes["together"],
         "select * from marts.dim_questions where question_id = 'own:Q2'",

@@ -24,7 +24,7 @@ OF_PRINTING = {"json", "dry_run", "verbose", "top", "all", "check"}
 
 def names_of(*functions: Callable[..., Any]) -> set[str]:
     parameters = [p for f in functions for p in inspect.signature(f).parameters.values()]
-    not_options = {"home", "listener", "confirm", "file"}
+    not_options = {"home", "listener", "confirm", "loaded", "file"}
     return {p.name for p in parameters if p.kind != p.VAR_KEYWORD and p.name not in not_options}
 
 

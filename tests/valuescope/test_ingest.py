@@ -67,10 +67,14 @@ def test_people_that_are_loaded_already_take_a_yes_and_can_be_forgotten(tmp_path
     assert "Repeat with --yes" in told
     succeed(home, "ingest", str(survey), "--weighting", "unweighted", "--yes")
     status = succeed(home, "status")
-    assert "People of wvs: wvs:7:unstated:all (1 countries, 1 answers by country)" in status
-    assert "of 2 populations" in status
+    assert "people of wvs: wvs:7:unstated:all (1 countries, 1 answers by country): it" in status
+    assert "covers the same as wvs:7:unweighted:all, and its weighting comes first" in status
 
-    succeed(home, "forget", "answers.csv")
+    told = fail(home, "forget", "answers.csv")
+    assert "answers.csv: survey wvs, wave 7, unweighted, all" in told
+    assert "Repeat with --yes" in told
+    assert "answers.csv" in succeed(home, "status")
+    succeed(home, "forget", "answers.csv", "--yes")
     assert "no survey yet" in succeed(home, "status")
 
 

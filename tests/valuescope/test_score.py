@@ -46,6 +46,31 @@ def test_each_order_is_a_design_and_rows_keep_the_instruments_index(tmp_path: Pa
     }
 
 
+def test_what_is_loaded_is_asked_and_a_run_can_be_forgotten(tmp_path: Path) -> None:
+    survey = tmp_path / "answers.csv"
+    survey.write_text(
+        "country,question,code,count\nUSA,Q57,1,5\nJPN,Q57,2,5\nJPN,Q1,1,0\n", "utf-8"
+    )
+    home = tmp_path / "home"
+    score = ("score", "--model", MODEL, "--answer", "label", "--compute", "as-is")
+    assert "No survey is loaded" in fail(home, *score, "--countries", "loaded")
+    loaded = run(home, "ingest", str(survey)).stderr.decode()
+    assert "Next: valuescope score --model NAME, then valuescope build" in loaded
+
+    assert "(wvs:7:unstated:all): 2 countries and 1 questions" in run(home, *score).stderr.decode()
+    cells = {(r["question_id"], r["country_id"]) for r in landed(home, "choice_log_likelihoods")}
+    assert cells == {("Q57", "JPN"), ("Q57", "USA"), ("Q57", "ZZZ")}
+
+    assert "No load, run or model is called nobody" in fail(home, "forget", "nobody", "--yes")
+    assert "Nothing was removed" in fail(home, "forget", MODEL)
+    run_id = str(landed(home, "runs")[0]["run_id"])
+    succeed(home, "forget", run_id, "--yes")
+    assert [landed(home, table) for table in ("choice_log_likelihoods", "runs", "models")] == [
+        []
+    ] * 3
+    assert "Scored: no model yet" in succeed(home, "status")
+
+
 def test_a_dry_run_tells_tokens_time_and_memory_and_scores_nothing(tmp_path: Path) -> None:
     finished = run(
         tmp_path, "score", "--model", MODEL, *ONE_CELL, "--orders", "forward,rotate_3", "--dry-run"

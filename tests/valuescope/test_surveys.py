@@ -78,7 +78,7 @@ def test_a_study_names_its_survey(home: Path, tmp_path: Path) -> None:
     [
         (
             ("--survey", "leisur"),
-            "Unknown survey 'leisur'; did you mean leisure? Surveys: wvs, leis",
+            "Unknown survey 'leisur'; did you mean leisure? Surveys: wvs, evs, leis",
         ),
         (
             ("--questions", "leisure:clubs"),

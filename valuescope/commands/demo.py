@@ -48,7 +48,7 @@ def command() -> None:
     say("1. What people said: World Values Survey respondents of the open sample")
     with step_progress("Loading the open sample"):
         report = load_sample(home, instrument)
-    print_load_report(report, next_step=False)
+    print_load_report(report)
     say(f"2. What {MODEL} expects them to say")
     design = PromptDesign(named_template("paper"))
     settings = Settings(Numerics(gpu_layers=default_gpu_layers()), default_threads())

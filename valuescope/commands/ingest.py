@@ -1,22 +1,26 @@
 """`valuescope ingest`."""
 
 import dataclasses
-import sys
+import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.progress import Progress
 
 from valuescope import api
-from valuescope.console import out, say, step_progress
+from valuescope.console import ask, can_ask, out, say, step_progress
 from valuescope.ingest import FileReport, LoadReport
 from valuescope.ingest.loads.effects import refuse_effects
 from valuescope.ingest.problems import listed
 from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY
+from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.status.loaded import default_survey, loaded_people
 from valuescope.warehouse.tables.json_text import json_text
 
 _SHOWN = 10
@@ -135,9 +139,9 @@ def command(
     inside the ZIP archive it came in. What it is, is found by its content.
 
     Loading a file again changes nothing; a corrected file of the same name replaces its own
-    rows. Files of the same survey stand side by side: counts go before shares, then the newest.
-    Where the same people are loaded already, or models would be compared with another
-    population, it is told and you are asked (--yes in scripts).
+    rows. Several files of a survey can be loaded: counts go before shares, then the newest. Where
+    the same people are loaded already, or models would be compared with another population, the
+    command says so and asks (--yes in scripts).
     """
     if as_json and not check:
         raise click.UsageError("--json goes with --check.")
@@ -155,11 +159,12 @@ def command(
         "survey": survey_id,
     }
     if not check:
-        with step_progress(f"Loading {file or 'the open sample'}"):
+        with step_progress(f"Loading {file or 'the open sample'}") as progress:
+            confirm = partial(_confirm, progress)
             report = api.ingest(
-                file, sample=sample, since=since, yes=yes, confirm=_confirm, **options
+                file, sample=sample, since=since, yes=yes, confirm=confirm, **options
             )
-        print_load_report(report)
+        print_load_report(report, current_home())
         return
     if file is None or since is not None:
         raise click.UsageError("--check looks at a FILE; --sample and --since have none.")
@@ -173,19 +178,19 @@ def command(
         raise SystemExit(1)
 
 
-def _confirm(effects: Sequence[str]) -> None:
+def _confirm(progress: Progress, effects: Sequence[str]) -> None:
     """Ask whether a load is meant. Raises ValuescopeError where it is not, or nobody is there."""
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        for effect in effects:
-            say(effect)
-        if click.confirm("Load it all the same?", err=True):
-            return
-        raise ValuescopeError("Nothing was loaded.")
-    refuse_effects(effects)
+    progress.stop()
+    if not can_ask():
+        refuse_effects(effects)
+    ask(effects, "Load it all the same?", "Nothing was loaded.")
 
 
-def print_load_report(report: LoadReport, next_step: bool = True) -> None:
-    """Say what was loaded and the next step; what could mislead goes to stderr as warnings."""
+def print_load_report(report: LoadReport, home: Home | None = None) -> None:
+    """Say what was loaded; what could mislead goes to stderr as warnings.
+
+    With its `home` also the next step.
+    """
     _print_summary(report.file)
     _say_warnings(report.file)
     for effect in report.effects:
@@ -194,20 +199,28 @@ def print_load_report(report: LoadReport, next_step: bool = True) -> None:
         say(f"Already loaded on {report.loaded_at:%Y-%m-%d %H:%M}; nothing changed.")
     elif report.replaced_earlier_version:
         say("Replaced the rows of an earlier file of this name. Next: valuescope build")
-    elif next_step:
-        score = f"valuescope score --model NAME{_selection(report.file)}"
-        say(f"Loaded. Next: {score}, then valuescope build")
+    elif home is not None:
+        score, build = _next_steps(report.file, home)
+        say(f"Loaded. Next: {score}, then {build}")
 
 
-def _selection(file: FileReport) -> str:
-    """The options with which `score` asks what this file can be compared with."""
-    options = "" if file.survey_id == DEFAULT_SURVEY else f" --survey {file.survey_id}"
-    if len(file.country_ids) <= _SHOWN:
-        options += f" --countries {','.join(file.country_ids)}"
-    asked = [name for name in file.questions if name not in file.questions_outside_instrument]
-    if file.questions_missing and len(asked) <= _SHOWN:
-        options += f" --questions {','.join(asked)}"
-    return options
+def _next_steps(file: FileReport, home: Home) -> tuple[str, str]:
+    """The commands that ask a model what this file's people were asked, and compare the two."""
+    score, build = "valuescope score --model NAME", "valuescope build"
+    instrument = load_instrument(home)
+    survey = instrument.survey(file.survey_id)
+    compared = loaded_people(home, instrument, survey.question_survey_id)
+    if compared is None or compared.population_id in file.populations:
+        try:
+            is_default = default_survey(home, instrument) == survey.question_survey_id
+        except ValuescopeError:
+            is_default = False
+        return score if is_default else f"{score} --survey {file.survey_id}", build
+    if survey.question_survey_id != survey.survey_id:
+        score += f" --survey {survey.survey_id}"
+        named = json.dumps({survey.question_survey_id: file.populations[0]})
+        build += f" --var 'reference_populations={named}'"
+    return score, build
 
 
 def _print_summary(file: FileReport) -> None:

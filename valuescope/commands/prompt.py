@@ -12,7 +12,8 @@ from valuescope.scorer.planning.named_designs import chosen_design, landed_desig
 from valuescope.scorer.process.messages import PromptDescription
 from valuescope.scorer.runs.session import described_prompt
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, load_instrument
+from valuescope.warehouse.status.loaded import default_survey
 from valuescope.warehouse.tables.json_text import json_text
 
 
@@ -42,7 +43,7 @@ from valuescope.warehouse.tables.json_text import json_text
 def command(
     model_name: str,
     question_id: str,
-    survey_id: str,
+    survey_id: str | None,
     country_id: str | None,
     prompt_id: str | None,
     choice_order: str,
@@ -62,6 +63,7 @@ def command(
     """
     home = current_home()
     instrument = load_instrument(home)
+    asked = survey_id or default_survey(home, instrument) or DEFAULT_SURVEY
     if prompt_id is None:
         design = chosen_design(
             home,
@@ -77,7 +79,7 @@ def command(
         design = landed_design(home, instrument, prompt_id)
     description = described_prompt(
         replace(resolve_model(model_name, home, instrument), pre_tokenizer=pre_tokenizer),
-        instrument.question(question_id, instrument.survey(survey_id).survey_id),
+        instrument.question(question_id, instrument.survey(asked).survey_id),
         instrument.country(country_id) if country_id else None,
         design,
     )

@@ -21,6 +21,7 @@ from valuescope.scoring_display import ScoringDisplay
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
 from valuescope.warehouse.status.home_state import landing_notices
+from valuescope.warehouse.status.loaded import looking_at
 
 
 @click.command(
@@ -83,13 +84,15 @@ from valuescope.warehouse.status.home_state import landing_notices
     "--countries",
     callback=comma_separated,
     metavar="LIST",
-    help="ISO3 codes or names, comma-separated. [default: the 66 of wave 7]",
+    help="ISO3 codes or names, comma-separated, or `loaded`: those of the loaded survey. [default: "
+    "loaded; without a survey the 66 of wave 7]",
 )
 @click.option(
     "--questions",
     callback=comma_separated,
     metavar="LIST",
-    help="Question ids, comma-separated: Q1,Q46. [default: all of the survey]",
+    help="Question ids, comma-separated: Q1,Q46, or `loaded`: those that the loaded survey has "
+    "answers of. [default: loaded; without a survey all of --survey]",
 )
 @click.option(
     "--categories",
@@ -170,7 +173,8 @@ def command(context: click.Context, /, **_options: Any) -> None:
 
     Every question is asked once for each country and once without naming a country. Answers
     land as they come: `build` and SQL see them while this runs, and a stopped run goes on where
-    it was when the command is repeated. No survey has to be loaded.
+    it was when the command is repeated. No survey has to be loaded; where one is, models are asked
+    what its people were asked.
 
     Several models or orders, or a study, run one after the other; one that fails does not stop
     the rest.
@@ -178,7 +182,7 @@ def command(context: click.Context, /, **_options: Any) -> None:
     given = _given(context)
     is_dry_run = given.pop("dry_run", False)
     home = current_home()
-    request = scoring_request(home, **given)
+    request = scoring_request(home, **given, loaded=looking_at(home))
     display = ScoringDisplay(on_cluster=request.cluster is not None)
     if is_dry_run:
         _print_forecast(request, display, given.get("study"))

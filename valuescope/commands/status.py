@@ -1,5 +1,6 @@
 """`valuescope status`."""
 
+import json
 from collections.abc import Iterator
 
 import click
@@ -71,19 +72,21 @@ def _reference_line(reference: Reference, state: HomeState) -> str:
     named = state.variables.get("reference_populations", {}).get(reference.survey_id)
     if named:
         return (
-            f"People of {reference.survey_id}: {named}, which the last build's variable "
-            "reference_populations names."
+            f"Compared with people of {reference.survey_id}: {named}, which the last build's "
+            "variable reference_populations names."
         )
-    others = reference.other_populations
-    why = (
-        f"of {others + 1} populations the one of the survey's usual wave that covers most"
-        if others
-        else "the only population"
+    people = (
+        f"{reference.population_id} ({reference.countries} countries, {reference.cells} answers by "
+        "country)"
     )
-    return (
-        f"People of {reference.survey_id}: {reference.population_id} ({reference.countries} "
-        f"countries, {reference.cells} answers by country), {why}."
-    )
+    asked = state.question_surveys.get(reference.survey_id, reference.survey_id)
+    if any(other.survey_id == asked != reference.survey_id for other in state.references):
+        setting = json.dumps({asked: reference.population_id})
+        return (
+            f"People of {reference.survey_id}: {people}. They answered questions of {asked}; "
+            f"`valuescope build --var 'reference_populations={setting}'` compares models with them."
+        )
+    return f"Compared with people of {reference.survey_id}: {people}: {reference.reason}."
 
 
 def _runs(state: HomeState) -> FittingTable:

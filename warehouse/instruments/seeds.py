@@ -23,13 +23,17 @@ COUNTRY_FREE = "ZZZ"
 
 @dataclass(frozen=True)
 class Survey:
-    """One survey: what it is called and which of its waves is meant where none is named."""
+    """One survey: what it is called and which of its waves is meant where none is named.
+
+    `question_survey_id` is the survey whose questions it asks, mostly its own.
+    """
 
     survey_id: str
     name: str
     default_wave: int
     citation: str
     doi: str | None
+    question_survey_id: str
 
 
 @dataclass(frozen=True)
@@ -139,8 +143,13 @@ class Instrument:
 
     def questions_of_survey(self, survey_id: str) -> tuple[Question, ...]:
         """The questions of a survey in its order. Raises ValuescopeError for an unknown one."""
-        survey = self.survey(survey_id)
-        return tuple(q for q in self.questions.values() if q.survey_id == survey.survey_id)
+        own = self.survey(survey_id).question_survey_id
+        return tuple(q for q in self.questions.values() if q.survey_id == own)
+
+    def surveys_of_same_questions(self, survey_id: str) -> tuple[Survey, ...]:
+        """The surveys that ask the questions of a survey, itself among them."""
+        own = self.survey(survey_id).question_survey_id
+        return tuple(s for s in self.surveys.values() if s.question_survey_id == own)
 
     def question(self, question_id: str, survey_id: str = DEFAULT_SURVEY) -> Question:
         """The question of that id (any case); of `survey_id` its name without the survey does too.
@@ -167,7 +176,9 @@ class Instrument:
 
     def _known_questions(self, survey_id: str) -> str:
         if survey_id == DEFAULT_SURVEY:
-            others = [name for name in self.surveys if name != DEFAULT_SURVEY]
+            others = [
+                s.survey_id for s in self.surveys.values() if s.question_survey_id != survey_id
+            ]
             hint = f" Those of {', '.join(others)} are named with --survey." if others else ""
             return f"Questions are Q1 to Q259 without Q223.{hint}"
         questions = self.questions_of_survey(survey_id)
@@ -208,7 +219,8 @@ class Instrument:
                 return known
         prefix, colon, _ = category_id.partition(":")
         meant = prefix if colon and prefix in self.surveys else survey_id
-        of_survey = [known for known, survey in self.categories.items() if survey == meant]
+        own = self.survey(meant).question_survey_id
+        of_survey = [known for known, survey in self.categories.items() if survey == own]
         raise unknown_name(
             "category", category_id, of_survey, f"Categories: {', '.join(of_survey)}."
         )
@@ -309,6 +321,7 @@ def _survey(row: dict[str, str]) -> Survey:
         default_wave=int(row["default_wave"]),
         citation=row["citation"],
         doi=row["doi"] or None,
+        question_survey_id=row.get("question_survey_id") or row["survey_id"],
     )
 
 

@@ -171,6 +171,11 @@ def write_shard(
     return _write_table(content, target)
 
 
+def replace_shard(shard: Path, content: pa.Table) -> None:
+    """Write a shard anew, whole or not at all. Raises ValuescopeError as `write_shard` does."""
+    _write_table(content, shard)
+
+
 def write_text(target: Path, text: str) -> Path:
     """Write a text file, whole or not at all. Raises ValuescopeError as `write_shard` does."""
     return write_bytes(target, text.encode())

@@ -11,7 +11,7 @@ from packaging.version import Version
 from valuescope.warehouse.database.connections import has_warehouse, open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.instruments.seeds import Survey, load_instrument
 from valuescope.warehouse.landing_zone.shards import damaged_shards, other_versions, query_landing
 from valuescope.warehouse.status.reference import Reference, reference_population
 from valuescope.warehouse.tables.build_record import changes_since, last_build
@@ -55,12 +55,14 @@ class ScoringRun:
 class HomeState:
     """The state of a home; `stale` names what the built tables do not hold yet.
 
-    `variables` are those that the last whole build was given. `has_other_tables` is whether there
+    `question_surveys` maps each loaded survey to the one whose questions it asks. `variables` are
+    those that the last whole build was given. `has_other_tables` is whether there
     are tables though no whole build is recorded: a part was built, or by an earlier version.
     """
 
     loads: tuple[SurveyLoad, ...]
     references: tuple[Reference, ...]
+    question_surveys: Mapping[str, str]
     runs: tuple[ScoringRun, ...]
     is_built: bool
     has_other_tables: bool
@@ -90,7 +92,8 @@ def landed_cell_count(home: Home) -> int:
 def describe_home(home: Home) -> HomeState:
     """Everything `valuescope status` tells."""
     loads = _loads(home) if has_warehouse(home) else ()
-    references = _references(home, loads)
+    surveys = _surveys(home, loads)
+    references = _references(home, surveys)
     runs = _runs(home) if (home.landing / "runs").exists() else ()
     built = last_build(home) if has_warehouse(home) else None
     stale = changes_since(built, home) if built else ()
@@ -98,6 +101,7 @@ def describe_home(home: Home) -> HomeState:
     return HomeState(
         loads,
         references,
+        {survey.survey_id: survey.question_survey_id for survey in surveys},
         runs,
         built is not None,
         has_other_tables,
@@ -174,23 +178,24 @@ def _loads(home: Home) -> tuple[SurveyLoad, ...]:
     return tuple(SurveyLoad(*row) for row in rows)
 
 
-def _references(home: Home, loads: Iterable[SurveyLoad]) -> tuple[Reference, ...]:
-    """The population of each loaded survey that models are compared with unless told another."""
-    surveys = dict.fromkeys(load.survey_id for load in loads)
-    if not surveys:
-        return ()
+def _surveys(home: Home, loads: Iterable[SurveyLoad]) -> tuple[Survey, ...]:
+    """The loaded surveys that the instrument knows."""
     try:
         known = load_instrument(home).surveys
     except ValuescopeError:
-        # A fault in the home's own surveys is told elsewhere.
+        # A fault in the home's own surveys is reported elsewhere.
         known = load_instrument().surveys
+    names = dict.fromkeys(load.survey_id for load in loads)
+    return tuple(known[name] for name in names if name in known)
+
+
+def _references(home: Home, surveys: Iterable[Survey]) -> tuple[Reference, ...]:
+    """The population that comes first in each survey."""
+    if not surveys:
+        return ()
     connection = open_for_reading(home, is_latest=True)
     try:
-        found = [
-            reference_population(connection, name, known[name].default_wave)
-            for name in surveys
-            if name in known
-        ]
+        found = [reference_population(connection, (survey,)) for survey in surveys]
     finally:
         connection.close()
     return tuple(reference for reference in found if reference is not None)

@@ -24,6 +24,12 @@ questions as (
 
 ),
 
+surveys as (
+
+    select * from {{ ref('stg_surveys') }}
+
+),
+
 coded as (
 
     select
@@ -91,7 +97,7 @@ final as (
 
     select
         cells.population_id,
-        cells.survey_id,
+        questions.survey_id,
         cells.coding_id,
         cells.question_id,
         cells.country_id,
@@ -126,9 +132,12 @@ final as (
     inner join questions
         on
             cells.question_id = questions.question_id
-            -- A load may hold questions under another survey's name; they are not its own.
-            and cells.survey_id = questions.survey_id
             and questions.is_selected
+    -- A load may hold questions of a survey that is not asked in it; they are not its own.
+    inner join surveys
+        on
+            cells.survey_id = surveys.survey_id
+            and questions.survey_id = surveys.question_survey_id
     left outer join choice_sums
         on
             cells.population_id = choice_sums.population_id

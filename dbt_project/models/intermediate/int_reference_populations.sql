@@ -54,11 +54,11 @@ populations as (
 ranked as (
 
     select
-        populations.survey_id,
+        coalesce(surveys.question_survey_id, populations.survey_id) as survey_id,
         populations.population_id,
         named.population_id is not null as is_named,
         row_number() over (
-            partition by populations.survey_id
+            partition by coalesce(surveys.question_survey_id, populations.survey_id)
             order by
                 named.population_id is not null desc,
                 {{ reference_order() }}
@@ -67,7 +67,7 @@ ranked as (
     left outer join surveys on populations.survey_id = surveys.survey_id
     left outer join named
         on
-            populations.survey_id = named.survey_id
+            coalesce(surveys.question_survey_id, populations.survey_id) = named.survey_id
             and populations.population_id = named.population_id
 
 ),

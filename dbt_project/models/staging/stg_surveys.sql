@@ -13,7 +13,8 @@ final as (
         survey_name,
         default_wave,
         citation,
-        doi
+        doi,
+        coalesce(question_survey_id, survey_id) as question_survey_id
     from surveys
 
 )

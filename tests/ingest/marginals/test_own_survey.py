@@ -107,7 +107,7 @@ def test_facts_about_the_survey_come_from_its_file_and_arguments_win(
 
     named = installed(folder, home, survey_id="other", survey_name="Other")
     assert named.survey("other").name == "Other"
-    assert list(named.surveys) == ["wvs", "my_ess", "other"]
+    assert list(named.surveys) == ["wvs", "evs", "my_ess", "other"]
 
 
 def test_a_folder_s_name_becomes_a_short_name(write: Write) -> None:

@@ -2,10 +2,16 @@ import re
 
 import pytest
 
-from valuescope.scorer.planning.study import Study, design_grid, freeze_study, load_study
+from valuescope.scorer.planning.study import (
+    Study,
+    design_grid,
+    freeze_study,
+    load_study,
+)
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.status.loaded import LoadedPeople
 
 MINIMAL = 'models = ["smollm2-135m-instruct"]\n'
 
@@ -22,7 +28,11 @@ def load(home: Home, instrument: Instrument, text: str, name: str = "study.toml"
     home.path.mkdir(parents=True, exist_ok=True)
     path = home.path / name
     path.write_text(text, encoding="utf-8")
-    return load_study(path, home, instrument)
+    return load_study(path, home, instrument, what_is_loaded)
+
+
+def what_is_loaded(survey_id: str | None) -> LoadedPeople:
+    return LoadedPeople(survey_id or "wvs", "people", ("JPN", "USA"), ("Q57", "Q182"))
 
 
 def test_the_documented_study_is_every_combination_of_its_designs(
@@ -109,3 +119,25 @@ def test_a_wrong_study_is_told_by_file_and_entry(
     with pytest.raises(ValuescopeError, match=message) as error:
         load(home, instrument, text)
     assert "study.toml" in str(error.value)
+
+
+def test_loaded_is_written_out_so_that_the_study_means_the_same_everywhere(
+    home: Home, instrument: Instrument
+) -> None:
+    loose = (
+        'countries = "loaded"  # here\nquestions = ["loaded"]\n\n[[designs]]\nanswers = "label"\n'
+    )
+    study = load(home, instrument, MINIMAL + loose)
+    assert study.asks_loaded
+    assert [country.country_id for country in study.plan.countries] == ["JPN", "USA"]
+    assert [question.question_id for question in study.plan.questions] == ["Q57", "Q182"]
+
+    again = load(home, instrument, study.text, "frozen.toml")
+    assert not again.asks_loaded
+    assert (again.sha256, again.plan.countries) == (study.sha256, study.plan.countries)
+
+
+def test_loaded_that_cannot_be_written_out_is_refused(home: Home, instrument: Instrument) -> None:
+    hidden = MINIMAL + 'countries = """loaded"""\n'
+    with pytest.raises(ValuescopeError, match='Write countries = "loaded"'):
+        load(home, instrument, hidden)
