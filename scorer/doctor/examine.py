@@ -279,14 +279,14 @@ def _beginning(subject: _Subject) -> Finding:
     model, cell = subject.model, subject.cells[0][0]
     prompt = cell.answers[0].token_ids[: cell.boundary]
     count = len(list(takewhile(lambda token: token == model.bos, prompt)))
+    if model.bos is None or count == 0:
+        return "ok", "Prompts begin with no such token, as the file has it."
     if count > 1:
         return "problem", (
             f"Prompts begin with {count} times {model.piece(model.bos)!r}: the chat template "
             "writes it too often. Ask the model with --chat raw."
         )
-    if count:
-        return "ok", f"Prompts begin with one {model.piece(model.bos)!r}."
-    return "ok", "Prompts begin with no such token, as the file has it."
+    return "ok", f"Prompts begin with one {model.piece(model.bos)!r}."
 
 
 def _boundary(subject: _Subject) -> Finding:

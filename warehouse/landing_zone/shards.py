@@ -242,7 +242,7 @@ def _without_damaged(
 
     @wraps(read)
     def read_what_is_whole(
-        home: Home, *arguments: _Arguments.args, **settings: _Arguments.kwargs
+        home: Home, /, *arguments: _Arguments.args, **settings: _Arguments.kwargs
     ) -> _Result:
         try:
             return read(home, *arguments, **settings)
