@@ -131,12 +131,14 @@ def query(
     *,
     saved: str | None = None,
     var: Mapping[str, str] | None = None,
+    files: bool = False,
     home: str | Path | None = None,
 ) -> "pa.Table":
     """Return the rows of one SQL statement, or of the saved query of that name, as an Arrow table.
 
     `var` narrows a saved query down, such as {"country": "JPN"}. Tables of the schema `marts` need
-    no prefix. `.to_pandas()` makes a data frame of the result.
+    no prefix. With `files` the statement may read files and addresses outside of the warehouse.
+    `.to_pandas()` makes a data frame of the result.
     """
     from valuescope.warehouse.tables.query import run_query, saved_statement
 
@@ -148,7 +150,7 @@ def query(
     if saved is not None:
         settings = [f"{name}={value}" for name, value in (var or {}).items()]
         statement = saved_statement(study, saved, settings)
-    return run_query(study, statement or "")
+    return run_query(study, statement or "", reads_files=files)
 
 
 def report(

@@ -203,9 +203,9 @@ def kill(home: Home, swaps: int, builds: int, seconds: float) -> Counter[str]:
         process.start()
     outcomes: Counter[str] = Counter()
     try:
-        swap_seconds = min(seconds_of(add_row, home) for _ in range(3))
+        swap_seconds = max(seconds_of(add_row, home) for _ in range(3))
         for _ in range(swaps):
-            kill_swap(home, 1.5 * swap_seconds, outcomes)
+            kill_swap(home, 1.2 * swap_seconds, outcomes)
         for number in range(builds):
             kill_build(home, seconds, number, outcomes)
             sys.stderr.write(f"{number + 1} builds killed: {dict(outcomes)}\n")
