@@ -58,9 +58,9 @@ named as (
 
 ),
 
--- Files of unlike names are one model where their metadata name the same one and the weights that no
--- quantization changes are the same. Names can deceive: what the files say of themselves must not speak
--- against it.
+-- Files of unlike names are one model where their metadata name the same one and the weights that
+-- no quantization changes are the same. Names can deceive: what the files say of themselves must
+-- not speak against it.
 final as (
 
     select

@@ -9,7 +9,19 @@ models as (
 final as (
 
     select
-        *,
+        model_name,
+        display_name,
+        family,
+        parameter_count,
+        training_tokens,
+        corpus_kind,
+        is_chat,
+        partner_model_name,
+        in_paper,
+        hub_file,
+        package_file,
+        file_sha256,
+        licence,
         in_paper is null as is_own
     from models
 

@@ -12,8 +12,8 @@ registry as (
 
 ),
 
--- A file is a row's by the name that it was scored under, its content or, for the user's own rows, the
--- name of its weights, so that rows that were written after scoring count too.
+-- A file is a row's by the name that it was scored under, by its content or, for the user's own
+-- rows, by the name of its weights, so that rows that were written after scoring count too.
 recognised as (
 
     select
