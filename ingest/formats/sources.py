@@ -194,7 +194,7 @@ def open_table(path: Path, file: Path, work: Path) -> Source:
         return _open_arrow(path, file, work)
     if head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith((b"{", b"[")):
         relation = f"read_json({_pattern(file)}, sample_size = -1)"
-        return open_relation(path, file, relation, "json")
+        return open_relation(path, file, relation, "json", _json_names(path, file, relation))
     return _open_csv(path, file, head, work)
 
 
@@ -241,6 +241,35 @@ def open_relation(
     ]
     rows = f"(select * replace ({', '.join(missing)}) from {relation})" if missing else relation
     return Source(path, file, file, kind, columns, names, lambda _: rows, numbers=numbers)
+
+
+def _json_names(path: Path, file: Path, relation: str) -> list[str] | None:
+    """The columns as the file spells them; DuckDB numbers those that differ only in case."""
+    with duckdb.connect() as connection:
+        names = [
+            str(row[0])
+            for row in connection.execute(f"describe select * from {relation}").fetchall()
+        ]
+        if not any(re.search(r"_\d+$", name) for name in names):
+            return None
+        keys = connection.execute(
+            "select key from (select number, unnest(keys) as key, "
+            "generate_subscripts(keys, 1) as place from (select row_number() over () as number, "
+            f"json_keys(json) as keys from read_json_objects({_pattern(file)}))) "
+            "group by key order by min((number, place))"
+        ).fetchall()
+    spelled = [str(key) for (key,) in keys]
+    # In another order than DuckDB's nothing tells which column is which.
+    is_same = len(spelled) == len(names) and all(
+        re.fullmatch(re.escape(key) + r"(_\d+)?", name)
+        for key, name in zip(spelled, names, strict=True)
+    )
+    if not is_same and len({key.casefold() for key in spelled}) < len(spelled):
+        raise ValuescopeError(
+            f"{path} has columns whose names differ only in case, in an order that changes by row. "
+            "Rename or remove all but one of each."
+        )
+    return spelled if is_same else None
 
 
 def _parquet_names(file: Path) -> list[str]:

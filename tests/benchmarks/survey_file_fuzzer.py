@@ -93,11 +93,15 @@ def _feather(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _sav(frame: pd.DataFrame, path: Path) -> None:
-    pyreadstat.write_sav(frame.astype({"B_COUNTRY_ALPHA": object}), path)
+    pyreadstat.write_sav(
+        frame.astype({n: object for n in frame if n.upper() == "B_COUNTRY_ALPHA"}), path
+    )
 
 
 def _dta(frame: pd.DataFrame, path: Path) -> None:
-    pyreadstat.write_dta(frame.astype({"B_COUNTRY_ALPHA": object}), path)
+    pyreadstat.write_dta(
+        frame.astype({n: object for n in frame if n.upper() == "B_COUNTRY_ALPHA"}), path
+    )
 
 
 def _json(frame: pd.DataFrame, path: Path) -> None:

@@ -209,6 +209,15 @@ def marginals(
             lambda p, f: save(f, text(p.assign(q46=5 - p["Q46"], w_weight=9))), id="twins in CSV"
         ),
         pytest.param(stata_with_twins, id="twins in Stata"),
+        pytest.param(
+            lambda p, f: save(
+                f,
+                pd.concat([p[["W_WEIGHT"]].rename(columns=str.lower) * 0 + 9, p], axis=1).to_json(
+                    orient="records", lines=True
+                ),
+            ),
+            id="twins in JSON",
+        ),
         pytest.param(feather, id="Feather"),
         pytest.param(
             lambda p, f: save(f, p.to_json(orient="records", lines=True)), id="JSON lines"
