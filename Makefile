@@ -14,7 +14,7 @@ LAKE_VENV := .venv-lake
 SQLFLUFF := VALUESCOPE_DATABASE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 0 dbt_project
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --requirement
 
-.PHONY: help setup dev demo lake test lint unit bench reference docs dictionary scale lock clean FORCE
+.PHONY: help setup dev demo lake test lint unit bench calibrate reference docs dictionary scale lock clean FORCE
 .DEFAULT_GOAL := help
 # pip installs into one .venv, one call at a time.
 .NOTPARALLEL:
@@ -44,6 +44,9 @@ unit: dev $(STAMP)/demo $(STAMP)/test-models $(LAKE_VENV)/installed
 
 bench: dev $(STAMP)/demo $(STAMP)/test-models ## Measure speed and memory
 	$(BIN)/pytest tests/benchmarks -m benchmark
+
+calibrate: dev ## Write docs/calibration.md anew: coverage and rejection rates on generated studies
+	$(BIN)/python -m tests.calibration
 
 reference: setup $(STAMP)/demo $(STAMP)/test-models $(REFERENCE_VENV)/installed ## Compute the tests' reference anew with PyTorch
 	$(BIN)/python -m tests.scorer.reference.cells $(REFERENCE_VENV)/cells.json

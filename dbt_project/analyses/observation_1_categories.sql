@@ -47,6 +47,7 @@ final as (
         end as verdict,
         case category_correlations.interval_null_reason
             when 'too_few_batteries' then 'the category has too few batteries for an interval'
+            when 'one_battery_dominates' then 'most of its questions are of one battery'
             when 'question_without_other_countries' then 'no other country to compare with'
             when 'no_variance' then 'model or people always score 0'
         end as verdict_null_reason,

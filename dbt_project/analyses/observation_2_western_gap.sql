@@ -52,8 +52,8 @@ final as (
             when western_gaps.q_null_reason = 'too_few_countries'
                 then 'too few countries on one side'
             when western_gaps.q_null_reason = 'too_few_batteries' then 'too few batteries'
-            when western_gaps.q_null_reason = 'too_few_replicates'
-                then 'too few draws for so many tests'
+            when western_gaps.q_null_reason = 'one_battery_dominates'
+                then 'most of the questions are of one battery'
             else western_gaps.q_null_reason
         end as verdict_null_reason,
         western_gaps.is_order_controlled

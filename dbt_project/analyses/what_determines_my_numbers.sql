@@ -50,8 +50,6 @@
     'minimum_interval_countries',
     'minimum_reference_countries',
     'minimum_batteries',
-    'bootstrap_replicates',
-    'bootstrap_seed',
 ] %}
 
 with

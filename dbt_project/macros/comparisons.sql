@@ -54,7 +54,6 @@ final as (
         deltas.ci_high,
         deltas.standard_error,
         deltas.smallest_detectable_delta,
-        deltas.interval_basis,
         deltas.interval_null_reason,
         deltas.p_value,
         deltas.q_value,

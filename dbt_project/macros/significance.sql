@@ -1,24 +1,21 @@
-{#- Intervals, tests of many differences at once, and what a design could show at all. -#}
+{#- Intervals, and tests of many differences at once. -#}
 
 {#-
   Rows of a relation with `family_test_count`, `q_value` and `q_null_reason` added, from its columns
   p_value, family and interval_null_reason. The q-value is Benjamini and Hochberg's: with the m
-  p-values of a family in order, q_(i) = min over j >= i of p_(j) m / j. No p-value is below
-  2 / (B + 1), so that a family of many tests needs many draws B: at least 20 for each test.
+  p-values of a family in order, q_(i) = min over j >= i of p_(j) m / j.
 -#}
 {% macro with_q_values(relation) -%}
     select
         * exclude (p_rank),
         case
-            when p_value is not null and {{ has_enough_replicates('family_test_count') }}
+            when p_value is not null
                 then least(1.0, min(p_value * family_test_count / p_rank) over (
                     partition by family order by p_value desc
                 ))
         end as q_value,
-        case
-            when p_value is null then coalesce(interval_null_reason, 'not_tested')
-            when not {{ has_enough_replicates('family_test_count') }} then 'too_few_replicates'
-        end as q_null_reason
+        case when p_value is null then coalesce(interval_null_reason, 'not_tested') end
+            as q_null_reason
     from (
         select
             *,
@@ -26,19 +23,6 @@
             row_number() over (partition by family order by p_value) as p_rank
         from {{ relation }}
     ) as ranked
-{%- endmacro %}
-
-{#- Whether the build's bootstrap has draws for so many tests of a family. -#}
-{% macro has_enough_replicates(test_count) -%}
-    ({{ var_number('bootstrap_replicates') }} >= 20 * {{ test_count }})
-{%- endmacro %}
-
-{#-
-  The smallest true difference that a two-sided test at 5% finds in 80% of studies like this one:
-  (z_.975 + z_.80) SE, which is about 2.8 standard errors of the difference.
--#}
-{% macro smallest_detectable_delta(standard_error) -%}
-    (1.959963984540054 + 0.8416212335729143) * {{ standard_error }}
 {%- endmacro %}
 
 {#- The intervals of r, the demeaned r and r above the blind baseline of one kind of area, one row each. -#}
@@ -52,7 +36,6 @@
         {{ of_measure('ci_high', 'pearson_r') }} as ci_high,
         {{ of_measure('standard_error', 'pearson_r') }} as standard_error,
         {{ of_measure('interval_null_reason', 'pearson_r') }} as interval_null_reason,
-        {{ of_measure('interval_basis', 'pearson_r') }} as interval_basis,
         {{ of_measure('ci_low', 'demeaned_pearson_r') }} as demeaned_ci_low,
         {{ of_measure('ci_high', 'demeaned_pearson_r') }} as demeaned_ci_high,
         {{ of_measure('estimate', 'r_above_blind') }} as r_above_blind,

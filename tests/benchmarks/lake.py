@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from tests.benchmarks.warehouse import FEW_DRAWS, MEMORY_LIMIT
+from tests.benchmarks.warehouse import MEMORY_LIMIT
 from tests.dbt_project.study import WITHOUT_TESTS
 from tests.lake.conftest import PYTHON, Lake
 from tests.lake.postgresql import Server
@@ -37,7 +37,7 @@ def build_on_lake(lake: Lake) -> float:
             [
                 *(str(PYTHON.parent / "dbt"), "build", "--target", "lake", "--no-use-colors"),
                 *("--target-path", str(output / "target"), "--log-path", str(output / "logs")),
-                *(*WITHOUT_TESTS, "--vars", json.dumps(FEW_DRAWS)),
+                *WITHOUT_TESTS,
             ],
             cwd=DBT_PROJECT,
             env=lake.environment,

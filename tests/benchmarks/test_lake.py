@@ -11,7 +11,7 @@ import pytest
 
 from tests.benchmarks.conftest import Report
 from tests.benchmarks.lake import build_on_lake, lake_of, rows_on_lake
-from tests.benchmarks.warehouse import FEW_DRAWS, MEMORY_LIMIT, build, generated_home
+from tests.benchmarks.warehouse import MEMORY_LIMIT, build, generated_home
 
 pytestmark = pytest.mark.benchmark
 
@@ -20,7 +20,7 @@ MODELS = int(os.environ.get("BENCHMARK_MODELS", "100"))
 
 def test_a_lake_builds_the_same_rows(lake_report: Report) -> None:
     with generated_home(MODELS) as home, lake_of(home) as lake:
-        on_file = build(home, **FEW_DRAWS).seconds
+        on_file = build(home).seconds
         on_lake = build_on_lake(lake)
         rows = rows_on_lake(lake)
         with duckdb.connect(str(home.database), read_only=True) as connection:

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser
 
 from tests.benchmarks.conftest import Report
 from tests.benchmarks.report import choosing_seconds, seconds_to_first_picture, write_page
-from tests.benchmarks.warehouse import FEW_DRAWS, build, generated_home
+from tests.benchmarks.warehouse import build, generated_home
 
 pytestmark = pytest.mark.benchmark
 
@@ -18,7 +18,7 @@ MEBIBYTE = 1024**2
 def test_page(page_report: Report, browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     with generated_home(MODELS) as home:
-        build(home, **FEW_DRAWS)
+        build(home)
         writing = write_page(home, page)
     add = page_report.add
     add(f"writing the page of {MODELS} models", f"{writing.seconds:.0f} s", "20 s")

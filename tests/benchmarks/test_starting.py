@@ -4,7 +4,7 @@ import pytest
 
 from tests.benchmarks.conftest import Report
 from tests.benchmarks.starting import COMMANDS, PYTHON, processor_seconds
-from tests.benchmarks.warehouse import FEW_DRAWS, build, generated_home
+from tests.benchmarks.warehouse import build, generated_home
 
 pytestmark = pytest.mark.benchmark
 
@@ -13,7 +13,7 @@ GOALS = {"--help": "0.4 s", "status": "0.8 s", 'sql "select 1"': "0.8 s"}
 
 def test_starting(starting_report: Report) -> None:
     with generated_home(1) as home:
-        build(home, **FEW_DRAWS)
+        build(home)
         python = processor_seconds(home, PYTHON)
         for name, arguments in COMMANDS.items():
             seconds = processor_seconds(home, arguments)

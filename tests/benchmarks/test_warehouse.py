@@ -5,7 +5,6 @@ import pytest
 
 from tests.benchmarks.conftest import Report
 from tests.benchmarks.warehouse import (
-    FEW_DRAWS,
     MEMORY_LIMIT,
     add_model,
     build,
@@ -23,12 +22,12 @@ MODELS = 100
 
 def test_builds(warehouse_report: Report) -> None:
     with generated_home(MODELS // 10) as home:
-        small = build(home, **FEW_DRAWS)
+        small = build(home)
     with generated_home(MODELS) as home:
-        whole = build(home, **FEW_DRAWS)
+        whole = build(home)
         add_model(home, MODELS)
-        one_more = build(home, **FEW_DRAWS)
-        bootstrap = build(home, "--select", "int_bootstrap_estimates+")
+        one_more = build(home)
+        intervals = build(home, "--select", "int_agreement_estimates+")
         queries = query_seconds(home)
         with duckdb.connect(str(home.database), read_only=True) as connection:
             by_sql = min(timed(lambda: correlations_by_sql(connection)) for _ in range(3))
@@ -38,13 +37,13 @@ def test_builds(warehouse_report: Report) -> None:
 
     add = warehouse_report.add
     add(
-        f"whole build of {MODELS} models without the bootstrap ({MEMORY_LIMIT})",
-        f"{whole.seconds - whole.bootstrap_seconds:.0f} s",
+        f"whole build of {MODELS} models without the intervals ({MEMORY_LIMIT})",
+        f"{whole.seconds - whole.interval_seconds:.0f} s",
         "120 s",
     )
     add(
-        "bootstrap of 2,000 draws and what depends on it",
-        f"{bootstrap.seconds:.0f} s",
+        "intervals and what depends on them",
+        f"{intervals.seconds:.0f} s",
         "180 s",
     )
     add(

@@ -23,9 +23,7 @@ from tests.dbt_project.study import WITHOUT_TESTS, build_as_named
 from valuescope.warehouse.home import Home
 
 MEMORY_LIMIT = os.environ.get("BENCHMARK_MEMORY_LIMIT", "4GB")
-BOOTSTRAP = "int_bootstrap_estimates"
-# Enough for every model to run; the bootstrap is measured apart.
-FEW_DRAWS = {"bootstrap_replicates": 20}
+INTERVALS = "int_agreement_estimates"
 
 # The questions that are asked most, as a user writes them.
 USUAL_QUERIES = {
@@ -94,10 +92,10 @@ USUAL_QUERIES = {
 
 @dataclass(frozen=True)
 class Build:
-    """The seconds that dbt took, and those of its bootstrap among them."""
+    """The seconds that dbt took, and those of the intervals among them."""
 
     seconds: float
-    bootstrap_seconds: float
+    interval_seconds: float
 
 
 @contextmanager
@@ -126,12 +124,12 @@ def build(home: Home, *arguments: str, **variables: object) -> Build:
         finished = build_as_named(home, output, *WITHOUT_TESTS, *options, *arguments)
     assert finished.returncode == 0, finished.stdout[-3000:]
     results = json.loads((output / "target" / "run_results.json").read_text())
-    bootstrap = sum(
+    intervals = sum(
         node["execution_time"]
         for node in results["results"]
-        if node["unique_id"].endswith(BOOTSTRAP)
+        if node["unique_id"].endswith(INTERVALS)
     )
-    return Build(results["elapsed_time"], bootstrap)
+    return Build(results["elapsed_time"], intervals)
 
 
 def query_seconds(home: Home) -> dict[str, float]:

@@ -201,7 +201,7 @@ def test_what_determines_the_numbers_holds_hashes_files_and_variables(ask: Ask) 
     facts = ask("what_determines_my_numbers").set_index(["part", "part_id", "fact"])["fact_value"]
     assert facts["model", "llama-2-7b-Q8_0", "file"] == "llama-2-7b.gguf"
     assert facts["survey file", "wave7", "sha256"] == "wave7"
-    assert facts["build", "variables", "bootstrap_seed"] == "20220"
+    assert facts["build", "variables", "minimum_batteries"] == "5"
     assert facts["prompt", "reverse-raw", "template"] == "{question}"
     assert ("survey file", "wave6", "sha256") not in facts.index
 

@@ -11,6 +11,7 @@ SUMS = f"""
     sum(human_mean_score * human_mean_score) as human_human,
     sum(blind_mean_score * human_mean_score) as blind_human,
     sum(blind_mean_score * blind_mean_score) as blind_blind,
+    count(distinct question_id) as question_count,
     count(*) - count(blind_mean_score) as cells_without_blind_score
 """
 

@@ -2,7 +2,7 @@ with
 
 estimates as (
 
-    select * from {{ ref('int_bootstrap_estimates') }}
+    select * from {{ ref('int_agreement_estimates') }}
 
 ),
 
@@ -44,11 +44,9 @@ final as (
         case when p_value is not null then family end as family,
         case when p_value is not null then family_test_count end as family_test_count,
         q_null_reason,
-        replicates_used,
         country_count,
         question_count,
         battery_count,
-        interval_basis,
         interval_null_reason
     from tested
 

@@ -8,7 +8,7 @@ pairs as (
 
 estimates as (
 
-    select * from {{ ref('int_bootstrap_estimates') }}
+    select * from {{ ref('int_agreement_estimates') }}
 
 ),
 
@@ -100,7 +100,7 @@ final as (
         ci_low,
         ci_high,
         standard_error,
-        {{ smallest_detectable_delta('standard_error') }} as smallest_detectable_delta,
+        smallest_detectable_delta,
         p_value,
         q_value,
         case when p_value is not null then family end as family,
@@ -113,11 +113,9 @@ final as (
             else 'lower'
         end as verdict,
         verdict_null_reason,
-        replicates_used,
         country_count,
         question_count,
         battery_count,
-        interval_basis,
         interval_null_reason
     from explained
 

@@ -1,14 +1,19 @@
-"""Jackknife intervals of a category's agreement above the blind baseline, a battery at a time.
+"""Agreement of a category above the blind baseline: interval and test by the same jackknife.
 
-A category has few batteries, too few to draw from; leaving each out in turn tells how much one of
-them carries. Student's t, with one degree of freedom less than there are batteries, makes the
-interval as wide as so few deserve.
+Here rho0 is pooled over the countries, so that sums over the cells of a battery are enough.
 """
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.stats import false_discovery_control, t
+from scipy.stats import false_discovery_control
+
+from valuescope_statistics.agreement.jackknife import (
+    DUST,
+    LEAST_EFFECTIVE_BATTERIES,
+    effective_number,
+    summary,
+)
 
 KEYS = ["model_id", "prompt_id", "survey_id", "category_id"]
 # Sums over the cells of a battery; people's side h, the model's m, the blind baseline's b.
@@ -23,57 +28,52 @@ RESULT = pa.schema(
         ("p_value", pa.float64()),
         ("q_value", pa.float64()),
         ("battery_count", pa.int64()),
+        ("effective_battery_count", pa.float64()),
         ("null_reason", pa.string()),
     ]
 )
-# Below this the products' sums are rounding.
-DUST = 1e-12
 
 
 def above_blind(sums: pd.DataFrame) -> pd.Series:
-    """rho0 of the model minus rho0 of the blind baseline, from the sums of products."""
+    """Return rho0 of the model minus rho0 of the blind baseline, from the sums of products."""
     rho0: pd.Series = sums["model_human"] / np.sqrt(sums["model_model"] * sums["human_human"])
     blind: pd.Series = sums["blind_human"] / np.sqrt(sums["blind_blind"] * sums["human_human"])
     return (rho0 - blind).where((sums[PRODUCTS[1:3] + PRODUCTS[4:]] > DUST).all(axis=1))
 
 
 def jackknife(batteries: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
-    """Estimates of all categories from one row a category and battery; KEYS are the index."""
+    """Return one row per category, from one row per category and battery; KEYS are the index."""
     groups = batteries.groupby(level=KEYS, sort=True)
     totals = groups[[*PRODUCTS, "cells_without_blind_score"]].sum()
-    without_one = totals.loc[batteries.index, PRODUCTS] - batteries[PRODUCTS]
-    left_out = above_blind(without_one).groupby(level=KEYS, sort=True)
     count = groups.size()
+    effective = groups["question_count"].agg(effective_number)
     estimate = above_blind(totals).where(totals["cells_without_blind_score"] == 0)
-    # (n - 1) / n times the sum of squares is (n - 1) times the variance.
-    error = ((count - 1) * left_out.var(ddof=0)) ** 0.5
-    is_known = (count >= minimum_batteries) & (left_out.count() == count) & estimate.notna()
-    error = error.where(is_known)
-    half_width = error * t.ppf(0.975, np.maximum(count - 1, 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p_value = pd.Series(
-            2 * t.sf(np.abs(estimate) / error, np.maximum(count - 1, 1)), index=count.index
-        )
-    # The blind baseline itself is neither above nor below.
-    p_value = p_value.mask(np.abs(estimate) < DUST, 1.0).where(is_known)
-    q_value = pd.Series(np.nan, index=count.index)
-    for _, family in p_value.dropna().groupby(level=KEYS[:3]):
-        q_value.loc[family.index] = false_discovery_control(family)
+    # A sample that leaves out no battery of the category has the estimate itself.
+    values = np.tile(estimate.to_numpy()[:, None], 1 + count.max())
+    without_one = totals.loc[batteries.index, PRODUCTS] - batteries[PRODUCTS]
+    values[groups.ngroup(), 1 + groups.cumcount()] = above_blind(without_one)
+    found = pd.DataFrame(
+        summary(
+            values, np.full(len(values), False), count.to_numpy(float), effective - 1
+        )._asdict(),
+        index=count.index,
+    )
     reason = pd.Series(None, index=count.index, dtype=object)
-    reason = reason.mask(~is_known, "no_variance")
+    reason = reason.mask(found["standard_error"].isna(), "no_variance")
+    reason = reason.mask(effective < LEAST_EFFECTIVE_BATTERIES, "one_battery_dominates")
     reason = reason.mask(count < minimum_batteries, "too_few_batteries")
     reason = reason.mask(
         totals["cells_without_blind_score"] > 0, "question_without_other_countries"
     )
-    return pd.DataFrame(
-        {
-            "rho0_above_blind": estimate,
-            "standard_error": error,
-            "ci_low": estimate - half_width,
-            "ci_high": estimate + half_width,
-            "p_value": p_value,
-            "q_value": q_value,
-            "battery_count": count,
-            "null_reason": reason,
-        }
+    found = found.where(reason.isna(), axis=0)
+    p_value = found["p_value"]
+    q_value = pd.Series(np.nan, index=count.index)
+    for _, family in p_value.dropna().groupby(level=KEYS[:3]):
+        q_value.loc[family.index] = false_discovery_control(family)
+    return found.assign(
+        rho0_above_blind=estimate,
+        q_value=q_value,
+        battery_count=count,
+        effective_battery_count=effective,
+        null_reason=reason,
     )

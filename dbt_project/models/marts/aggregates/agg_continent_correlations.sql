@@ -76,7 +76,6 @@ final as (
             when continents.country_count = 0 then 'no_country_with_r'
             else intervals.interval_null_reason
         end as interval_null_reason,
-        intervals.interval_basis,
         case when continents.country_count = 0 then 'no_country_with_r' end as null_reason,
         continents.lowest_pearson_r,
         continents.highest_pearson_r,

@@ -91,7 +91,6 @@ final as (
         coalesce(
             explained.no_cells_reason, correlations.null_reason, intervals.interval_null_reason
         ) as interval_null_reason,
-        intervals.interval_basis,
         coalesce(explained.no_cells_reason, correlations.null_reason) as null_reason,
         correlations.spearman_rho,
         coalesce(correlations.common_question_count, 0) as common_question_count,

@@ -151,7 +151,6 @@ final as (
             end,
             intervals.interval_null_reason
         ) as interval_null_reason,
-        intervals.interval_basis,
         designs.lowest_pearson_r,
         designs.highest_pearson_r,
         designs.mean_common_pearson_r,

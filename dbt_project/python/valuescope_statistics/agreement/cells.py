@@ -1,4 +1,4 @@
-"""What the bootstrap reads: people, designs, areas, and the cells that are compared."""
+"""People, designs, areas, and the cells that are compared."""
 
 import hashlib
 from collections import defaultdict
@@ -18,10 +18,8 @@ MEMBERSHIPS = ("western_paper", "western_weog", "western_inglehart_welzel")
 
 
 class Settings(NamedTuple):
-    """The build's variables that the bootstrap depends on."""
+    """The build's variables that the estimates depend on."""
 
-    replicates: int
-    seed: int
     minimum_questions: int
     minimum_batteries: int
     minimum_countries: int
@@ -49,20 +47,16 @@ class People(NamedTuple):
     battery_of_question: Places
     is_reference: Flags
     mean: Floats
-    error: Floats
 
 
 class Answers(NamedTuple):
-    """Mean scores of designs and the variance of their noise: designs x countries x questions.
+    """Mean scores of designs: designs x countries x questions, NaN where there is no cell.
 
-    Scores are NaN where there is no cell; the variance is 0 where noise is not measured. Where a
-    design does not tell a country from others it has no demeaned r (designs x countries).
+    Where a design does not tell a country from others it has no demeaned r (designs x countries).
     """
 
     designs: pd.MultiIndex
     score: Floats
-    variance: Floats
-    has_noise: Flags
     has_demeaned: Flags
 
 
@@ -87,9 +81,8 @@ def read_people(
     asked = pd.Index(questions["question_id"])
     coded = of_survey[of_survey["coding_id"] == coding_id]
     places = surveyed.get_indexer(coded["country_id"]), asked.get_indexer(coded["question_id"])
-    mean, error = np.full((2, len(surveyed), len(asked)), np.nan)
+    mean = np.full((len(surveyed), len(asked)), np.nan)
     mean[places] = coded["human_mean_score"]
-    error[places] = coded["human_standard_error"]
     is_reference = countries.set_index("country_id")["is_reference_country"]
     return People(
         survey_id,
@@ -98,13 +91,10 @@ def read_people(
         pd.factorize(questions["battery_id"].astype(object), sort=True)[0],
         is_reference.reindex(surveyed).fillna(False).to_numpy(bool),
         mean,
-        error,
     )
 
 
-def read_answers(
-    cells: pd.DataFrame, noise: pd.DataFrame, without_demeaned: pd.DataFrame, people: People
-) -> Answers:
+def read_answers(cells: pd.DataFrame, without_demeaned: pd.DataFrame, people: People) -> Answers:
     """The designs of one coding on the places of its people."""
     own = [cells[name].astype("category") for name in ("model_id", "prompt_id")]
     models, prompts = (names.cat.categories for names in own)
@@ -119,19 +109,14 @@ def read_answers(
         places_of(people.questions, cells["question_id"]),
     )
     shape = len(designs), len(people.countries), len(people.questions)
-    score, variance = np.full(shape, np.nan), np.zeros(shape)
+    score = np.full(shape, np.nan)
     score[places] = cells["llm_mean_score"]
-    variance[places] = cells["noise_sensitivity"].to_numpy(float, na_value=np.nan) ** 2
-    of_design = noise.set_index(["model_id", "prompt_id"])["log_likelihood_noise"]
-    variance *= of_design.reindex(designs).to_numpy(float, na_value=np.nan)[:, None, None] ** 2
-    has_noise = np.logical_and.reduce(np.isfinite(variance), axis=(1, 2))
-    variance[~has_noise] = 0
     has_demeaned = np.ones(shape[:2], bool)
     without = designs.get_indexer(pd.MultiIndex.from_frame(without_demeaned[PAIR_KEYS[:2]]))
     country = people.countries.get_indexer(pd.Index(without_demeaned["country_id"]))
     is_here = (without >= 0) & (country >= 0)
     has_demeaned[without[is_here], country[is_here]] = False
-    return Answers(designs, score, variance, has_noise, has_demeaned)
+    return Answers(designs, score, has_demeaned)
 
 
 def places_of(index: pd.Index, names: pd.Series) -> Places:

@@ -2,8 +2,8 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from valuescope_statistics.bootstrap.cells import PAIR_KEYS, Settings
-from valuescope_statistics.bootstrap.estimates import RESULT, bootstrap
+from valuescope_statistics.agreement.cells import PAIR_KEYS, Settings
+from valuescope_statistics.agreement.estimates import RESULT, estimates
 
 CELL_COLUMNS = [
     "model_id",
@@ -13,7 +13,6 @@ CELL_COLUMNS = [
     "question_id",
     "country_id",
     "llm_mean_score",
-    "noise_sensitivity",
 ]
 PEOPLE_COLUMNS = [
     "survey_id",
@@ -21,7 +20,6 @@ PEOPLE_COLUMNS = [
     "question_id",
     "country_id",
     "human_mean_score",
-    "human_standard_error",
 ]
 
 
@@ -35,8 +33,6 @@ def frame(relation: Any, *columns: str) -> pd.DataFrame:
 def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     settings = Settings(
-        replicates=int(dbt.config.get("bootstrap_replicates")),
-        seed=int(dbt.config.get("bootstrap_seed")),
         minimum_questions=int(dbt.config.get("minimum_questions")),
         minimum_batteries=int(dbt.config.get("minimum_batteries")),
         minimum_countries=int(dbt.config.get("minimum_interval_countries")),
@@ -50,9 +46,8 @@ def model(dbt: Any, session: Any) -> pa.Table:
     people = frame(dbt.ref("fct_human_mean_scores"), *PEOPLE_COLUMNS, "population_id")
     people = people[people["human_mean_score"].notna() & people["population_id"].isin(populations)]
     batteries = frame(dbt.ref("stg_questions"), "question_id", "battery_id")
-    result = bootstrap(
+    result = estimates(
         cells,
-        frame(dbt.ref("int_numerical_noise"), "model_id", "prompt_id", "log_likelihood_noise"),
         frame(without_demeaned, "survey_id", "model_id", "prompt_id", "country_id"),
         people.merge(batteries, on="question_id"),
         dbt.ref("dim_countries").filter("not is_country_free").df(),

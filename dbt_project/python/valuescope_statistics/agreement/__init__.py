@@ -1,0 +1,1 @@
+"""Measures of agreement, and by a jackknife over batteries their intervals and tests."""

@@ -1,1 +1,0 @@
-"""Bootstrap over batteries: intervals of every measure of agreement."""

@@ -1,0 +1,225 @@
+"""What the marts of a built scene state, beside what is true."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tests.calibration.study import RANDOM, Scene, generated_models
+from tests.calibration.truth import Truth, World
+from tests.dbt_project.study import read
+from valuescope.warehouse.home import Home
+
+AVERAGED = "prompt_id not in ('forward', 'reverse')"
+
+
+def _stated(
+    mart: str, truth: str, number: str, interval: str, test: str = "", family: str = ""
+) -> str:
+    """Return the query of a number with the columns of its interval and, if it has one, test."""
+    p_value, q_value = (f"{test}p_value", f"{test}q_value") if family else ("null", "null")
+    return f"""
+        select
+            survey_id, model_id, '{mart}' as mart, '{truth}' as measure, '{number}' as number,
+            {number} as estimate, {interval}low as ci_low, {interval}high as ci_high,
+            cast({p_value} as double) as p_value, cast({q_value} as double) as q_value,
+            cast({family or "null"} as varchar) as family
+        from marts.{mart}
+        where {AVERAGED} and {number} is not null
+    """
+
+
+_ABOVE_BLIND = ("r_above_blind_ci_", "r_above_blind_", "r_above_blind_family")
+_OF_MODELS = [
+    _stated(mart, measure, f"{mean}{measure}", *rest)
+    for mart, mean in (
+        ("agg_country_correlations", ""),
+        ("agg_continent_correlations", ""),
+        ("agg_model_summary", "mean_"),
+    )
+    for measure, *rest in (
+        ("pearson_r", "ci_"),
+        ("demeaned_pearson_r", "demeaned_ci_"),
+        ("r_above_blind", *_ABOVE_BLIND),
+    )
+]
+_OF_MODELS += [
+    _stated(
+        "agg_category_correlations",
+        "r_above_blind",
+        "rho0_above_blind",
+        "rho0_above_blind_ci_",
+        "rho0_above_blind_",
+        "model_id || survey_id",
+    ),
+    _stated("agg_western_gap", "western_gap", "western_gap", "ci_", family="test_family"),
+]
+_PAIRS = ("cmp_base_chat", "cmp_model_size")
+# Numbers without an interval.
+_ESTIMATES = ("blind_baseline_r", "country_gain", "skill")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows of a scene: what is stated of a number, and `truth`."""
+
+    intervals: pd.DataFrame
+    families: pd.DataFrame
+    verdicts: pd.DataFrame
+    estimates: pd.DataFrame
+
+
+def measured(home: Home, scene: Scene) -> Measured:
+    """Return every interval, test, verdict and estimate of a built scene."""
+    world = World(scene.countries)
+    truths = {
+        f"{name}-{quantization}": world.truth(model)
+        for (name, quantization), model in generated_models(world).items()
+    }
+    rows = pd.concat([_of_models(home, truths), _of_pairs(home, truths)], ignore_index=True)
+    return Measured(
+        rows,
+        _families(rows),
+        _verdicts(home, truths),
+        _estimates(home, truths),
+    )
+
+
+def _of_models(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
+    rows = read(home, " union all by name ".join(_OF_MODELS))
+    # Countries differ by chance alone, in the West as elsewhere.
+    truth = [
+        0.0 if row.measure == "western_gap" else float(getattr(truths[row.model_id], row.measure))
+        for row in rows.itertuples()
+    ]
+    return rows.drop(columns="measure").assign(truth=truth)
+
+
+def _of_pairs(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
+    frames = [
+        read(
+            home,
+            f"""
+            select
+                survey_id, model_id, other_model_id, '{mart}, ' || area_kind as mart, measure,
+                'delta of ' || measure as number, delta as estimate, ci_low, ci_high, p_value,
+                q_value, test_family as family
+            from marts.{mart}
+            -- The blind baseline is the same for both: the third measure repeats the first.
+            where {AVERAGED} and measure != 'r_above_blind'
+            """,
+        )
+        for mart in _PAIRS
+    ]
+    frames.append(
+        read(
+            home,
+            f"""
+            select
+                survey_id, model_id, other_model_id, 'cmp_quantization' as mart,
+                'pearson_r' as measure, 'pearson_r_delta' as number, pearson_r_delta as estimate,
+                pearson_r_delta_ci_low as ci_low, pearson_r_delta_ci_high as ci_high,
+                cast(null as double) as p_value, cast(null as double) as q_value,
+                cast(null as varchar) as family
+            from marts.cmp_quantization
+            where {AVERAGED}
+            """,
+        )
+    )
+    rows = pd.concat(frames, ignore_index=True)
+    rows["truth"] = [
+        _difference(truths, row.model_id, row.other_model_id, row.measure)
+        for row in rows.itertuples()
+    ]
+    rows["model_id"] += " - " + rows["other_model_id"]
+    return rows.drop(columns=["other_model_id", "measure"])
+
+
+def _difference(truths: dict[str, Truth], model: str, other: str, measure: str) -> float:
+    return float(getattr(truths[model], measure) - getattr(truths[other], measure))
+
+
+def is_null(truth: pd.Series) -> pd.Series:
+    """Return where nothing is true to be found."""
+    return truth.abs() < 1e-12
+
+
+def _families(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the families of tests in which every difference is 0, and their smallest q."""
+    tested = rows[rows["q_value"].notna() & rows["family"].notna()]
+    families = tested.groupby(["mart", "number", "family"], as_index=False).agg(
+        survey_id=("survey_id", "first"),
+        truth=("truth", lambda truths: truths.abs().max()),
+        q_value=("q_value", "min"),
+        tests=("q_value", "size"),
+    )
+    return families[is_null(families["truth"])]
+
+
+def _verdicts(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
+    """Return verdicts of pairs, wrong if they say a difference that is 0 or has the other sign."""
+    parts = [
+        f"""
+        select
+            survey_id, model_id, other_model_id, '{mart}' as mart, measure,
+            case verdict when 'higher' then 1 when 'lower' then -1 else 0 end as said
+        from marts.{mart}
+        where {AVERAGED} and verdict is not null and measure != 'r_above_blind'
+        """
+        for mart in _PAIRS
+    ]
+    parts.append(
+        f"""
+        select
+            survey_id, model_id, other_model_id, 'cmp_quantization' as mart,
+            'pearson_r' as measure,
+            if(answer = 'changes results', sign(pearson_r_delta), 0) as said
+        from marts.cmp_quantization
+        where {AVERAGED} and answer is not null
+        """
+    )
+    rows = read(home, " union all by name ".join(parts))
+    truth = pd.Series(
+        [
+            _difference(truths, row.model_id, row.other_model_id, row.measure)
+            for row in rows.itertuples()
+        ],
+        dtype=float,
+    )
+    sign = np.sign(truth.mask(is_null(truth), 0.0))
+    return rows.assign(
+        model_id=rows["model_id"] + " - " + rows["other_model_id"],
+        truth=truth,
+        is_wrong=(rows["said"] != 0) & (rows["said"] != sign),
+    )
+
+
+def _estimates(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
+    """Return estimates without an interval, and the permutation test of who knows nothing."""
+    frames = []
+    for number in _ESTIMATES:
+        found = read(
+            home,
+            f"""
+            select survey_id, model_id, '{number}' as number, {number} as estimate
+            from marts.agg_country_correlations
+            where {AVERAGED} and {number} is not null
+            """,
+        )
+        truth = [getattr(truths[model_id], number) for model_id in found["model_id"]]
+        frames.append(found.assign(truth=truth))
+    return pd.concat(frames, ignore_index=True)
+
+
+def permutation_tests(home: Home) -> pd.DataFrame:
+    """Return the p-values of shuffled countries for the model whose answers are random."""
+    return read(
+        home,
+        f"""
+        select survey_id, shuffled_countries_p as p_value
+        from marts.agg_country_correlations
+        where
+            {AVERAGED} and model_id = '{"-".join(RANDOM)}'
+            and shuffled_countries_p is not null
+        """,
+    )

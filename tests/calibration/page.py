@@ -1,0 +1,160 @@
+"""docs/calibration.md: coverage, rejection rates and bias, written from measured scenes."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from tests.calibration.measured import Measured, is_null
+from tests.calibration.study import Scene
+from tests.calibration.truth import RESPONDENTS
+
+COVERAGE_GOAL = (0.93, 0.97)
+REJECTION_GOAL = (0.04, 0.06)
+WRONG_GOAL = 0.05
+
+_HEAD = """# Calibration: do intervals and tests hold what they promise?
+
+`make calibrate` generates people and models whose agreement is known exactly, builds them with
+`dbt build` as a user's study, and compares what the marts state with the truth. This page is its
+output (`tests/calibration/`), from {scenes}.
+
+- Each survey is drawn anew: 175 questions in the 49 batteries of the instrument's Q1-Q198 (the
+  largest have 25, 19 and 11 questions), {respondents} respondents per country, variances and shares
+  of batteries as in wave 7. The truth is the value over infinitely many batteries of these sizes
+  and respondents.
+- Five models: a base model, its chat version and that in Q4, each with the r of the blind baseline,
+  but with errors that they partly share (true differences 0); a small chat model with r = .40;
+  random answers.
+- Behind each rate is its standard error, from the differences between surveys, because rows of one
+  survey are not independent. **Bold** misses the goal by more than two standard errors. Goals:
+  coverage .93 to .97; p < .05 in .04 to .06 of true nulls; at most .05 of verdicts wrong, and of
+  families of true nulls with a q < .05.
+
+"""
+
+
+def page(scenes: Iterable[tuple[Scene, Measured, pd.DataFrame]]) -> str:
+    """Return the page."""
+    scenes = list(scenes)
+    named = " and ".join(
+        f"{scene.surveys} surveys of {scene.countries} countries (seed {scene.seed})"
+        for scene, _, _ in scenes
+    )
+    parts = []
+    for scene, measured, permutations in scenes:
+        parts.append(f"\n## {scene.countries} countries\n")
+        parts.append("\n### Intervals\n\n" + _table(_coverage(measured.intervals)))
+        parts.append("\n### Tests of true nulls\n\n" + _table(_rejections(measured, permutations)))
+        parts.append("\n### Verdicts\n\n" + _table(_wrong(measured.verdicts)))
+        parts.append("\n### Estimates without an interval\n\n" + _table(_bias(measured.estimates)))
+    text = "".join(parts)
+    rates = [line for line in text.splitlines() if line.endswith((") |", ")** |"))]
+    missed = sum(line.endswith(")** |") for line in rates)
+    head = _HEAD.format(scenes=named, respondents=RESPONDENTS)
+    return f"{head}{missed} of {len(rates)} rates miss their goal.\n{text}"
+
+
+def _coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return coverage, bias and width by number and model."""
+    table = []
+    for (mart, number, model), own in _groups(rows, "mart", "number", "model_id"):
+        known = own[own["ci_low"].notna()]
+        if known.empty:
+            continue
+        covers = known["truth"].between(known["ci_low"], known["ci_high"])
+        table.append(
+            {
+                "number": f"`{number}` ({mart})",
+                "model": model,
+                "truth": _figure(own["truth"].mean(), 3),
+                "bias": _figure((own["estimate"] - own["truth"]).mean(), 3),
+                "SD": _figure(own["estimate"].std(), 3),
+                "mean width": _figure((known["ci_high"] - known["ci_low"]).mean(), 3),
+                "intervals": f"{len(known):,}",
+                "coverage": _rate(covers, known["survey_id"], *COVERAGE_GOAL),
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def _rejections(measured: Measured, permutations: pd.DataFrame) -> pd.DataFrame:
+    """Return how often true nulls are rejected, by p of one test and by q of a family."""
+    table = []
+    tests = measured.intervals[measured.intervals["p_value"].notna()]
+    tests = tests[is_null(tests["truth"])]
+    for (mart, number, model), own in _groups(tests, "mart", "number", "model_id"):
+        rejected = _rate(own["p_value"] < 0.05, own["survey_id"], *REJECTION_GOAL)
+        table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
+    if len(permutations):
+        # Of 6 countries no permutation is rarer than one in 6.
+        rejected = _rate(permutations["p_value"] < 0.05, permutations["survey_id"], 0, WRONG_GOAL)
+        name = "`shuffled_countries_p` (agg_country_correlations)"
+        table.append([name, "random", f"{len(permutations):,} p", rejected])
+    for (mart, number), own in _groups(measured.families, "mart", "number"):
+        rejected = _rate(own["q_value"] < 0.05, own["survey_id"], 0, WRONG_GOAL)
+        table.append([f"any q of `{number}` ({mart})", "all", f"{len(own):,} families", rejected])
+    return pd.DataFrame(table, columns=["null", "model", "tests", "below .05"])
+
+
+def _wrong(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return how often a verdict says a difference that is not there, or the wrong sign."""
+    table = []
+    for (mart, model, measure), own in _groups(verdicts, "mart", "model_id", "measure"):
+        wrong = _rate(own["is_wrong"], own["survey_id"], 0, WRONG_GOAL)
+        said = _figure((own["said"] != 0).mean(), 3)
+        truth = _figure(own["truth"].mean(), 3)
+        table.append([mart, model, f"`{measure}`", truth, f"{len(own):,}", said, wrong])
+    columns = ["mart", "pair", "measure", "truth", "verdicts", "say a difference", "wrong"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _bias(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the bias of each estimate by model."""
+    table = []
+    for (number, model), own in _groups(rows, "number", "model_id"):
+        difference = own["estimate"] - own["truth"]
+        error = _survey_error(difference, own["survey_id"])
+        table.append(
+            [
+                f"`{number}`",
+                model,
+                _figure(own["truth"].mean(), 3),
+                f"{_figure(difference.mean(), 3)} ({_figure(error, 3)})",
+                _figure(own["estimate"].std(), 3),
+            ]
+        )
+    return pd.DataFrame(table, columns=["number", "model", "truth", "bias", "SD"])
+
+
+def _groups(rows: pd.DataFrame, *keys: str) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]:
+    for key, own in rows.groupby(list(keys), sort=False):
+        yield tuple(map(str, key)), own
+
+
+def _survey_error(values: pd.Series, surveys: pd.Series) -> float:
+    """Return the standard error of a mean of values, of which those of one survey go together."""
+    groups = values.astype(float).groupby(surveys.to_numpy())
+    sums = groups.sum() - groups.size() * values.mean()
+    number = len(sums)
+    return float(np.sqrt(number / max(number - 1, 1) * (sums**2).sum()) / len(values))
+
+
+def _rate(events: pd.Series, surveys: pd.Series, lowest: float, highest: float) -> str:
+    """Return a rate with its standard error, bold where it misses the goal by more than two."""
+    rate, error = float(events.mean()), _survey_error(events, surveys)
+    text = f"{_figure(rate, 3)} ({_figure(error, 3)})"
+    is_missed = rate < lowest - 2 * error or rate > highest + 2 * error
+    return f"**{text}**" if is_missed else text
+
+
+def _figure(value: float, digits: int) -> str:
+    """Return a number as tables print it: .950, -.012, 1.02."""
+    text = f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
+    return text.replace("-.000", ".000")
+
+
+def _table(rows: pd.DataFrame) -> str:
+    """Return a table in Markdown."""
+    lines = [list(rows.columns), ["---"] * len(rows.columns), *rows.astype(str).to_numpy().tolist()]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
