@@ -32,6 +32,7 @@ from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError, WrongUsageError, unknown_name
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.tables.build_record import last_build
+from valuescope.warehouse.tables.caveats import caveats
 from valuescope.warehouse.version import project_version
 
 PAGE, FOLDER = Path("report.html"), Path("report")
@@ -61,9 +62,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class Report:
-    """Summaries where no format was asked for; else the files written, or the document."""
+    """Summaries with their caveats where no format was asked for; else files, or the document."""
 
     summaries: tuple[Summary, ...] = ()
+    caveats: str = ""
     files: tuple[Path, ...] = ()
     document: str | None = None
 
@@ -102,7 +104,8 @@ def make_report(
             shown = designs(connection, model, prompt)
         exhibits = (*COMPARING, *EXHIBITS) if compare else EXHIBITS
         if format_name is None:
-            return Report(summaries=tuple(_summary(connection, design) for design in shown))
+            summaries = tuple(_summary(connection, design) for design in shown)
+            return Report(summaries=summaries, caveats=caveats(connection))
         if format_name == "html":
             page = html(connection, shown, _origin(home), exhibits)
             write_output(output or PAGE, page.encode(), overwrite)
@@ -112,7 +115,7 @@ def make_report(
         if format_name not in DOCUMENTS:
             files = _FILES[format_name](parts)
             return Report(files=write_outputs(output or FOLDER, files, overwrite))
-        document = DOCUMENTS[format_name](parts, project_version())
+        document = DOCUMENTS[format_name](parts, project_version(), caveats(connection))
         if output is None:
             return Report(document=document)
         write_output(output, document.encode(), overwrite)

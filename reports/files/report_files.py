@@ -15,7 +15,6 @@ from valuescope.reports.exhibits.exhibit import Column
 from valuescope.reports.exhibits.filled_exhibit import FilledExhibit
 from valuescope.reports.files.number_format import number
 from valuescope.reports.terminal.summary import Design
-from valuescope.warehouse.tables.caveats import CAVEATS
 from valuescope.warehouse.tables.json_text import json_text, plain
 
 _INK = "black"
@@ -51,11 +50,11 @@ def csv_files(exhibits: Iterable[FilledExhibit]) -> Iterator[tuple[str, bytes]]:
         yield f"{file_name(exhibit)}.csv", buffer.getvalue().encode()
 
 
-def as_json(exhibits: Iterable[FilledExhibit], version: str) -> str:
+def as_json(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -> str:
     """Every exhibit with its words, its query and its rows, with all digits."""
     content = {
         "made_by": f"valuescope {version}",
-        "caveats": CAVEATS,
+        "caveats": caveats,
         "exhibits": [
             {
                 "exhibit_id": filled.exhibit.exhibit_id,
@@ -73,12 +72,12 @@ def as_json(exhibits: Iterable[FilledExhibit], version: str) -> str:
     return json_text(content)
 
 
-def as_markdown(exhibits: Iterable[FilledExhibit], version: str) -> str:
+def as_markdown(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -> str:
     """One document: a heading a section, a table and its query an exhibit."""
     lines = [
         "# How close is a model's picture of a country to what its people said?",
         "",
-        CAVEATS,
+        caveats,
         "",
     ]
     for section, shown in groupby(exhibits, key=lambda filled: filled.exhibit.section):

@@ -28,6 +28,7 @@ from valuescope.reports.page.cells import (
     people,
 )
 from valuescope.reports.terminal.summary import Design, query
+from valuescope.warehouse.tables.caveats import compared_surveys
 from valuescope.warehouse.tables.json_text import plain
 
 _FOLDER = Path(__file__).parent
@@ -84,6 +85,7 @@ def html(
         designs=detailed,
         left_out=designs[DETAILED_DESIGNS:],
         origin=origin,
+        surveys=compared_surveys(connection),
         frame=_packed(frame),
         sides=[_packed(_side_data(side)) for side in sides.values()],
         chunks=chunks,

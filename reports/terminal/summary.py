@@ -241,7 +241,7 @@ def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
             agg.rho0,
             agg.blind_rho0,
             agg.question_count,
-            agg.null_reason,
+            agg.rho0_null_reason,
             null,
             null,
         from marts.agg_category_correlations as agg

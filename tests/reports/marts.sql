@@ -87,12 +87,13 @@ create table marts.agg_category_correlations (
     category_rank bigint,
     question_count bigint,
     null_reason varchar,
+    rho0_null_reason varchar,
 );
 insert into marts.agg_category_correlations values
-    ('aaa111', 'p1', 'wvs', 'none', null, null, null, null, 0, 'nominal_scale'),
-    ('aaa111', 'p1', 'wvs', 'few', 0.9, 0.8, 0.1, null, 6, null),
-    ('aaa111', 'p1', 'wvs', 'trust', 0.7, 0.9, -0.2, 2, 11, null),
-    ('aaa111', 'p1', 'wvs', 'ethical', 0.6, 0.7, -0.1, 1, 20, null);
+    ('aaa111', 'p1', 'wvs', 'none', null, null, null, null, 0, 'too_few_questions', 'nominal_scale'),
+    ('aaa111', 'p1', 'wvs', 'few', 0.9, 0.8, 0.1, null, 6, null, null),
+    ('aaa111', 'p1', 'wvs', 'trust', 0.7, 0.9, -0.2, 2, 11, null, null),
+    ('aaa111', 'p1', 'wvs', 'ethical', 0.6, 0.7, -0.1, 1, 20, null, null);
 
 create table marts.agg_question_correlations (
     model_id varchar,

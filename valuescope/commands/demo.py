@@ -29,7 +29,7 @@ from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.instruments.seeds import Country, Instrument, Question, load_instrument
 from valuescope.warehouse.tables.build import build_warehouse
-from valuescope.warehouse.tables.caveats import CAVEATS
+from valuescope.warehouse.tables.caveats import caveats
 
 MODEL = "smollm2-135m-instruct"
 _SHOWN = 4
@@ -115,7 +115,7 @@ def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: D
         Text(
             "\nA model of 135 million parameters is a smoke test: it shows that everything works, "
             "not how well language models know countries, and so few questions carry no "
-            f"conclusion. {CAVEATS}",
+            f"conclusion. {caveats(connection)}",
             style="dim",
         )
     )

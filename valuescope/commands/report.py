@@ -1,6 +1,5 @@
 """`valuescope report`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -8,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from valuescope.console import out, say
-from valuescope.reports.files.report import FOLDER, FORMATS, PAGE, Summary, make_report
+from valuescope.reports.files.report import FOLDER, FORMATS, PAGE, Report, make_report
 from valuescope.reports.terminal.summary_tables import (
     agreement_table,
     best_and_worst,
@@ -16,7 +15,6 @@ from valuescope.reports.terminal.summary_tables import (
     exhibit_table,
 )
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.tables.caveats import CAVEATS
 
 _EVERYTHING = 10_000
 _ROOM_FOR_PLOTS = 100
@@ -75,7 +73,7 @@ def command(
 
     r is Pearson's correlation between the model's and the people's mean scores; `blind` is the
     same for a predictor that gives every country the mean of all others. Categories are ranked
-    by rho0, which does not depend on the direction in which questions are coded.
+    by how far rho0, which does not depend on how questions are coded, is beyond random answers.
     """
     report = make_report(
         current_home(),
@@ -91,7 +89,7 @@ def command(
     if report.document is not None:
         click.echo(report.document, nl=False)
     elif form is None:
-        out().print(_summary(report.summaries, _EVERYTHING if everything else top))
+        out().print(_summary(report, _EVERYTHING if everything else top))
     elif form == "html":
         say(f"Wrote {report.files[0]}: open it in a browser.")
     elif len(report.files) == 1:
@@ -100,11 +98,11 @@ def command(
         say(f"Wrote {len(report.files)} files to {output or FOLDER}.")
 
 
-def _summary(summaries: Iterable[Summary], rows: int) -> RenderableType:
+def _summary(report: Report, rows: int) -> RenderableType:
     parts: list[RenderableType] = []
     # A pipe gets the numbers alone, and so does a terminal without room.
     is_plotted = out().is_terminal and out().width >= _ROOM_FOR_PLOTS
-    for summary in summaries:
+    for summary in report.summaries:
         parts += [
             design_heading(summary.design),
             *(exhibit_table(exhibit, found, rows) for exhibit, found in summary.comparisons),
@@ -119,4 +117,4 @@ def _summary(summaries: Iterable[Summary], rows: int) -> RenderableType:
             best_and_worst("Questions (r across countries)", summary.questions, rows, is_plotted),
             Text(""),
         ]
-    return Group(*parts, Text(CAVEATS, style="dim"))
+    return Group(*parts, Text(report.caveats, style="dim"))

@@ -23,6 +23,7 @@ from valuescope.warehouse.replication.packing import (
 )
 from valuescope.warehouse.replication.readme import README, readme
 from valuescope.warehouse.tables.build_record import Build, changes_since, last_build
+from valuescope.warehouse.tables.caveats import caveats
 from valuescope.warehouse.tables.citations import bibliography, loaded_citations
 from valuescope.warehouse.tables.mart_files import write_marts
 from valuescope.warehouse.tables.marts import built_marts
@@ -169,6 +170,7 @@ def _write(
     )
     text = readme(
         manifest,
+        warning=caveats(connection),
         citations=citations,
         smallest=smallest_counts(connection) if has_survey else {},
         left_out_marts=[mart.name for mart in built_marts(connection) if mart not in marts],

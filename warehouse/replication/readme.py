@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 
 from valuescope.warehouse.replication.manifest import Manifest, SurveyFile
-from valuescope.warehouse.tables.caveats import CAVEATS
 from valuescope.warehouse.tables.citations import Citation
 
 README = "README.md"
@@ -21,6 +20,7 @@ _MOMENTS = (
 def readme(
     manifest: Manifest,
     *,
+    warning: str,
     citations: Sequence[Citation],
     smallest: Mapping[str, int | None],
     left_out_marts: Sequence[str],
@@ -28,13 +28,14 @@ def readme(
 ) -> str:
     """The page as Markdown.
 
-    `smallest` has the fewest respondents behind a row of the raw tables with counts, and
-    `instrument` the parts of the user's instrument: `wordings`, `surveys`.
+    `warning` is what every report says of its numbers; `smallest` has the fewest respondents behind
+    a row of the raw tables with counts, and `instrument` the parts of the user's instrument:
+    `wordings`, `surveys`.
     """
     parts = [
         "# Replication package\n",
         "What a study with valuescope was computed from, and its tables: enough to build them "
-        f"again on another machine. {CAVEATS}\n",
+        f"again on another machine. {warning}\n",
         "## Build it again\n",
         _rebuilding(manifest),
         "## What is here\n",

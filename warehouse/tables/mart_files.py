@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.tables.caveats import CAVEATS
+from valuescope.warehouse.tables.caveats import caveats
 from valuescope.warehouse.tables.citations import Citation, loaded_citations
 from valuescope.warehouse.tables.marts import Mart, MartColumn
 from valuescope.warehouse.unfinished import unfinished_folder
@@ -106,10 +106,11 @@ def _write(
     connection.execute("set timezone = 'UTC'")
     written = tuple(_write_mart(connection, mart, folder, file_format) for mart in marts)
     citations = loaded_citations(connection)
-    index = _index(written, file_format, citations, variables)
+    warning = caveats(connection)
+    index = _index(written, file_format, citations, variables, warning)
     text = json.dumps(index, indent=2, ensure_ascii=False) + "\n"
     (folder / INDEX).write_text(text, encoding="utf-8")
-    readme = _readme(written, file_format, citations, variables)
+    readme = _readme(written, file_format, citations, variables, warning)
     (folder / README).write_text(readme, encoding="utf-8")
     return written
 
@@ -134,12 +135,13 @@ def _index(
     file_format: str,
     citations: Sequence[Citation],
     variables: Mapping[str, Any],
+    warning: str,
 ) -> dict[str, Any]:
     return {
         "profile": "tabular-data-package" if file_format == "csv" else "data-package",
         "name": "valuescope-marts",
         "title": "Models' answers to survey questions beside people's",
-        "description": CAVEATS,
+        "description": warning,
         "valuescope_version": project_version(),
         "dbt_variables": dict(variables),
         "sources": [
@@ -187,13 +189,14 @@ def _readme(
     file_format: str,
     citations: Sequence[Citation],
     variables: Mapping[str, Any],
+    warning: str,
 ) -> str:
     kind = {"parquet": "Parquet", "csv": "CSV (UTF-8, with a header; null is empty)"}[file_format]
     given = ", ".join(f"`{name}={json.dumps(value)}`" for name, value in variables.items())
     made = f"with the dbt variables {given}" if given else "with its default variables"
     parts = [
         "# Models' answers to survey questions beside people's\n",
-        f"{CAVEATS}\n",
+        f"{warning}\n",
         f"Tables of a valuescope warehouse as {kind}, one file each, in the order of their keys. "
         f"`{INDEX}` says what each column means, as a Frictionless Data Package. Made by "
         f"valuescope {project_version()}, {made}.\n",

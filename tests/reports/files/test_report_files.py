@@ -36,7 +36,7 @@ def test_a_name_holds_nothing_that_a_file_system_refuses(design: Design) -> None
 
 
 def test_a_table_of_a_document_shows_names_as_they_are(design: Design) -> None:
-    document = as_markdown([filled(design)], "1.0")
+    document = as_markdown([filled(design)], "1.0", "Mind the survey.")
     assert r"| A\|B \<i\>\`C\` | -.13 | 5 |" in document
     assert "```sql\nselect 1\n```" in document
 
