@@ -36,16 +36,6 @@
     end
 {%- endmacro %}
 
-{#-
-  Whether a model's scores tell countries apart, given both sides' scores minus each question's mean
-  over `countries` countries: by more than the blind baseline does, whose mean of all *other* countries
-  differs from country to country only by the country left out, -h / (countries - 1).
--#}
-{% macro has_country_variation(model, human, countries) -%}
-    stddev_pop({{ model }})
-    > greatest(1e-12, (1 + 1e-6) * stddev_pop({{ human }} / ({{ countries }} - 1)))
-{%- endmacro %}
-
 {#- Why `rho0` is null; null where it is not. -#}
 {% macro rho0_null_reason(model, human, minimum_count, minimum) -%}
     case
@@ -86,5 +76,5 @@
   of the scores' reliability, which is the true share of their variance.
 -#}
 {% macro noise_ceiling(reliability) -%}
-    case when {{ reliability }} is not null then sqrt(greatest(0.0, {{ reliability }})) end
+    sqrt({{ not_negative(reliability) }})
 {%- endmacro %}

@@ -69,11 +69,14 @@
     sum(abs({{ p }} - {{ q }})) / 2
 {%- endmacro %}
 
-{#- Jensen-Shannon distance: the square root of the divergence in bits, 0 to 1. -#}
+{#- Jensen-Shannon distance: the square root of the divergence in bits, 0 to 1; null without either. -#}
 {% macro jensen_shannon_distance(p, q) -%}
-    sqrt(greatest(0.0, sum(
-        {{ divergence_term(p, q) }} + {{ divergence_term(q, p) }}
-    ) / 2))
+    sqrt({{ not_negative('sum(' ~ divergence_term(p, q) ~ ' + ' ~ divergence_term(q, p) ~ ') / 2') }})
+{%- endmacro %}
+
+{#- 0 for what rounding makes negative; null stays null, which greatest() would pass over. -#}
+{% macro not_negative(value) -%}
+    case when {{ value }} is not null then greatest(0.0, {{ value }}) end
 {%- endmacro %}
 
 {#-
@@ -98,14 +101,18 @@
 
 {#-
   How far a mean score moves for each nat of independent noise in every choice's log-likelihood:
-  sqrt(sum_k (dm/dl_k)^2) with dm/dl_k = p_k (s_k - m), and m written out so that it is one pass.
+  sqrt(sum_k (dm/dl_k)^2) with dm/dl_k = p_k (s_k - m), and m written out so that it is one pass. Null
+  where there is no distribution or no scale.
 -#}
 {% macro noise_sensitivity(p, score) -%}
-    sqrt(greatest(0.0,
-        sum(power({{ p }} * {{ score }}, 2))
-        - 2 * sum({{ p }} * {{ score }}) * sum(power({{ p }}, 2) * {{ score }})
-        + power(sum({{ p }} * {{ score }}), 2) * sum(power({{ p }}, 2))
-    ))
+    case
+        when count({{ p }} * {{ score }}) = count(*)
+            then sqrt(greatest(0.0,
+                sum(power({{ p }} * {{ score }}, 2))
+                - 2 * sum({{ p }} * {{ score }}) * sum(power({{ p }}, 2) * {{ score }})
+                + power(sum({{ p }} * {{ score }}), 2) * sum(power({{ p }}, 2))
+            ))
+    end
 {%- endmacro %}
 
 {#- The index of the likeliest choice, the first of several. -#}

@@ -195,7 +195,8 @@ class OneByOne:
             r = self.r(own, human, scores[name].notna())
             blind = self.human.drop(columns=name).mean(axis=1)
             blind_r = self.r(blind, human, scores[name].notna())
-            mean_r = self.r(scores.mean(axis=1), human, scores[name].notna())
+            elsewhere = scores.drop(columns=name).mean(axis=1)
+            mean_r = self.r(elsewhere, human, scores[name].notna())
             rows["pearson_r"][name] = r
             rows["r_above_blind"][name] = [
                 one - other for one, other in zip(r, blind_r, strict=True)

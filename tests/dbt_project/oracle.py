@@ -168,7 +168,8 @@ def country_measures(cells: pd.DataFrame, minimum_reference_countries: int) -> p
     cells = comparable(cells)
     by_question = cells.groupby("question_id")
     cells = cells.assign(
-        mean_m=by_question["m"].transform("mean"),
+        others_m=(by_question["m"].transform("sum") - cells["m"])
+        / (by_question["m"].transform("count") - 1),
         dm=cells["m"] - by_question["m"].transform("mean"),
         dh=cells["h"] - by_question["h"].transform("mean"),
         countries=by_question["m"].transform("size"),
@@ -210,7 +211,7 @@ def country_measures(cells: pd.DataFrame, minimum_reference_countries: int) -> p
                     else np.nan
                 ),
                 "blind_rho0": congruence(own["b"], own["h"]) if blind_known else np.nan,
-                "country_gain": r - r_or_nan(own["mean_m"], own["h"]),
+                "country_gain": r - r_or_nan(own["others_m"], own["h"]),
                 "noise_ceiling": (
                     np.sqrt(max(0, 1 - (own["se"] ** 2).mean() / np.var(own["h"])))
                     if own["se"].notna().all() and len(own) >= 5
@@ -256,8 +257,8 @@ def null_measures(cells: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
         }
         strangers = [
             r_or_nan(answers.loc[other, questions], own["h"])
-            for other in compared_countries
-            if other != country_id and answers.loc[other, questions].notna().all()
+            for other in sorted(set(answers.index) - {country_id, "ZZZ"})
+            if answers.loc[other, questions].notna().all()
         ]
         strangers = [value for value in strangers if not np.isnan(value) and not np.isnan(r)]
         sizes = own["p"].map(len)

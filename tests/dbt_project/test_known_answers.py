@@ -42,7 +42,7 @@ def shares_of_choices(marginals: pd.DataFrame, instrument: Instrument) -> pd.Dat
 
 
 def land_known_models(home: Home, shares: pd.DataFrame) -> None:
-    """A copy of the people, the mean of all other countries, no opinion, and the first option.
+    """A copy of the people and a faint one, the mean of the others, no opinion, the first option.
 
     Without a country every model says the mean of all, but the first option.
     """
@@ -57,6 +57,7 @@ def land_known_models(home: Home, shares: pd.DataFrame) -> None:
     land_design(home, "reverse", choice_order="reverse")
     for model_id, prompt_id, probability in (
         ("copy", "forward", shares["share"]),
+        ("faint", "forward", 0.98 * of_choice.transform("mean") + 0.02 * shares["share"]),
         ("blind", "forward", blind),
         ("uniform", "forward", 1 / size),
         ("first-option", "forward", first),
@@ -161,9 +162,15 @@ def test_the_mean_of_the_other_countries_is_the_blind_baseline_and_no_more(home:
     assert_all(rows["r_above_blind"], 0)
     assert_all(rows["rho0_above_blind"], 0)
     assert_all(rows["skill"], 0)
-    # Leaving the country out of the mean is all that sets its countries apart.
-    assert rows["demeaned_pearson_r"].isna().all()
-    assert set(rows["demeaned_null_reason"]) == {"no_country_variation"}
+    # Leaving the country out of the mean is all that sets its countries apart: h turned around, but
+    # for questions that fewer countries have.
+    assert_all(rows["demeaned_pearson_r"], -1, within=1e-3)
+
+
+def test_however_little_a_model_tells_countries_apart_it_has_a_demeaned_r(home: Home) -> None:
+    rows = correlations(home, "faint")
+    assert rows["demeaned_null_reason"].isna().all()
+    assert_all(rows["demeaned_pearson_r"], 1)
 
 
 def test_answers_without_opinion_have_no_r_and_the_distances_that_stand_beside_every_r(
@@ -225,8 +232,8 @@ def test_one_row_sums_up_a_model(home: Home) -> None:
     assert summary.loc["copy", "mean_r_above_blind"] == pytest.approx(1 - blind)
     assert summary.loc["copy", "mean_skill"] == pytest.approx(1)
     assert summary.loc["blind", "mean_r_above_blind"] == pytest.approx(0, abs=1e-9)
-    assert summary["mean_demeaned_pearson_r"].isna()["blind"]
-    assert summary.loc["blind", "demeaned_country_count"] == 0
+    assert summary.loc["blind", "mean_demeaned_pearson_r"] == pytest.approx(-1, abs=1e-3)
+    assert summary.loc["uniform", "demeaned_country_count"] == 0
     assert summary.loc["uniform", "null_reason"] == "no_variance_in_model"
     assert summary["mean_blind_baseline_r"].isna()["uniform"]
 

@@ -166,7 +166,18 @@ def noise_of(study: Study, model_id: str, prompt_id: str) -> float:
             squares += ((difference - difference.mean()) ** 2).sum() / 2
             freedom += len(difference) - 1
     forward = np.sqrt(squares / freedom)
-    return float(forward if prompt_id == "forward" else np.sqrt(forward**2 + 0.3**2) / 2)
+    return float(forward if prompt_id == "forward" else np.sqrt((forward**2 + 0.3**2) / 2))
+
+
+def variance_of_noise(study: Study, model_id: str, prompt_id: str, cell: tuple[str, str]) -> float:
+    """Of a cell's mean score: that of each order's, over their number where orders are averaged."""
+    orders = ORDERS if prompt_id == "averaged" else [prompt_id]
+    moved = 0.0
+    for order in orders:
+        p = softmax(study.first[model_id, order, *cell])
+        scores = np.linspace(-1, 1, len(p))
+        moved += ((p * (scores - p @ scores)) ** 2).sum()
+    return float(noise_of(study, model_id, prompt_id) ** 2 * moved / len(orders) ** 2)
 
 
 def expected_cells(study: Study, model_id: str, other_id: str, prompt_id: str) -> pd.DataFrame:
@@ -179,8 +190,8 @@ def expected_cells(study: Study, model_id: str, other_id: str, prompt_id: str) -
         p, q = own[question_id, country_id], other[question_id, country_id]
         scores = np.linspace(-1, 1, len(p))
         sides = [
-            (noise_of(study, m, prompt_id) ** 2) * ((d * (scores - d @ scores)) ** 2).sum()
-            for m, d in ((model_id, p), (other_id, q))
+            variance_of_noise(study, m, prompt_id, (question_id, country_id))
+            for m in (model_id, other_id)
         ]
         is_scored = question_id != NOMINAL
         rows.append(

@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from valuescope_statistics.temperatures import design_temperatures
-from valuescope_statistics.variance_components import model_components
+from valuescope_statistics.variance_components import components, model_components, variances
 
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import AgreementStudy
@@ -261,12 +261,7 @@ def test_specifications_have_the_r_of_the_cells_that_all_of_them_have(
             {name: oracle.r_or_nan(c["b"], c["h"]) for name, c in own.groupby("country_id")}
         )
         demeaned = pd.Series(
-            {
-                name: oracle.r_or_nan(c["dm"], c["dh"])
-                for name, c in enough.groupby("country_id")
-                # More than leaving the country out of a mean of people gives by itself.
-                if c["dm"].std(ddof=0) > (c["dh"] / (c["countries"] - 1)).std(ddof=0)
-            }
+            {name: oracle.r_or_nan(c["dm"], c["dh"]) for name, c in enough.groupby("country_id")}
         )
         expected[str(specification)] = r.mean(), (r - blind).mean(), demeaned.mean(), r.count()
     ordered = sorted(expected, key=lambda name: -expected[name][0])
@@ -370,6 +365,28 @@ def test_components_are_those_of_an_analysis_of_variance() -> None:
     assert rows["chat_mode"]["null_reason"] == "single_level"
     shares = [row["share_of_total"] or 0 for name, row in rows.items() if name != "total"]
     assert sum(shares) == pytest.approx(1, abs=1e-10)
+
+
+def test_components_of_variance_are_estimated_without_bias() -> None:
+    """Scores of known components; sums of squares would give the residual far too much."""
+    truth = {"question": 0.3, "country": 0.05, "choice_order": 0.2, "template": 0.1}
+    truth |= {f"question_by_{name}": 0.15 for name in ("country", "choice_order", "template")}
+    truth |= {"residual": 0.02}
+    sizes = {"question": 12, "country": 6, "choice_order": 4, "template": 3}
+    names = list(sizes)
+    random = np.random.default_rng(3)
+    found = []
+    for _ in range(300):
+        scores = random.normal(0, truth["residual"] ** 0.5, tuple(sizes.values()))
+        for axes in [[0], [1], [2], [3], [0, 1], [0, 2], [0, 3]]:
+            shape = [size if axis in axes else 1 for axis, size in enumerate(sizes.values())]
+            name = "_by_".join(names[axis] for axis in axes)
+            scores = scores + random.normal(0, truth[name] ** 0.5, shape)
+        found.append(variances(list(components(scores[..., None, None, None]))))
+    means = pd.DataFrame(found).mean()
+    for name, value in truth.items():
+        assert means[name] == pytest.approx(value, rel=0.15), name
+    assert means["total"] == pytest.approx(sum(truth.values()), rel=0.1)
 
 
 def test_components_worked_by_hand() -> None:

@@ -81,7 +81,7 @@ def test_the_example_of_five_questions_is_worked_out_right() -> None:
         "blind_baseline_r": blind_r,
         "r_above_blind": r - blind_r,
         "skill": 1 - np.sum((model - people) ** 2) / np.sum((blind - people) ** 2),
-        "country_gain": r - correlation(all_model, people),
+        "country_gain": r - correlation((5 * all_model - model) / 4, people),
         "demeaned_pearson_r": correlation(model - all_model, people - all_people),
         "spearman_rho": spearmanr(model, people)[0],
         "mean_absolute_error": np.mean(np.abs(model - people)),

@@ -56,7 +56,33 @@ ordered as (
 
 ),
 
-final as (
+-- Each order's noise is independent of the others', so that their mean has the root of the summed
+-- variances over their number.
+sensitivities as (
+
+    select
+        model_id,
+        averaged_prompt_id,
+        question_id,
+        country_id,
+        sqrt(sum(power(noise_sensitivity, 2))) / count(*) as noise_sensitivity
+    from (
+        select
+            model_id,
+            averaged_prompt_id,
+            prompt_id,
+            question_id,
+            country_id,
+            {{ noise_sensitivity('llm_probability', 'choice_score') }} as noise_sensitivity
+        from ordered
+        where is_averaged
+        group by all
+    ) as orders
+    group by all
+
+),
+
+averaged as (
 
     select
         model_id,
@@ -89,6 +115,21 @@ final as (
     from ordered
     where is_averaged
     group by all
+
+),
+
+final as (
+
+    select
+        averaged.*,
+        sensitivities.noise_sensitivity
+    from averaged
+    inner join sensitivities
+        on
+            averaged.model_id = sensitivities.model_id
+            and averaged.prompt_id = sensitivities.averaged_prompt_id
+            and averaged.question_id = sensitivities.question_id
+            and averaged.country_id = sensitivities.country_id
 
 )
 

@@ -48,6 +48,7 @@ final as (
         off_choice_mass,
         boundary_merged,
         superseded_cells,
+        noise_sensitivity,
         is_whole,
         source_fingerprint
     from together

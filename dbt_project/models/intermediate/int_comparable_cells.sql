@@ -214,7 +214,11 @@ final as (
         numbered.human_standard_error,
         numbered.standard_error_basis,
         numbered.blind_mean_score,
-        questions_of_designs.mean_llm_score,
+        -- Without the country's own answer, which would be compared with itself.
+        (
+            questions_of_designs.country_count * questions_of_designs.mean_llm_score
+            - numbered.llm_mean_score
+        ) / nullif(questions_of_designs.country_count - 1, 0) as other_countries_llm_score,
         positioned.option_position_score,
         questions_of_designs.country_free_llm_score,
         numbered.is_reference_country,

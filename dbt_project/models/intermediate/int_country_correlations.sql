@@ -68,12 +68,10 @@ measured as (
         {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')) }}
             as demeaned_pearson_r,
         stddev_pop(demeaned_human_score) >= 1e-12 as has_variance_between_countries,
-        {{ has_country_variation(
-            'demeaned_llm_score', 'demeaned_human_score', 'reference_country_count'
-        ) }} as has_country_variation,
         sum(power(llm_mean_score - human_mean_score, 2)) as squared_error,
-        {{ pearson_r('mean_llm_score', 'human_mean_score', var_number('minimum_questions')) }}
-            as mean_llm_r,
+        count(other_countries_llm_score) = count(*) as has_answers_of_others,
+        {{ pearson_r('other_countries_llm_score', 'human_mean_score', var_number('minimum_questions')) }}
+            as other_countries_llm_r,
         {{ pearson_r('option_position_score', 'human_mean_score', var_number('minimum_questions')) }}
             as option_position_r,
         {{ pearson_r_null_reason(
@@ -174,7 +172,7 @@ explained as (
             when demeaned_question_count < {{ var_number('minimum_questions') }}
                 then 'too_few_reference_countries'
             when not has_variance_between_countries then 'no_variance_in_survey'
-            when not has_country_variation then 'no_country_variation'
+            when demeaned_pearson_r is null then 'no_country_variation'
         end as demeaned_null_reason,
         case
             when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
@@ -184,7 +182,8 @@ explained as (
         case
             when null_reason is not null then null_reason
             when compared_country_count = 1 then 'one_country'
-            when mean_llm_r is null then 'no_variance_in_mean_answers'
+            when not has_answers_of_others then 'question_without_other_countries'
+            when other_countries_llm_r is null then 'no_variance_in_mean_answers'
         end as country_gain_null_reason,
         case
             when null_reason is not null then null_reason
@@ -228,7 +227,7 @@ final as (
             else common_best_other_country_null_reason
         end as common_baselines_null_reason,
         demeaned_question_count,
-        case when demeaned_null_reason is null then demeaned_pearson_r end as demeaned_pearson_r,
+        demeaned_pearson_r,
         demeaned_null_reason,
         blind_baseline_r,
         blind_null_reason,
@@ -237,7 +236,7 @@ final as (
         end as skill,
         skill_null_reason,
         case
-            when country_gain_null_reason is null then pearson_r - mean_llm_r
+            when country_gain_null_reason is null then pearson_r - other_countries_llm_r
         end as country_gain,
         country_gain_null_reason,
         best_other_country_id,

@@ -39,8 +39,8 @@ varied as (
 
     select
         *,
-        sqrt(greatest(0.0, mean_square - mean_value * mean_value)) as standard_deviation,
-        sqrt(greatest(0.0, other_mean_square - other_mean_value * other_mean_value))
+        sqrt({{ not_negative('mean_square - mean_value * mean_value') }}) as standard_deviation,
+        sqrt({{ not_negative('other_mean_square - other_mean_value * other_mean_value') }})
             as other_standard_deviation
     from pooled
 
@@ -58,6 +58,7 @@ final as (
         mean_value,
         standard_deviation,
         case
+            when standard_deviation is null or other_standard_deviation is null then null
             when standard_deviation < 1e-6 or other_standard_deviation < 1e-6 then null
             when indicator_id = other_indicator_id then 1.0
             else greatest(-1.0, least(

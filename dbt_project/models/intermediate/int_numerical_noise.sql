@@ -225,7 +225,7 @@ asked as (
 
 ),
 
--- A mean of n answers has the noise of one over sqrt(n), and at least two orders are averaged.
+-- That a mean of several orders is less noisy than one is in its cells' `noise_sensitivity`.
 averaged as (
 
     select
@@ -233,7 +233,7 @@ averaged as (
         designs.prompt_id,
         case
             when count(asked.log_likelihood_noise) = count(*)
-                then sqrt(avg(power(asked.log_likelihood_noise, 2)) / 2)
+                then sqrt(avg(power(asked.log_likelihood_noise, 2)))
         end as log_likelihood_noise,
         case
             when bool_or(asked.noise_basis = 'not_measured') then 'not_measured'

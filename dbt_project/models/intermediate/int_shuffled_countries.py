@@ -20,7 +20,6 @@ def lists_of_cells(model_ids: list[str], answers: Any, cells: Any) -> pa.Table:
             "list(llm_mean_score order by question_id) as answers, "
             "list(human_mean_score order by question_id) as people",
         )
-        .filter("list_count(people) > 0")
         .order(f"{', '.join(DESIGN)}, country_id")
         .to_arrow_table()
     )
@@ -30,7 +29,8 @@ def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     minimum = int(dbt.config.get("minimum_questions"))
     cells = dbt.ref("int_comparable_cells").select(*CELL, "human_mean_score")
-    # Another country's answer counts whether or not its people were asked the question.
+    # Another country's answer counts whether or not its people were asked: the null is about the
+    # model's answers, to which it makes no difference.
     answers = (
         dbt.ref("fct_mean_scores")
         .filter("country_id != 'ZZZ' and llm_mean_score is not null")

@@ -165,7 +165,6 @@ demeaned as (
 
     select
         cells.*,
-        question_means.reference_country_count,
         cells.llm_mean_score - question_means.reference_llm_score as demeaned_llm_score,
         cells.human_mean_score - question_means.reference_human_score as demeaned_human_score
     from cells
@@ -200,16 +199,8 @@ measured as (
                         'blind_mean_score', 'human_mean_score', var_number('minimum_questions')
                     ) }}
         end as blind_baseline_r,
-        case
-            when
-                {{ has_country_variation(
-                    'demeaned_llm_score', 'demeaned_human_score', 'reference_country_count'
-                ) }}
-                then
-                    {{ pearson_r(
-                        'demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')
-                    ) }}
-        end as demeaned_pearson_r
+        {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')) }}
+            as demeaned_pearson_r
     from demeaned
     group by all
 

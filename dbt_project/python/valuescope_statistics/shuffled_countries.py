@@ -80,11 +80,11 @@ def matrix(rows: Integers, columns: Integers, values: Floats, shape: tuple[int, 
 
 
 def shuffled_designs(table: pa.Table, minimum: int) -> pa.Table:
-    """Return the null of every design and country, with the columns of `RESULT`.
+    """Return the null of every design and compared country, with the columns of `RESULT`.
 
     `table` has one row per design (`DESIGN`) and country, ordered by them, with the lists
     `questions`, `answers` and `people`: ids, the model's mean scores, and people's mean scores,
-    null where the cell is not compared.
+    null where the cell is not compared. A country without people is a stranger to the others.
     """
     questions = lists(table, "questions")
     names = questions.flatten().dictionary_encode()
@@ -94,6 +94,7 @@ def shuffled_designs(table: pa.Table, minimum: int) -> pa.Table:
     ends = questions.offsets.to_numpy()
     designs = table.select(DESIGN).to_pylist()
     starts = [row for row in range(len(designs)) if row == 0 or designs[row] != designs[row - 1]]
+    is_compared = np.add.reduceat(np.isfinite(person_of_cell), ends[:-1]) > 0
     columns: list[tuple[Floats, Floats, Integers]] = []
     for first, last in pairwise([*starts, len(designs)]):
         cells_of_design = slice(ends[first], ends[last])
@@ -118,4 +119,4 @@ def shuffled_designs(table: pa.Table, minimum: int) -> pa.Table:
         ("shuffled_country_count", count),
     ):
         result = result.append_column(name, pa.array(values, from_pandas=True))
-    return result.cast(RESULT)
+    return result.filter(pa.array(is_compared)).cast(RESULT)

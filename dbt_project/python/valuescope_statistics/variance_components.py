@@ -1,7 +1,8 @@
-"""What a model's mean scores vary with: sums of squares of balanced crossed layouts.
+"""What a model's mean scores vary with: components of variance of balanced crossed layouts.
 
 A layout is full: every question in every country under every combination of what designs differ in.
-Main effects and interactions are then orthogonal, and their sums of squares add up to the total.
+Main effects and interactions are then orthogonal, their sums of squares add up to the total, and
+expected mean squares give the variance that each adds to a score.
 """
 
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ RESULT = pa.schema(
         ("degrees_of_freedom", pa.int64()),
         ("sum_of_squares", pa.float64()),
         ("share_of_total", pa.float64()),
+        ("variance", pa.float64()),
+        ("share_of_variance", pa.float64()),
         ("null_reason", pa.string()),
     ]
 )
@@ -109,11 +112,36 @@ def components(scores: Floats) -> Iterator[tuple[str, int, int, float]]:
     yield "total", scores.size, scores.size - 1, total
 
 
+def variances(parts: list[tuple[str, int, int, float]]) -> dict[str, float]:
+    """Estimate the variance that each part of a full layout adds to a score, negative ones as 0.
+
+    All effects are taken as random. A mean square estimates the residual variance, plus N / levels
+    times the part's own variance, plus for a main effect the same of its interactions: parts
+    without degrees of freedom have none, and nothing is known without any left for the residual.
+    """
+    size = parts[-1][1]
+    square = {name: squares / freedom for name, _, freedom, squares in parts if freedom}
+    if "residual" not in square:
+        return {}
+    residual = square["residual"]
+    interactions = [name for name in square if name.startswith("question_by_")]
+    found = {"residual": residual}
+    for name, levels, freedom, _ in parts[:-2]:
+        if freedom:
+            if name == "question":
+                beside = sum(square[other] - residual for other in interactions) + residual
+            else:
+                beside = square.get(f"question_by_{name}", residual)
+            found[name] = max(0.0, (square[name] - beside) * levels / size)
+    return found | {"total": sum(found.values())}
+
+
 def explained(
     layout: Floats, designs: pd.DataFrame, crossed_design_count: int
 ) -> Iterator[dict[str, Any]]:
     """The rows of one model, survey and coding; `designs` has a row a design, a column a factor."""
     rows = list(components(layout if layout.size else np.zeros((1,) * (2 + len(FACTORS)))))
+    variance = variances(rows)
     for component, level_count, freedom, square in rows:
         factor = component.removeprefix("question_by_")
         reason = None
@@ -126,6 +154,7 @@ def explained(
         elif freedom == 0:
             varied = factor in FACTORS and designs[factor].nunique() > 1
             reason = "not_crossed" if varied else "single_level"
+        own = variance.get(component)
         yield {
             "component": component,
             "design_count": len(designs),
@@ -136,6 +165,10 @@ def explained(
             "degrees_of_freedom": freedom,
             "sum_of_squares": square if reason is None else None,
             "share_of_total": square / rows[-1][-1] if reason is None else None,
+            "variance": own if reason is None else None,
+            "share_of_variance": (
+                own / variance["total"] if reason is None and own is not None else None
+            ),
             "null_reason": reason,
         }
 

@@ -21,6 +21,8 @@ final as (
         degrees_of_freedom,
         sum_of_squares,
         share_of_total,
+        variance,
+        share_of_variance,
         null_reason
     from components
 

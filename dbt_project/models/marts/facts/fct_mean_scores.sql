@@ -51,7 +51,9 @@ cells as (
         {{ modal_choice('choice_index', 'llm_probability') }} as llm_modal_choice,
         {{ total_variation('llm_probability', 'human_share') }} as total_variation,
         {{ jensen_shannon_distance('llm_probability', 'human_share') }} as jensen_shannon_distance,
-        {{ noise_sensitivity('llm_probability', 'choice_score') }} as noise_sensitivity,
+        coalesce(
+            max(noise_sensitivity), {{ noise_sensitivity('llm_probability', 'choice_score') }}
+        ) as noise_sensitivity,
         {{ wasserstein_1('llm_probability', 'human_share', 'choice_index') }} as wasserstein_1
     from distributions
     where {{ is_changed_design('distributions') }}

@@ -79,10 +79,8 @@ class CountryMeasures:
         self.other_count = is_asked.sum(axis=0) - 1
         self.score = answers.score[cell_set.designs]
         self.has_demeaned = answers.has_demeaned[cell_set.designs]
-        country_count = present.sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self.mean_score = np.where(present, self.score, 0).sum(axis=1) / country_count
-        self.is_one_country = present.any(axis=1).sum() == 1
+        self.total_score = np.where(present, self.score, 0).sum(axis=1)
+        self.answered_elsewhere = present.sum(axis=0) - 1
         reference = present & people.is_reference[:, None]
         reference_count = reference.sum(axis=0)
         self.is_shared = reference_count >= settings.minimum_reference_countries
@@ -95,16 +93,18 @@ class CountryMeasures:
         asked = np.flatnonzero(self.cell_set.present[country])
         shared = asked[self.is_shared[asked]]
         human = self.people.mean[country, asked]
-        scores = np.stack([self.score[:, country, asked], self.mean_score[:, asked]], axis=1)
-        r, mean_r = np.moveaxis(self.r(asked, scores, human), 1, 0)
+        own = self.score[:, country, asked]
+        r = self.r(asked, own[:, None], human)[:, 0]
         result = np.full((len(MEASURES), *r.shape), np.nan)
         result[0] = r
         others = self.other_count[asked]
         if others.all():
             blind = (self.human_total[asked] - human) / others
             result[2] = r - self.r(asked, blind[None, None], human)[0]
-        if not self.is_one_country:
-            result[3] = r - mean_r
+        answered = self.answered_elsewhere[asked]
+        if answered.all():
+            elsewhere = (self.total_score[:, asked] - own) / answered
+            result[3] = r - self.r(asked, elsewhere[:, None], human)[:, 0]
         if len(shared) >= self.settings.minimum_questions:
             demeaned = self.score[:, country, shared] - self.reference_score[:, shared]
             centred = self.people.mean[country, shared] - self.reference_human[shared]
