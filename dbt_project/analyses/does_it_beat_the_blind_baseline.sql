@@ -56,14 +56,19 @@ final as (
         summaries.r_above_blind_ci_low as ci_low,
         summaries.r_above_blind_ci_high as ci_high,
         summaries.r_above_blind_q_value as q_value,
+        summaries.random_r_above_blind,
+        summaries.random_place,
+        summaries.country_free_r_above_blind,
         case
-            when q_value is null then null
+            when not summaries.is_order_controlled or q_value is null then null
             when q_value >= 0.05 then 'not told from the blind baseline'
             when summaries.mean_r_above_blind > 0 then 'better than the blind baseline'
             else 'worse than the blind baseline'
         end as verdict,
-        case when q_value is null then 'too few batteries, countries or draws for a test' end
-            as verdict_null_reason,
+        case
+            when q_value is null then 'too few batteries, countries or draws for a test'
+            when not summaries.is_order_controlled then {{ one_order() }}
+        end as verdict_null_reason,
         compared.countries_above_blind,
         summaries.mean_skill,
         compared.countries_with_skill,

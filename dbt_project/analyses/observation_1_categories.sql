@@ -38,18 +38,21 @@ final as (
         category_correlations.rho0_above_blind as estimate,
         category_correlations.rho0_above_blind_ci_low as ci_low,
         category_correlations.rho0_above_blind_ci_high as ci_high,
-        category_correlations.rho0_above_blind_q_value as q_value,
+        category_correlations.random_rho0_above_blind,
+        category_correlations.random_rho0_above_blind_low,
+        category_correlations.random_rho0_above_blind_high,
+        category_correlations.random_place,
+        category_correlations.country_free_rho0_above_blind,
+        category_correlations.random_q_value as q_value,
         case
-            when q_value is null then null
-            when q_value >= 0.05 then 'not told from the blind baseline'
-            when estimate > 0 then 'closer than the blind baseline'
-            else 'less close than the blind baseline'
+            when not prompts.is_order_controlled or q_value is null then null
+            when q_value < 0.05 then 'closer to people than random answers'
+            else 'not told from random answers'
         end as verdict,
-        case category_correlations.interval_null_reason
-            when 'too_few_batteries' then 'the category has too few batteries for an interval'
-            when 'one_battery_dominates' then 'most of its questions are of one battery'
-            when 'question_without_other_countries' then 'no other country to compare with'
-            when 'no_variance' then 'model or people always score 0'
+        case
+            when q_value is null
+                then 'too few questions, no other country, or model or people always score 0'
+            when not prompts.is_order_controlled then {{ one_order() }}
         end as verdict_null_reason,
         prompts.is_order_controlled
     from category_correlations

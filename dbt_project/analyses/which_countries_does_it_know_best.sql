@@ -36,6 +36,7 @@ final as (
         country_correlations.ci_high,
         country_correlations.blind_baseline_r,
         country_correlations.r_above_blind,
+        country_correlations.random_place,
         country_correlations.skill,
         country_correlations.demeaned_pearson_r,
         country_correlations.question_count,
@@ -57,5 +58,5 @@ order by
     quantization asc,
     is_order_controlled desc,
     prompt_name asc,
-    r_above_blind desc nulls last,
+    demeaned_pearson_r desc nulls last,
     country_name asc

@@ -25,6 +25,11 @@
     ) as ranked
 {%- endmacro %}
 
+{#- Why a design of one choice order has no verdict. -#}
+{% macro one_order() -%}
+    'one choice order only: score the reversed order too'
+{%- endmacro %}
+
 {#- The intervals of r, the demeaned r and r above the blind baseline of one kind of area, one row each. -#}
 {% macro intervals_side_by_side(relation, area_kind) -%}
     select
@@ -49,6 +54,25 @@
     from {{ relation }}
     where area_kind = '{{ area_kind }}'
     group by all
+{%- endmacro %}
+
+{#- What random answers reach in areas of a kind, or a pattern of kinds (`int_random_answers`). -#}
+{% macro random_answers(area_kind, name) -%}
+    select
+        model_id,
+        prompt_id,
+        survey_id,
+        area_kind,
+        area_id,
+        random_mean as random_{{ name }},
+        random_low as random_{{ name }}_low,
+        random_high as random_{{ name }}_high,
+        random_place,
+        random_q_value,
+        (estimate - random_mean) / nullif(random_standard_deviation, 0) as random_distance,
+        country_free_estimate as country_free_{{ name }}
+    from {{ ref('int_random_answers') }}
+    where area_kind like '{{ area_kind }}'
 {%- endmacro %}
 
 {#- A column where the row is of one measure; there is at most one such row in a group. -#}

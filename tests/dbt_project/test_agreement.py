@@ -212,7 +212,7 @@ def test_every_measure_of_every_category(
     assert_close(mart, measures, ["category_id"], {column: column for column in columns})
 
 
-def test_categories_of_ten_questions_are_ranked_by_rho0_above_blind(
+def test_categories_of_ten_questions_are_ranked_by_their_distance_from_random_answers(
     agreement: AgreementStudy,
 ) -> None:
     mart = read(
@@ -223,7 +223,7 @@ def test_categories_of_ten_questions_are_ranked_by_rho0_above_blind(
     ranked = mart[mart["is_ranked"]]
     assert list(ranked["category_rank"]) == [1, 2]
     assert set(ranked["category_id"]) == {"social_values", "ethical_values"}
-    assert ranked["rho0_above_blind"].is_monotonic_decreasing
+    assert ranked["random_distance"].is_monotonic_decreasing
     assert mart.loc[~mart["is_ranked"], "category_rank"].isna().all()
 
 

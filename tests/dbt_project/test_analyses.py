@@ -249,13 +249,17 @@ def test_q_values_of_categories_are_adjusted_over_those_of_one_design(pairs: Hom
     assert set(few["interval_null_reason"]) == {"too_few_batteries"}
 
 
-def test_a_category_has_a_verdict_where_it_has_an_interval_and_else_a_reason(ask: Ask) -> None:
+def test_a_category_has_a_verdict_by_its_place_among_random_answers_and_else_a_reason(
+    ask: Ask,
+) -> None:
     rows = ask("observation_1_categories")
-    assert (rows["verdict"].notna() == rows["ci_low"].notna()).all()
+    has_verdict = rows["is_order_controlled"] & rows["q_value"].notna()
+    assert (rows["verdict"].notna() == has_verdict).all()
     assert (rows["verdict"].notna() == rows["verdict_null_reason"].isna()).all()
-    people_s = rows[(rows["display_name"] == "people") & rows["verdict"].notna()]
-    assert set(people_s["category_name"]) == {"Happiness and well-being", "Corruption"}
-    assert (people_s["estimate"] > 0).all()
+    people_s = rows[(rows["display_name"] == "people") & rows["q_value"].notna()]
+    assert {"Happiness and well-being", "Corruption"} <= set(people_s["category_name"])
+    assert (people_s["random_place"] > 0.99).all()
+    assert (people_s["q_value"] < 0.05).all()
 
 
 def test_the_western_gap_is_what_the_west_has_above_blind_more_than_others(
@@ -272,7 +276,7 @@ def test_the_western_gap_is_what_the_west_has_above_blind_more_than_others(
         "prompt_id"
     )
     countries = countries.merge(instrument.countries, on="country_id")
-    above = countries["pearson_r"] - countries["blind_baseline_r"]
+    above, demeaned = countries["r_above_blind"], countries["demeaned_pearson_r"]
     own = rows[
         (rows["display_name"] == "Llama 2 7B")
         & (rows["prompt_name"] == names.loc[prompt_id, "prompt_name"])
@@ -282,7 +286,10 @@ def test_the_western_gap_is_what_the_west_has_above_blind_more_than_others(
         flag = countries[f"is_western_{membership}"]
         west, elsewhere = above[flag.eq(True)], above[flag.eq(False)]
         assert row["west_country_count"] == len(west) == len(WEST)
-        assert row["estimate"] == pytest.approx(west.mean() - elsewhere.mean(), abs=1e-9)
+        assert row["western_gap"] == pytest.approx(west.mean() - elsewhere.mean(), abs=1e-9)
+        assert row["random_gap_low"] < row["random_gap"] < row["random_gap_high"]
+        expected = demeaned[flag.eq(True)].mean() - demeaned[flag.eq(False)].mean()
+        assert row["estimate"] == pytest.approx(expected, abs=1e-9)
         assert row["ci_low"] < row["estimate"] < row["ci_high"]
         assert row["q_value"] <= 1
     assert (rows["verdict"].notna() == rows["verdict_null_reason"].isna()).all()

@@ -86,7 +86,8 @@ EXHIBITS = (
         title="The model in short",
         reading=(
             "Means over countries. What r is worth shows in the difference to the blind baseline, "
-            "which knows nothing about any country: below 0, the model knows less than that."
+            "which knows nothing about any country: below 0, the model knows less than that. Place "
+            "among random: the share of random answers of the same spread that the model is above."
         ),
         has_one_row=True,
         columns=(
@@ -97,6 +98,8 @@ EXHIBITS = (
             Column("mean_r_above_blind", "r minus blind"),
             Column("r_above_blind_ci_low", "difference from"),
             Column("r_above_blind_ci_high", "difference to"),
+            Column("random_r_above_blind", "random answers reach"),
+            Column("random_place", "place among random"),
             Column("mean_demeaned_pearson_r", "demeaned r"),
             Column("mean_country_gain", "country gain"),
             Column("mean_skill", "skill"),

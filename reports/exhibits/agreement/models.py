@@ -85,6 +85,8 @@ EXHIBITS = (
             Column("mean_r_above_blind", "r - blind"),
             Column("r_above_blind_ci_low", "from"),
             Column("r_above_blind_ci_high", "to"),
+            Column("random_r_above_blind", "random answers reach"),
+            Column("random_place", "place among random"),
             Column("country_count", "countries"),
             Column("is_order_controlled", "order controlled"),
             Column("null_reason", "why null"),
@@ -95,7 +97,9 @@ EXHIBITS = (
         section=Section.MODELS,
         title="What is each model's r worth?",
         reading=(
-            "r - blind above 0: more than the mean of all other countries tells. Demeaned r and "
+            "r - blind above 0: more than the mean of all other countries tells. Place among "
+            "random: the share of random answers of the same spread and leaning that the model "
+            "is above; near .5 it does no better than chance. Demeaned r and "
             "country gain: what the model knows of one country rather than of all; demeaned r is "
             "empty where a model tells no countries apart. Skill: 1 is perfect, below 0 is worse "
             "than the blind baseline. Off-choice mass: what the model would rather say than any "
@@ -113,6 +117,8 @@ EXHIBITS = (
             Column("mean_r_above_blind", "r - blind"),
             Column("r_above_blind_ci_low", "from"),
             Column("r_above_blind_ci_high", "to"),
+            Column("random_r_above_blind", "random answers reach"),
+            Column("random_place", "place among random"),
             Column("mean_demeaned_pearson_r", "demeaned r"),
             Column("demeaned_ci_low", "from"),
             Column("demeaned_ci_high", "to"),

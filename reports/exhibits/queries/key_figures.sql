@@ -6,6 +6,8 @@ select
     mean_r_above_blind,
     r_above_blind_ci_low,
     r_above_blind_ci_high,
+    random_r_above_blind,
+    random_place,
     mean_demeaned_pearson_r,
     mean_country_gain,
     mean_skill,

@@ -56,6 +56,8 @@ select
     mean_r_above_blind,
     r_above_blind_ci_low,
     r_above_blind_ci_high,
+    random_r_above_blind,
+    random_place,
     country_count,
     is_order_controlled,
     coalesce(null_reason, interval_null_reason) as null_reason,

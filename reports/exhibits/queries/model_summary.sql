@@ -10,6 +10,8 @@ select
     agg.mean_r_above_blind,
     agg.r_above_blind_ci_low,
     agg.r_above_blind_ci_high,
+    agg.random_r_above_blind,
+    agg.random_place,
     agg.mean_demeaned_pearson_r,
     agg.demeaned_ci_low,
     agg.demeaned_ci_high,

@@ -112,20 +112,40 @@ limited as (
 
 ),
 
+random_answers as (
+
+    {{ random_answers('category', 'rho0_above_blind') }}
+
+),
+
 ranked as (
 
     select
-        *,
-        question_count >= {{ var_number('minimum_ranked') }}
-        and rho0_above_blind is not null as is_ranked,
+        limited.*,
+        random_answers.random_rho0_above_blind,
+        random_answers.random_rho0_above_blind_low,
+        random_answers.random_rho0_above_blind_high,
+        random_answers.random_place,
+        random_answers.random_distance,
+        random_answers.random_q_value,
+        random_answers.country_free_rho0_above_blind,
+        limited.question_count >= {{ var_number('minimum_ranked') }}
+        and random_answers.random_distance is not null as is_ranked,
         case
             when is_ranked
                 then rank() over (
-                        partition by model_id, prompt_id, survey_id, is_ranked
-                        order by round(rho0_above_blind, 12) desc
+                        partition by
+                            limited.model_id, limited.prompt_id, limited.survey_id, is_ranked
+                        order by round(random_answers.random_distance, 12) desc
                     )
         end as category_rank
     from limited
+    left outer join random_answers
+        on
+            limited.model_id = random_answers.model_id
+            and limited.prompt_id = random_answers.prompt_id
+            and limited.survey_id = random_answers.survey_id
+            and limited.category_id = random_answers.area_id
 
 ),
 
@@ -157,6 +177,13 @@ final as (
         end as rho0_null_reason,
         ranked.blind_rho0,
         ranked.rho0_above_blind,
+        ranked.random_rho0_above_blind,
+        ranked.random_rho0_above_blind_low,
+        ranked.random_rho0_above_blind_high,
+        ranked.random_place,
+        ranked.random_distance,
+        ranked.random_q_value,
+        ranked.country_free_rho0_above_blind,
         intervals.ci_low as rho0_above_blind_ci_low,
         intervals.ci_high as rho0_above_blind_ci_high,
         intervals.p_value as rho0_above_blind_p_value,

@@ -54,6 +54,12 @@ continents as (
 
 ),
 
+random_answers as (
+
+    {{ random_answers('continent', 'r_above_blind') }}
+
+),
+
 final as (
 
     select
@@ -95,6 +101,10 @@ final as (
             else intervals.r_above_blind_q_null_reason
         end as r_above_blind_q_null_reason,
         intervals.r_above_blind_family,
+        random_answers.random_r_above_blind,
+        random_answers.random_r_above_blind_low,
+        random_answers.random_r_above_blind_high,
+        random_answers.random_place,
         continents.demeaned_pearson_r,
         intervals.demeaned_ci_low,
         intervals.demeaned_ci_high
@@ -105,6 +115,12 @@ final as (
             and continents.prompt_id = intervals.prompt_id
             and continents.survey_id = intervals.survey_id
             and continents.continent = intervals.area_id
+    left outer join random_answers
+        on
+            continents.model_id = random_answers.model_id
+            and continents.prompt_id = random_answers.prompt_id
+            and continents.survey_id = random_answers.survey_id
+            and continents.continent = random_answers.area_id
 
 )
 

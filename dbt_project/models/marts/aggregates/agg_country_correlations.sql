@@ -30,6 +30,12 @@ prompts as (
 
 ),
 
+random_answers as (
+
+    {{ random_answers('country', 'r_above_blind') }}
+
+),
+
 scored_countries as (
 
     select
@@ -120,6 +126,10 @@ final as (
             intervals.r_above_blind_q_null_reason
         ) as r_above_blind_q_null_reason,
         intervals.r_above_blind_family,
+        random_answers.random_r_above_blind,
+        random_answers.random_r_above_blind_low,
+        random_answers.random_r_above_blind_high,
+        random_answers.random_place,
         coalesce(explained.no_cells_reason, correlations.blind_null_reason) as blind_null_reason,
         correlations.skill,
         coalesce(explained.no_cells_reason, correlations.skill_null_reason) as skill_null_reason,
@@ -180,6 +190,12 @@ final as (
             and explained.prompt_id = intervals.prompt_id
             and explained.survey_id = intervals.survey_id
             and explained.country_id = intervals.area_id
+    left outer join random_answers
+        on
+            explained.model_id = random_answers.model_id
+            and explained.prompt_id = random_answers.prompt_id
+            and explained.survey_id = random_answers.survey_id
+            and explained.country_id = random_answers.area_id
 
 )
 

@@ -122,6 +122,12 @@ order_spreads as (
 
 ),
 
+random_answers as (
+
+    {{ random_answers('world', 'r_above_blind') }}
+
+),
+
 final as (
 
     select
@@ -162,6 +168,11 @@ final as (
         intervals.r_above_blind_p_value,
         intervals.r_above_blind_q_value,
         intervals.r_above_blind_family,
+        random_answers.random_r_above_blind,
+        random_answers.random_r_above_blind_low,
+        random_answers.random_r_above_blind_high,
+        random_answers.random_place,
+        random_answers.country_free_r_above_blind,
         designs.mean_skill,
         designs.mean_country_gain,
         designs.mean_demeaned_pearson_r,
@@ -195,6 +206,11 @@ final as (
             designs.model_id = intervals.model_id
             and designs.prompt_id = intervals.prompt_id
             and designs.survey_id = intervals.survey_id
+    left outer join random_answers
+        on
+            designs.model_id = random_answers.model_id
+            and designs.prompt_id = random_answers.prompt_id
+            and designs.survey_id = random_answers.survey_id
 
 )
 

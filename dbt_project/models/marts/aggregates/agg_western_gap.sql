@@ -37,6 +37,7 @@ expected as (
 {% set gap = "area_id = 'west_minus_elsewhere'" %}
 {% set plain = "measure = 'pearson_r'" %}
 {% set above_blind = "measure = 'r_above_blind'" %}
+{% set demeaned = "measure = 'demeaned_pearson_r'" %}
 
 estimates as (
 
@@ -61,10 +62,21 @@ estimates as (
         max(p_value) filter (where {{ gap }} and {{ above_blind }}) as p_value,
         max(q_value) filter (where {{ gap }} and {{ above_blind }}) as q_value,
         max(q_null_reason) filter (where {{ gap }} and {{ above_blind }}) as q_null_reason,
-        max(family) filter (where {{ gap }} and {{ above_blind }}) as test_family
+        max(family) filter (where {{ gap }} and {{ above_blind }}) as test_family,
+        max(estimate) filter (where {{ gap }} and {{ demeaned }}) as demeaned_gap,
+        max(ci_low) filter (where {{ gap }} and {{ demeaned }}) as demeaned_ci_low,
+        max(ci_high) filter (where {{ gap }} and {{ demeaned }}) as demeaned_ci_high,
+        max(q_value) filter (where {{ gap }} and {{ demeaned }}) as demeaned_q_value,
+        max(q_null_reason) filter (where {{ gap }} and {{ demeaned }}) as demeaned_q_null_reason
     from intervals
     where area_kind in ('western_paper', 'western_weog', 'western_inglehart_welzel')
     group by all
+
+),
+
+random_answers as (
+
+    {{ random_answers('western_%', 'gap') }}
 
 ),
 
@@ -94,6 +106,20 @@ final as (
         estimates.p_value,
         estimates.q_value,
         estimates.test_family,
+        random_answers.random_gap,
+        random_answers.random_gap_low,
+        random_answers.random_gap_high,
+        random_answers.random_place,
+        random_answers.country_free_gap,
+        estimates.demeaned_gap,
+        estimates.demeaned_ci_low,
+        estimates.demeaned_ci_high,
+        estimates.demeaned_q_value,
+        case
+            when estimates.demeaned_q_value is not null then null
+            when estimates.demeaned_gap is null then 'no_gap'
+            else estimates.demeaned_q_null_reason
+        end as demeaned_q_null_reason,
         case
             when estimates.western_gap is not null then null
             when coalesce(estimates.west_country_count, 0) = 0 then 'no_western_country'
@@ -111,6 +137,13 @@ final as (
             and expected.prompt_id = estimates.prompt_id
             and expected.survey_id = estimates.survey_id
             and expected.membership = estimates.membership
+    left outer join random_answers
+        on
+            expected.model_id = random_answers.model_id
+            and expected.prompt_id = random_answers.prompt_id
+            and expected.survey_id = random_answers.survey_id
+            and 'western_' || expected.membership = random_answers.area_kind
+            and random_answers.area_id = 'west_minus_elsewhere'
 
 )
 
