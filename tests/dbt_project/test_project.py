@@ -89,7 +89,7 @@ def refs(manifest: dict[str, Any], exposure: str) -> set[str]:
 def test_exposures_name_what_is_read(manifest: dict[str, Any]) -> None:
     reports = "".join(
         (CLONE / "reports" / name).read_text(encoding="utf-8")
-        for name in ("summary.py", "closest.py")
+        for name in ("terminal/summary.py", "terminal/nearest_countries.py")
     )
     assert refs(manifest, "terminal_report") == set(re.findall(r"marts\.([a-z]\w+)", reports))
 
@@ -98,7 +98,7 @@ def test_exposures_name_what_is_read(manifest: dict[str, Any]) -> None:
     )
     assert refs(manifest, "questions_of_users") == set(re.findall(r"ref\('(\w+)'\)", analyses))
 
-    dictionary = (CLONE / "reports" / "data_dictionary.py").read_text(encoding="utf-8")
+    dictionary = (CLONE / "reports" / "files" / "data_dictionary.py").read_text(encoding="utf-8")
     assert refs(manifest, "data_dictionary") == set(re.findall(r'"(\w+)\.csv"', dictionary))
 
 
