@@ -50,6 +50,8 @@
     'minimum_interval_countries',
     'minimum_reference_countries',
     'minimum_batteries',
+    'random_answers',
+    'random_answers_seed',
 ] %}
 
 with
