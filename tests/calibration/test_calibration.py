@@ -20,7 +20,7 @@ from tests.calibration.truth import World, draw
 from tests.dbt_project.study import read_instrument
 from valuescope.warehouse.home import Home
 
-SMALL = Scene(countries=12, surveys=3)
+SMALL = Scene(countries=20, surveys=2)
 
 
 def test_truths_are_what_endless_batteries_come_to() -> None:
@@ -47,11 +47,11 @@ def test_truths_are_what_endless_batteries_come_to() -> None:
 
 
 def test_intervals_on_the_real_batteries_cover_what_is_true() -> None:
-    """80 surveys of the 49 batteries; a model as good as the blind baseline, and a random one.
+    """20 surveys of the 49 batteries; a model as good as the blind baseline, and a random one.
 
     Left out question by question, the same answers give intervals that are too narrow.
     """
-    world, surveys = World(6), 80
+    world, surveys = World(6), 20
     models = {name: model for (name, _), model in generated_models(world).items()}
     models = {name: models[name] for name in (CHAT[0], RANDOM[0])}
     questions = asked_questions(read_instrument())

@@ -131,6 +131,8 @@ class Estimates:
 
     def add_area(self, area: AreaValues) -> None:
         """Add the mean over an area's countries, of designs and of pairs."""
+        if not area.questions.any():
+            return
         needed = 1 if area.area.kind == "country" else self.settings.minimum_countries
         count = area.own.used[..., 0].astype(np.intp)
         self._add_own(area, area.own.value(), IS_R, count, count < needed, TESTED)
@@ -139,6 +141,8 @@ class Estimates:
 
     def add_difference(self, west: AreaValues, elsewhere: AreaValues) -> None:
         """Add the West's mean minus that of all others."""
+        if not (west.questions.any() and elsewhere.questions.any()):
+            return
         counts = np.stack([area.own.used[..., 0].astype(np.intp) for area in (west, elsewhere)])
         both = AreaValues(west.area._replace(name="west_minus_elsewhere"), west.cell_set, 1)
         both.questions = west.questions | elsewhere.questions

@@ -86,7 +86,8 @@ def effective_number(sizes: npt.NDArray[np.generic]) -> float:
     Less 1 it is Satterthwaite's degrees of freedom of a variance to which each battery contributes
     in proportion to its items.
     """
-    return float(sizes.sum() ** 2 / (sizes.astype(float) ** 2).sum())
+    total = float(sizes.sum())
+    return total**2 / float((sizes.astype(float) ** 2).sum()) if total else 0.0
 
 
 class Summary(NamedTuple):
@@ -133,5 +134,5 @@ def summary(
 def _standard_error(values: Floats, batteries: Floats) -> Floats:
     """Return the jackknife's standard error: sqrt((n - 1) / n sum (theta_-b - theta)^2)."""
     moves = values[..., 1:] - values[..., :1]
-    error: Floats = np.sqrt((batteries - 1) / batteries * (moves**2).sum(axis=-1))
+    error: Floats = np.sqrt((batteries - 1) / np.maximum(batteries, 1) * (moves**2).sum(axis=-1))
     return error
