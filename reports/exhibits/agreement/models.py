@@ -73,7 +73,7 @@ EXHIBITS = (
             "One row per model and way of asking, best first: the mean of its countries' r with a "
             "95% interval. A model to the left of the blind baseline's stroke knows less than "
             "the mean of all other countries tells. Two intervals that overlap do not say that "
-            "two models are alike; only pairs from the same draws do."
+            "two models are alike; only paired differences do."
         ),
         chart=model_agreement,
         columns=(
