@@ -198,7 +198,7 @@ def _recognised(
     Names count in the user's own rows only, because other people's files may be called anything.
     """
     of_content = [m for m in instrument.models.values() if m.file_sha256 == model_id]
-    of_place = [
+    of_download = [
         model
         for model in instrument.models.values()
         if stored is not None
@@ -212,7 +212,7 @@ def _recognised(
         and model.file_sha256 is None
         and weights_name(model.model_name) == weights_name(name)
     ]
-    return next(iter([*of_content, *of_place, *of_name]), None)
+    return next(iter([*of_content, *of_download, *of_name]), None)
 
 
 def _own_name(stem: str, path: Path) -> str:

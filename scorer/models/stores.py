@@ -232,10 +232,10 @@ def _in_ollama() -> Iterator[StoredModel]:
     for folder in ollama_folders():
         manifests = folder / "manifests"
         for manifest in sorted(_walk(manifests, depth=6)):
-            place = manifest.relative_to(manifests).parts
-            if len(place) != 4 or manifest.name.startswith("."):
+            below = manifest.relative_to(manifests).parts
+            if len(below) != 4 or manifest.name.startswith("."):
                 continue
-            name = _short_ollama_name(*place)
+            name = _short_ollama_name(*below)
             content = _json(manifest)
             layers = content.get("layers") if isinstance(content, dict) else None
             digests = [
@@ -352,8 +352,8 @@ def _named_folder(variable: str) -> Path | None:
     return Path(os.path.expandvars(named)).expanduser() if named else None
 
 
-def _below_user(place: str) -> Path | None:
+def _below_user(folder: str) -> Path | None:
     try:
-        return Path.home() / place
+        return Path.home() / folder
     except RuntimeError:
         return None

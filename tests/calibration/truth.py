@@ -120,7 +120,8 @@ def draw(
     def part(variance: float, share: float, rows: int) -> Floats:
         together = random.standard_normal((rows, int(batteries.max()) + 1))[:, batteries]
         own = random.standard_normal((rows, len(batteries)))
-        return np.sqrt(variance) * (np.sqrt(share) * together + np.sqrt(1 - share) * own)
+        mixed: Floats = np.sqrt(share) * together + np.sqrt(1 - share) * own
+        return mixed * variance**0.5
 
     def names() -> Iterable[str]:
         return sorted({source for model in models.values() for source in model.sources})
