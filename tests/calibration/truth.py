@@ -121,7 +121,8 @@ def draw(
         together = random.standard_normal((rows, int(batteries.max()) + 1))[:, batteries]
         own = random.standard_normal((rows, len(batteries)))
         mixed: Floats = np.sqrt(share) * together + np.sqrt(1 - share) * own
-        return mixed * variance**0.5
+        scaled: Floats = mixed * variance**0.5
+        return scaled
 
     def names() -> Iterable[str]:
         return sorted({source for model in models.values() for source in model.sources})
