@@ -178,11 +178,13 @@ def open_marts(home: Home) -> duckdb.DuckDBPyConnection:
 
 def _open_error(path: Path, error: duckdb.Error) -> ValuescopeError:
     text = str(error)
-    holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
-    if holder:
+    if "Could not set lock" in text:
+        holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
+        # One that has just ended has no name any more.
+        who = f"process {holder[2]} ({holder[1]})" if holder else "another program"
         return ValuescopeError(
-            f"The database {path} is locked by process {holder.group(2)} ({holder.group(1)}). "
-            "Close that program or wait for it to end, then repeat the command."
+            f"The database {path} is locked by {who}. Close that program or wait for it to end, "
+            "then repeat the command."
         )
     return ValuescopeError(
         f"Cannot open the database {path}: {text.splitlines()[0]} Move the file away and load "
