@@ -64,8 +64,8 @@ def evaluated(path: Path, cells: list[TokenisedCell]) -> Iterator[float]:
     )
     for cell in cells:
         for answer in cell.answers:
-            model.reset()
-            model._ctx.kv_cache_clear()
+            model.reset()  # type: ignore[no-untyped-call]
+            model._ctx.kv_cache_clear()  # type: ignore[no-untyped-call]
             model.eval(answer.token_ids[:-1])
             rows = model.scores[: len(answer.token_ids) - 1].astype(np.float64)
             yield math.fsum(

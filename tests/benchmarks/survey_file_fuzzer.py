@@ -94,13 +94,13 @@ def _feather(frame: pd.DataFrame, path: Path) -> None:
 
 def _sav(frame: pd.DataFrame, path: Path) -> None:
     pyreadstat.write_sav(
-        frame.astype({n: object for n in frame if n.upper() == "B_COUNTRY_ALPHA"}), path
+        frame.astype({n: object for n in map(str, frame) if n.upper() == "B_COUNTRY_ALPHA"}), path
     )
 
 
 def _dta(frame: pd.DataFrame, path: Path) -> None:
     pyreadstat.write_dta(
-        frame.astype({n: object for n in frame if n.upper() == "B_COUNTRY_ALPHA"}), path
+        frame.astype({n: object for n in map(str, frame) if n.upper() == "B_COUNTRY_ALPHA"}), path
     )
 
 

@@ -1,6 +1,8 @@
 """What the marts of a built scene state, beside what is true."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -85,12 +87,25 @@ def measured(home: Home, scene: Scene) -> Measured:
     )
 
 
+class _Design(NamedTuple):
+    model: str
+    other_model: str
+    measure: str
+
+
+def _designs(rows: pd.DataFrame) -> Iterator[_Design]:
+    """Return what each row measures; the other model is the same where there is none."""
+    others = rows.get("other_model_id", rows["model_id"])
+    for names in zip(rows["model_id"], others, rows["measure"], strict=True):
+        yield _Design(*map(str, names))
+
+
 def _of_models(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     rows = read(home, " union all by name ".join(_OF_MODELS))
     # Countries differ by chance alone, in the West as elsewhere.
     truth = [
-        0.0 if row.measure == "western_gap" else float(getattr(truths[row.model_id], row.measure))
-        for row in rows.itertuples()
+        0.0 if row.measure == "western_gap" else float(getattr(truths[row.model], row.measure))
+        for row in _designs(rows)
     ]
     return rows.drop(columns="measure").assign(truth=truth)
 
@@ -128,8 +143,7 @@ def _of_pairs(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     )
     rows = pd.concat(frames, ignore_index=True)
     rows["truth"] = [
-        _difference(truths, row.model_id, row.other_model_id, row.measure)
-        for row in rows.itertuples()
+        _difference(truths, row.model, row.other_model, row.measure) for row in _designs(rows)
     ]
     rows["model_id"] += " - " + rows["other_model_id"]
     return rows.drop(columns=["other_model_id", "measure"])
@@ -180,10 +194,7 @@ def _verdicts(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     )
     rows = read(home, " union all by name ".join(parts))
     truth = pd.Series(
-        [
-            _difference(truths, row.model_id, row.other_model_id, row.measure)
-            for row in rows.itertuples()
-        ],
+        [_difference(truths, row.model, row.other_model, row.measure) for row in _designs(rows)],
         dtype=float,
     )
     sign = np.sign(truth.mask(is_null(truth), 0.0))

@@ -132,13 +132,15 @@ class Values:
             squares = sum((value - centre) ** 2 for value in values)
             return float(np.sqrt((number - 1) / number * squares))
 
-        if is_r:
-            scale, back = np.arctanh, np.tanh
-        else:
-            scale, back = np.asarray, np.asarray
-        centre = float(scale(whole))
-        scaled = error([float(scale(value)) for value in without], centre)
-        low, high = back(t.interval(0.95, freedom, centre, scaled))
+        def scale(value: float) -> float:
+            return float(np.arctanh(value)) if is_r else value
+
+        def back(value: float) -> float:
+            return float(np.tanh(value)) if is_r else value
+
+        centre = scale(whole)
+        scaled = error([scale(value) for value in without], centre)
+        low, high = map(back, t.interval(0.95, freedom, centre, scaled))
         plain = error(without, whole)
         return {
             "estimate": whole,
@@ -188,7 +190,7 @@ class OneByOne:
         rows: dict[str, dict[str, list[float]]] = {measure: {} for measure in MEASURES}
         asked = {measure: scores.notna() for measure in MEASURES}
         asked["demeaned_pearson_r"] = scores.notna().mul(enough, axis=0)
-        for name in scores:
+        for name in map(str, scores):
             if scores[name].notna().sum() < self.settings.minimum_questions:
                 continue
             own, human = scores[name], self.human[name]

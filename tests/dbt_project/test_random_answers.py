@@ -1,6 +1,7 @@
 """What random answers reach, against scipy and against answers whose truth is known."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,12 @@ def found(cells: pd.DataFrame, draws: int = 100) -> pd.DataFrame:
     return rows.set_index(["area_kind", "area_id"])
 
 
+def value(rows: pd.DataFrame, kind: str, area: object, name: str) -> float:
+    """Return a number of the one row of an area."""
+    cell: Any = rows.xs((kind, area))[name]
+    return float(cell)
+
+
 def test_estimates_are_those_of_scipy_on_the_same_cells() -> None:
     cells = answers(0, knowledge=0.5)
     # A country that lacks some of the questions, as surveys have them.
@@ -93,20 +100,22 @@ def test_estimates_are_those_of_scipy_on_the_same_cells() -> None:
             for name in ("llm_mean_score", "country_free_llm_score")
         )
         above[country] = r - pearsonr(blind, human).statistic
-        row = rows.loc["country", country]
-        assert row["estimate"] == pytest.approx(above[country], abs=1e-12)
-        assert row["country_free_estimate"] == pytest.approx(
+        estimate = value(rows, "country", country, "estimate")
+        assert estimate == pytest.approx(above[country], abs=1e-12)
+        assert value(rows, "country", country, "country_free_estimate") == pytest.approx(
             free - pearsonr(blind, human).statistic, abs=1e-12
         )
     mean = pd.Series(above)
     gap = mean[list(WEST)].mean() - mean.drop(list(WEST)).mean()
-    assert rows.loc["world", "world"]["estimate"] == pytest.approx(mean.mean(), abs=1e-12)
-    found_gap = rows.loc["western_paper", "west_minus_elsewhere"]["estimate"]
+    world = value(rows, "world", "world", "estimate")
+    assert world == pytest.approx(mean.mean(), abs=1e-12)
+    found_gap = value(rows, "western_paper", "west_minus_elsewhere", "estimate")
     assert found_gap == pytest.approx(gap, abs=1e-12)
     for category, own in cells.groupby("category_id"):
-        h, m, b = (own[f"{side}_mean_score"] for side in ("human", "llm", "blind"))
+        h, m, b = (own[f"{side}_mean_score"].to_numpy() for side in ("human", "llm", "blind"))
         expected = m @ h / np.sqrt(m @ m * (h @ h)) - b @ h / np.sqrt(b @ b * (h @ h))
-        assert rows.loc["category", category]["estimate"] == pytest.approx(expected, abs=1e-12)
+        estimate = value(rows, "category", category, "estimate")
+        assert estimate == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_spread_is_estimated_without_bias() -> None:
@@ -125,7 +134,7 @@ def test_the_spread_is_estimated_without_bias() -> None:
 def test_answers_that_know_nothing_have_any_place_among_random_ones_and_a_western_gap() -> None:
     """The gap of answers without knowledge is not 0, and random answers have the same."""
     rows = pd.concat([found(answers(number)) for number in range(60)])
-    gaps = rows.loc["western_paper", "west_minus_elsewhere"]
+    gaps = rows.xs(("western_paper", "west_minus_elsewhere"))
     assert gaps["estimate"].mean() > 0.1
     assert gaps["random_mean"].mean() == pytest.approx(gaps["estimate"].mean(), abs=0.02)
     for area in (
@@ -134,7 +143,7 @@ def test_answers_that_know_nothing_have_any_place_among_random_ones_and_a_wester
         ("category", "even"),
         ("country", "C00"),
     ):
-        assert kstest(rows.loc[area]["random_place"], "uniform").pvalue > 0.01, area
+        assert kstest(rows.xs(area)["random_place"], "uniform").pvalue > 0.01, area
     assert (rows["random_p_value"] < 0.05).mean() < 0.08
 
 
@@ -155,9 +164,9 @@ def test_one_model_does_not_change_another_s_random_answers() -> None:
 def test_turning_the_coding_of_items_round_changes_no_category() -> None:
     cells = answers(0, knowledge=0.2)
     is_turned = cells["question_id"].isin([f"Q{number:02d}" for number in range(0, 60, 4)])
-    scores = [name for name in cells if name.endswith("_score")]
+    scores = [name for name in map(str, cells) if name.endswith("_score")]
     turned = cells.assign(**{name: cells[name].mask(is_turned, -cells[name]) for name in scores})
-    before, after = (found(rows).loc["category"].drop(columns=DESIGN) for rows in (cells, turned))
+    before, after = (found(rows).loc[["category"]].drop(columns=DESIGN) for rows in (cells, turned))
     pd.testing.assert_frame_equal(before, after, rtol=1e-9)
 
 
@@ -170,8 +179,6 @@ def test_random_answers_lean_to_positions_as_the_model_does() -> None:
     )
     # People's own answers, turned to the leaning, are reached by leaning alone.
     cells["human_mean_score"] = 0.2 * cells["human_mean_score"] + 0.5 * leaning
-    row = found(cells).loc["country", "C00"]
-    assert (
-        row["random_mean"]
-        > found(cells.assign(option_position_score=0.0)).loc["country", "C00"]["random_mean"] + 0.3
-    )
+    level = found(cells.assign(option_position_score=0.0))
+    leant = value(found(cells), "country", "C00", "random_mean")
+    assert leant > value(level, "country", "C00", "random_mean") + 0.3

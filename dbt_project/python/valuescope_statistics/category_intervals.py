@@ -54,7 +54,10 @@ def jackknife(batteries: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
     values[groups.ngroup(), 1 + groups.cumcount()] = above_blind(without_one)
     found = pd.DataFrame(
         summary(
-            values, np.full(len(values), False), count.to_numpy(float), effective - 1
+            values,
+            np.full(len(values), False),
+            count.to_numpy().astype(np.float64),
+            effective.to_numpy() - 1.0,
         )._asdict(),
         index=count.index,
     )

@@ -38,8 +38,12 @@ def write_vocabulary(path: Path, metadata: Mapping[str, Any], architecture: str 
     writer.add_token_types([TokenType.NORMAL] * BEGIN + [TokenType.CONTROL])
     writer.add_token_merges(["i s"])
     for key, value in metadata.items():
-        add = {bool: writer.add_bool, int: writer.add_uint32, str: writer.add_string}[type(value)]
-        add(key, value)
+        if isinstance(value, bool):
+            writer.add_bool(key, value)
+        elif isinstance(value, int):
+            writer.add_uint32(key, value)
+        else:
+            writer.add_string(key, value)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()
