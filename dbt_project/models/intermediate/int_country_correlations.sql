@@ -59,21 +59,25 @@ measured as (
             'too_few_common_questions',
         ) }} as common_null_reason,
         {{ pearson_r('llm_rank', 'human_rank', var_number('minimum_questions')) }} as spearman_rho,
-        {{ rho0('llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')) }}
-            as rho0,
+        {{ rho0(
+            'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
+        ) }} as rho0,
         {{ rho0_null_reason(
             'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
         ) }} as rho0_null_reason,
         count(demeaned_llm_score) as demeaned_question_count,
-        {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')) }}
-            as demeaned_pearson_r,
+        {{ pearson_r(
+            'demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')
+        ) }} as demeaned_pearson_r,
         stddev_pop(demeaned_human_score) >= 1e-12 as has_variance_between_countries,
         sum(power(llm_mean_score - human_mean_score, 2)) as squared_error,
         count(other_countries_llm_score) = count(*) as has_answers_of_others,
-        {{ pearson_r('other_countries_llm_score', 'human_mean_score', var_number('minimum_questions')) }}
-            as other_countries_llm_r,
-        {{ pearson_r('option_position_score', 'human_mean_score', var_number('minimum_questions')) }}
-            as option_position_r,
+        {{ pearson_r(
+            'other_countries_llm_score', 'human_mean_score', var_number('minimum_questions')
+        ) }} as other_countries_llm_r,
+        {{ pearson_r(
+            'option_position_score', 'human_mean_score', var_number('minimum_questions')
+        ) }} as option_position_r,
         {{ pearson_r_null_reason(
             'option_position_score',
             'human_mean_score',
@@ -81,8 +85,9 @@ measured as (
             'too_few_questions',
         ) }} as option_position_null_reason,
         count(country_free_llm_score) as country_free_question_count,
-        {{ pearson_r('country_free_llm_score', 'human_mean_score', var_number('minimum_questions')) }}
-            as country_free_r,
+        {{ pearson_r(
+            'country_free_llm_score', 'human_mean_score', var_number('minimum_questions')
+        ) }} as country_free_r,
         {{ pearson_r_null_reason(
             'country_free_llm_score',
             'human_mean_score',

@@ -77,23 +77,27 @@ explained as (
         split_halves.split_half_r,
         split_halves.split_half_reliability,
         case
-            when measured.question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
+            when measured.question_count < {{ var_number('minimum_questions') }}
+                then 'too_few_questions'
             when not measured.has_blind_scores then 'question_without_other_countries'
             when measured.blind_baseline_r is null then 'no_variance'
         end as blind_null_reason,
         case
-            when measured.question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
+            when measured.question_count < {{ var_number('minimum_questions') }}
+                then 'too_few_questions'
             when measured.human_standard_deviation < 1e-12 then 'no_variance_in_survey'
             when best_other_countries.best_other_country_r is null
                 then 'no_other_country_with_all_questions'
         end as best_other_country_null_reason,
         case
-            when measured.question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
+            when measured.question_count < {{ var_number('minimum_questions') }}
+                then 'too_few_questions'
             when not measured.has_standard_errors then 'no_standard_error'
             when measured.human_standard_deviation < 1e-12 then 'no_variance_in_survey'
         end as noise_ceiling_null_reason,
         case
-            when measured.question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
+            when measured.question_count < {{ var_number('minimum_questions') }}
+                then 'too_few_questions'
             when split_halves.question_set_id is null then 'no_split_halves_loaded'
             when split_halves.split_half_r is null then split_halves.null_reason
         end as split_half_null_reason

@@ -199,8 +199,9 @@ measured as (
                         'blind_mean_score', 'human_mean_score', var_number('minimum_questions')
                     ) }}
         end as blind_baseline_r,
-        {{ pearson_r('demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')) }}
-            as demeaned_pearson_r
+        {{ pearson_r(
+            'demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')
+        ) }} as demeaned_pearson_r
     from demeaned
     group by all
 

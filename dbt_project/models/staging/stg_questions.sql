@@ -24,7 +24,8 @@ final as (
         correct_choice_index,
         caution,
         {{ var_text("question_selection") }} as question_selection,
-        {{ "in_paper_set" if var_value("question_selection") == "paper" else "true" }} as is_selected,
+        {{ "in_paper_set" if var_value("question_selection") == "paper" else "true" }}
+            as is_selected,
         -- The paper scores nominal and quiz questions as if their choices were in order.
         case
             when {{ var_text("question_selection") }} = 'paper' then null

@@ -98,7 +98,9 @@ limited as (
         cell_count,
         question_count,
         country_count,
-        case when question_count >= {{ var_number('minimum_questions') }} then pearson_r end as pearson_r,
+        case
+            when question_count >= {{ var_number('minimum_questions') }} then pearson_r
+        end as pearson_r,
         case
             when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
             else null_reason

@@ -44,8 +44,9 @@ correlations as (
         {{ pearson_r_null_reason(
             'llm_mean_score', 'human_mean_score', var_number('minimum_questions'), 'too_few_questions'
         ) }} as null_reason,
-        {{ rho0('llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')) }}
-            as rho0,
+        {{ rho0(
+            'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
+        ) }} as rho0,
         {{ rho0_null_reason(
             'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
         ) }} as rho0_null_reason,

@@ -97,7 +97,8 @@ final as (
         case
             when measured.pearson_r is not null then null
             when specifications.population_id is null then 'no_survey_loaded'
-            when specifications.design_count < {{ var_number('minimum_designs') }} then 'too_few_designs'
+            when specifications.design_count < {{ var_number('minimum_designs') }}
+                then 'too_few_designs'
             when measured.cell_count is null then 'too_few_cells'
             else coalesce(measured.shared_null_reason, 'no_country_with_r')
         end as null_reason,

@@ -68,7 +68,8 @@ final as (
         populations.load_count,
         populations.has_counts,
         case
-            when not populations.has_counts then cast({{ var_number('assumed_respondents') }} as bigint)
+            when not populations.has_counts
+                then cast({{ var_number('assumed_respondents') }} as bigint)
         end as assumed_respondents,
         populations.has_dont_know_codes,
         coalesce(coverage.country_count, 0) as country_count,
