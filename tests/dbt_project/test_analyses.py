@@ -38,7 +38,8 @@ def described(name: str) -> dict[str, Any]:
 
 def variables(name: str) -> list[str]:
     """The variables that narrow the analysis down, in the order of their first use."""
-    used = re.findall(r'var\("(\w+)"', (ANALYSES / f"{name}.sql").read_text(encoding="utf-8"))
+    text = (ANALYSES / f"{name}.sql").read_text(encoding="utf-8")
+    used = re.findall(r'var_text\("(\w+)", "all"\)', text)
     return list(dict.fromkeys(used))
 
 
@@ -226,13 +227,16 @@ def test_intervals_of_categories_are_those_of_batteries_left_out_one_by_one(pair
         batteries = own["battery_id"].unique()
         left_out = [above_blind(own[own["battery_id"] != battery]) for battery in batteries]
         count = len(batteries)
-        error = float(np.sqrt((count - 1) * np.var(left_out)))
-        estimate, half = above_blind(own), float(t.ppf(0.975, count - 1)) * error
+        squares = np.square(np.array(left_out) - above_blind(own))
+        error = float(np.sqrt((count - 1) * squares.mean()))
+        sizes = own.drop_duplicates("question_id")["battery_id"].value_counts()
+        freedom = float(sizes.sum() ** 2 / (sizes**2).sum()) - 1
+        estimate, half = above_blind(own), float(t.ppf(0.975, freedom)) * error
         assert row["battery_count"] == count >= 5
         assert row["rho0_above_blind"] == pytest.approx(estimate, abs=1e-9)
         assert row["rho0_above_blind_ci_low"] == pytest.approx(estimate - half, abs=1e-9)
         assert row["rho0_above_blind_ci_high"] == pytest.approx(estimate + half, abs=1e-9)
-        p_value = 2 * float(t.sf(abs(estimate) / error, count - 1))
+        p_value = 2 * float(t.sf(abs(estimate) / error, freedom))
         assert row["rho0_above_blind_p_value"] == pytest.approx(p_value, abs=1e-9)
 
 
