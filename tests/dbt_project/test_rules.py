@@ -62,11 +62,16 @@ def refill(copy: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
 
     The row is of nulls where the table has none.
     """
-    # A view, which finds its tables only under the name that they were built under.
-    source = table.replace("int_choice_distributions", "int_asked_distributions")
+    rows = f"from built.{table}"
+    if table == "intermediate.int_choice_distributions":
+        # A view, which finds its tables only under the name that they were built under.
+        asked, averaged = (
+            f"from built.intermediate.int_{name}_distributions" for name in ("asked", "averaged")
+        )
+        rows = f"{asked} union all by name {averaged}"
     copy.execute(
         f"create or replace table valuescope.{table} as "
-        f"from (values (null)) left join (select * from built.{source} limit 1) on true"
+        f"from (values (null)) left join (select * from ({rows}) limit 1) on true"
     )
     copy.execute(f"alter table valuescope.{table} drop col0")
     for _ in range(3):
