@@ -225,7 +225,7 @@ def test_a_model_is_scored_with_an_engine_that_is_installed_already(
         PYTHONPATH=installed.engine,
     )
     cache = installed.user / ".cache" / "valuescope"
-    assert {path.name for path in cache.iterdir()} == {"sha256.json", "trials"}
+    assert {path.name for path in cache.iterdir()} == {"dbt", "sha256.json", "trials"}
     assert not (installed.home / "models").exists()
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from valuescope.warehouse.database.connections import (
@@ -177,7 +178,13 @@ def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: 
         ]
         if failed:
             return "dbt build failed; the warehouse is unchanged.\n  " + "\n  ".join([*failed, log])
-    lines = (finished.stdout or "").strip().splitlines()
+    # A library of dbt's that is broken off lists what it has not cleaned up.
+    lines = list(
+        takewhile(
+            lambda line: not line.startswith("nanobind:"),
+            (finished.stdout or "").strip().splitlines(),
+        )
+    )
     return "dbt build broke off; the warehouse is unchanged.\n  " + "\n  ".join([*lines[-12:], log])
 
 

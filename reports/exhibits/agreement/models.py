@@ -97,14 +97,12 @@ EXHIBITS = (
         section=Section.MODELS,
         title="What is each model's r worth?",
         reading=(
-            "r - blind above 0: more than the mean of all other countries tells. Place among "
-            "random: the share of random answers of the same spread and leaning that the model "
-            "is above; near .5 it does no better than chance. Demeaned r and "
-            "country gain: what the model knows of one country rather than of all; demeaned r is "
-            "empty where a model tells no countries apart. Skill: 1 is perfect, below 0 is worse "
-            "than the blind baseline. Off-choice mass: what the model would rather say than any "
-            "choice. Order spread: r in the survey's order minus r with the choices reversed; "
-            "where the order is not controlled, it is part of r."
+            "r - blind above 0: more than the mean of all other countries gives. Place among "
+            "random: the share of random answers that the model is above; near .5 is chance. "
+            "Demeaned r and country gain: knowledge of one country rather than of all; demeaned "
+            "r is empty for a model that says the same of every country. Skill: 1 is perfect, "
+            "below 0 is worse than blind. Off-choice mass: what the model would rather say than "
+            "any choice. Order spread: r in the survey's order minus r with the choices reversed."
         ),
         columns=(
             Column("display_name", "model"),

@@ -80,7 +80,8 @@ def test_a_difference_is_that_of_the_mart_where_it_has_the_pair(chat_and_base: l
         assert row["paired_delta"] == pytest.approx(row["difference"], abs=1e-9)
         assert row["ci_low"] < row["difference"] < row["ci_high"]
         assert row["null_reason"] is None
-    assert {row["verdict"] for row in chat_and_base} == {"higher", "not distinguishable"}
+    # The r of neither is certain enough in a survey of so few batteries.
+    assert {row["verdict"] for row in chat_and_base} == {"not distinguishable"}
     differences = [row["difference"] for row in chat_and_base]
     assert differences == sorted(differences, reverse=True)
 
@@ -143,14 +144,13 @@ def test_a_country_is_two_dots_joined_by_a_line_that_tells_them_apart_or_not(
     chat_and_base: list[Row],
 ) -> None:
     described = compared_countries()
-    strokes, dots = marks(described, chat_and_base, "symbol")
-    assert len(strokes) == len(chat_and_base)
-    assert len(dots) == 2 * len(chat_and_base)
+    rows = [{**row, "verdict": "higher"} for row in chat_and_base[:5]] + chat_and_base[5:]
+    strokes, dots = marks(described, rows, "symbol")
+    assert len(strokes) == len(rows)
+    assert len(dots) == 2 * len(rows)
     assert len({mark.attributes["fill"] for mark in dots}) == 2
-    lines = marks(described, chat_and_base, "rule")[-1]
+    lines = marks(described, rows, "rule")[-1]
     told_apart = [mark for mark in lines if mark.said["said"] == "told apart"]
-    assert len(lines) == len(chat_and_base)
-    assert len(told_apart) == sum(row["verdict"] == "higher" for row in chat_and_base) > 0
-    assert axis_labels(described, chat_and_base)[-len(chat_and_base) :] == [
-        row["country_name"] for row in chat_and_base
-    ]
+    assert len(lines) == len(rows)
+    assert len(told_apart) == 5
+    assert axis_labels(described, rows)[-len(rows) :] == [row["country_name"] for row in rows]
