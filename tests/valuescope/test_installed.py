@@ -225,7 +225,8 @@ def test_a_model_is_scored_with_an_engine_that_is_installed_already(
         PYTHONPATH=installed.engine,
     )
     cache = installed.user / ".cache" / "valuescope"
-    assert {path.name for path in cache.iterdir()} == {"dbt", "sha256.json", "trials"}
+    # `dbt` is there once a test before this one has built.
+    assert {path.name for path in cache.iterdir()} - {"dbt"} == {"sha256.json", "trials"}
     assert not (installed.home / "models").exists()
 
 
