@@ -444,11 +444,14 @@ def test_a_model_file_that_changes_during_a_run_stops_it(
 ) -> None:
     own = tmp_path / "own.gguf"
     shutil.copy(run.model_file.path, own)
+    other = tmp_path / "other.gguf"
+    content = own.read_bytes()
+    other.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     model_file = resolve_model(str(own), home, load_instrument())
 
     def change(done: int, planned: int) -> None:
-        if done >= 2:
-            os.utime(own, ns=(0, 0))
+        if done >= 2 and other.exists():
+            other.replace(own)
 
     with pytest.raises(ValuescopeError, match=r"own\.gguf was changed or removed while"):
         replace(run, model_file=model_file)(on_progress=change)
