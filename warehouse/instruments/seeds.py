@@ -260,8 +260,8 @@ def load_instrument(home: Home | None = None, seeds: Path = SEEDS) -> Instrument
     if home is not None:
         registry = {row["model_name"]: row for row in _rows(seeds / "models.csv")}
         own_models = (_model(row, is_own=True) for row in read_own_models(home, registry))
-        added = {model.model_name: model for model in own_models}
-        instrument = replace(instrument, models=instrument.models | added)
+        if added := {model.model_name: model for model in own_models}:
+            instrument = replace(instrument, models=instrument.models | added)
         for own in read_own_instruments(home, instrument.surveys):
             instrument = instrument.with_survey(own)
     return instrument
