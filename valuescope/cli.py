@@ -24,7 +24,7 @@ COMMANDS = {
     "replicate": "Fill this home from a package of `export --replication`, to build its tables "
     "again.",
     "status": "Show where everything is, what is loaded, scored, built and out of date.",
-    "forget": "Remove a survey LOAD: its id, or the name of the file it came from.",
+    "forget": "Remove what was loaded or scored: a survey load, a run, or all runs of a model.",
     "lake": "Make, fill and tidy a warehouse that several people share (docs/shared-warehouse.md).",
     "prompt": "Show exactly what a model is asked, token by token.",
     "models": "List the model registry, or show one model and where its file is.",

@@ -64,7 +64,13 @@ def unfinished_folder(parent: Path, name: str) -> Iterator[Path]:
     while True:
         folder = parent / f".{name}.{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
-        descriptor = os.open(folder, os.O_RDONLY)
+        # Another command may take it for a leftover, and remove it, until it is locked.
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            if not parent.is_dir():
+                raise
+            continue
         if _is_held(descriptor, folder):
             break
         os.close(descriptor)

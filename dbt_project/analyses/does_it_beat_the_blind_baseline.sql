@@ -87,6 +87,7 @@ final as (
 
 select * from final
 order by
+    is_order_controlled desc,
     estimate desc nulls last,
     display_name asc,
     quantization asc,

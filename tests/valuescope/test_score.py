@@ -111,7 +111,7 @@ def test_a_study_runs_all_it_names_and_marks_every_run(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("--model", MODEL), "--model cannot be given together with --study"),
-        (("--orders", "reverse", "--countries", "JPN"), "--countries, --orders cannot stand"),
+        (("--orders", "reverse", "--countries", "JPN"), "--countries, --orders cannot be given"),
     ],
 )
 def test_what_a_study_fixes_cannot_be_given_beside_it(
