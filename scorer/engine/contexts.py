@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -19,7 +20,6 @@ from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
-from gguf import GGUFReader
 from numpy.typing import NDArray
 
 from valuescope.scorer.engine.closing import Closing
@@ -28,6 +28,7 @@ from valuescope.scorer.engine.log import LOG, MISSING_PRE_TOKENIZER
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.models.chat_template import ChatTemplate, open_chat_template
 from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.models.gguf_header import read_header
 from valuescope.scorer.models.supplied_metadata import (
     CHAT_TEMPLATE,
     PRE_TOKENIZER,
@@ -47,14 +48,6 @@ _SPECIAL_TOKENS: Mapping[str, tuple[str, Callable[[Any], int]]] = {
     "unk": ("unknown", lambda _: -1),
     "sep": ("seperator", llama.llama_vocab_sep),
     "pad": ("padding", llama.llama_vocab_pad),
-}
-# Files that hold something else than a language model, by `general.type` or the architecture.
-_OTHER_KINDS = {
-    "adapter": "a LoRA adapter, which changes another model",
-    "controlvector": "a control vector, which changes another model",
-    "imatrix": "an importance matrix, with which models are quantized",
-    "mmproj": "a projector of pictures or sound, a part of another model",
-    "clip": "a projector of pictures or sound, a part of another model",
 }
 _NOT_TEXT = (
     llama.LLAMA_TOKEN_ATTR_CONTROL
@@ -155,8 +148,11 @@ class Model(Closing):
                 f"llama.cpp does not know how {path} splits text: {reason}. Use one of its names "
                 "with --pre-tokenizer, such as llama-bpe, phi-2 or qwen2."
             )
-        if kind := _other_kind(path, self._vocabulary_only):
-            return f"{path} is {kind}. Choose the file of a text generation model."
+        # llama.cpp says what is wrong with a damaged header.
+        with suppress(ValuescopeError):
+            header = read_header(path)
+            if kind := header.other_kind if self._vocabulary_only else header.refusal:
+                return f"{path} is {kind}. Choose the file of a text generation model."
         if re.search(r"allocat|out of memory", reason, re.IGNORECASE):
             return (
                 f"There is not enough memory for {path}: {reason}. Close other programs, or use a "
@@ -464,21 +460,6 @@ def _overrides(metadata: Mapping[str, str]) -> Any:
         override.key = key.encode()
         override.value.val_str = value.encode()
     return overrides
-
-
-def _other_kind(path: Path, vocabulary_only: bool) -> str | None:
-    """Return what a GGUF holds instead of a language model; None where it says nothing of it."""
-    try:
-        content = GGUFReader(path)
-        stated = [content.fields.get(key) for key in ("general.type", "general.architecture")]
-        kinds = [str(field.contents()) for field in stated if field is not None]
-    except Exception:  # damaged in any way: llama.cpp says how
-        return None
-    found = next((_OTHER_KINDS[kind] for kind in kinds if kind in _OTHER_KINDS), None)
-    is_vocabulary = "tokenizer.ggml.tokens" in content.fields and not content.tensors
-    if is_vocabulary and not vocabulary_only:
-        return found or "a vocabulary without a model's weights"
-    return found
 
 
 @dataclass(frozen=True)

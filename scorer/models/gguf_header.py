@@ -127,18 +127,23 @@ class GgufHeader:
         return "tokenizer.chat_template" in self.metadata
 
     @property
+    def other_kind(self) -> str | None:
+        """What the file holds instead of a language model, as far as it says so itself."""
+        kinds = (self._text("general.type"), self.architecture)
+        return next((_OTHER_KINDS[kind] for kind in kinds if kind in _OTHER_KINDS), None)
+
+    @property
     def refusal(self) -> str | None:
         """What the file is instead of a language model that can be scored; None for such a one."""
+        if self.other_kind is not None:
+            return self.other_kind
         architecture = self.architecture
         if architecture is None:
-            return "it names no architecture"
-        for kind in (self._text("general.type"), architecture):
-            if kind in _OTHER_KINDS:
-                return _OTHER_KINDS[kind]
+            return "a file that names no architecture"
         if self.metadata.get("tokenizer.ggml.model", "no_vocab") == "no_vocab":
-            return "it has no tokenizer"
+            return "a model without a tokenizer"
         if not self.tensors and self.part[1] == 1:
-            return "a vocabulary without weights"
+            return "a vocabulary without a model's weights"
         pooling = self.metadata.get(f"{architecture}.pooling_type", 0)
         if pooling != 0 or self.metadata.get(f"{architecture}.attention.causal") is False:
             return "an embedding model, which predicts no next token"

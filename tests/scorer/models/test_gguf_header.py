@@ -81,7 +81,7 @@ def test_a_model_is_known_by_the_parts_of_its_name_or_by_the_name(
         ("llama", {"type": "model", "file_type": 15}, None),
     ],
 )
-def test_files_that_are_no_language_models_are_told(
+def test_a_file_that_holds_no_language_model_is_refused_as_what_it_is(
     tmp_path: Path, architecture: str, general: dict[str, Any], refusal: str | None
 ) -> None:
     header = read_header(write_gguf(tmp_path / "m.gguf", architecture, **general))
