@@ -7,7 +7,7 @@ others: another version of this project or its engine, another file of the model
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from valuescope.scorer.engine.numerics import Numerics, engine_version
 from valuescope.scorer.models.files import resolve_model
@@ -24,9 +24,6 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.instruments.seeds import Country, Question, load_instrument
 from valuescope.warehouse.version import project_version, scoring_code_fingerprint
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

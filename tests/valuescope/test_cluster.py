@@ -20,8 +20,8 @@ from tests.valuescope.tiny_study import answers, landed, running_processes, writ
 from valuescope.warehouse.home import CLONE
 
 THREADS = ("--threads", "1")
-# A model of the registry that is neither packaged nor known by its hash: each node has its own.
-REGISTERED, FILE = "phi-2", "phi-2.Q4_K_M.gguf"
+# A model whose packages and SHA-256 the registry does not know: each node has a file of its own.
+REGISTERED, FILE = "phi-1.5", "phi-1_5-Q4_K_M.gguf"
 OTHER_VERSION = "9.9.9"
 
 
@@ -190,7 +190,7 @@ def copy_of_clone(target: Path) -> Path:
         shutil.copytree(
             CLONE / folder,
             target / folder,
-            ignore=shutil.ignore_patterns("*.duckdb*", "landing", "models", "home", "dbt"),
+            ignore=shutil.ignore_patterns("*.duckdb*", "*.gguf", "home"),
         )
     shutil.copytree(CLONE / "valuescope", target / "valuescope", symlinks=True)
     package = distribution("valuescope")
