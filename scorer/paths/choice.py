@@ -84,9 +84,9 @@ def open_scorer(
                 problem = f"differs by {difference:.2f} nats from single sequences"
             except ValuescopeError as error:
                 difference, problem = float("inf"), f"fails ({error})"
-            if difference <= EXACT_TOLERANCE or difference <= single.bound:
+            bound = single.bound(difference)
+            if difference <= bound:
                 context.reset_counts()
-                bound = EXACT_TOLERANCE if difference <= EXACT_TOLERANCE else single.bound
                 yield OpenedScorer(scorer, context, difference, bound, (*notices, *context.notices))
                 return
         if difference < float("inf"):
@@ -147,22 +147,37 @@ class _SingleSequences:
 
     @cached_property
     def noise(self) -> float:
-        """The largest difference from themselves, in nats an answer, where only rounding differs.
+        """The largest difference from themselves, in nats an answer, where only rounding differs."""
+        return max(self._measured())
+
+    def bound(self, difference: float) -> float:
+        """Return how far a right path may be from them, in nats an answer.
+
+        Their noise is measured no longer than it takes to allow for `difference`.
+        """
+        bound = EXACT_TOLERANCE
+        noises = self._measured()
+        while difference > bound and (noise := next(noises, None)) is not None:
+            bound = max(bound, min(_NOISE_FACTOR * noise, _SHARE_OF_SPREAD * self.spread))
+        return bound
+
+    def _measured(self) -> Iterator[float]:
+        """Give what rounding does to them in one way after the other, the quickest first.
 
         Weights that are not float32 round activations, which turns the order of a sum into tenths
         of a nat: there attention is computed in two other ways, of which the one that moves answers
         less is taken, because the other may be wrong for the model.
         """
         numerics = self._numerics
-        sizes = {max(_SMALLEST_BATCH, numerics.batch_size // 4), _SMALLEST_BATCH}
-        noise = max(self._difference(replace(numerics, batch_size=size)) for size in sizes)
-        if numerics.compute_type == "f32":
-            return noise
-        other_ways = (
-            replace(numerics, flash_attention=not numerics.flash_attention),
-            replace(numerics, kv_cache_type="f16"),
+        yield self._difference(
+            replace(numerics, batch_size=max(_SMALLEST_BATCH, numerics.batch_size // 4))
         )
-        return max(noise, min(map(self._difference, other_ways)))
+        if numerics.compute_type != "f32":
+            yield min(
+                self._difference(replace(numerics, flash_attention=not numerics.flash_attention)),
+                self._difference(replace(numerics, kv_cache_type="f16")),
+            )
+        yield self._difference(replace(numerics, batch_size=_SMALLEST_BATCH))
 
     def _difference(self, numerics: Numerics) -> float:
         try:
@@ -175,12 +190,6 @@ class _SingleSequences:
         """How far apart a cell's likeliest and unlikeliest answer are, over half of the cells."""
         values = [[answer.log_likelihood for answer in cell.answers] for cell in self.scores]
         return statistics.median(max(cell) - min(cell) for cell in values)
-
-    @property
-    def bound(self) -> float:
-        """How far a right path may be from them, in nats an answer."""
-        allowed = min(_NOISE_FACTOR * self.noise, _SHARE_OF_SPREAD * self.spread)
-        return max(EXACT_TOLERANCE, allowed)
 
     def require_own_past(self) -> None:
         """Raise ValuescopeError where a token's likelihood depends on what follows it.

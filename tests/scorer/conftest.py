@@ -89,7 +89,7 @@ def written_out(model_file: ModelFile, folder: Path, is_chat: bool) -> Iterator[
 
 @pytest.fixture(scope="session")
 def numerics() -> Numerics:
-    return Numerics(compute_type="as-is")
+    return Numerics(compute_type="f32")
 
 
 @pytest.fixture

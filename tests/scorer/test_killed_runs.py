@@ -29,7 +29,7 @@ from valuescope.warehouse.landing_zone.shards import run_records
 KILLS = 20
 QUESTIONS = tuple(f"Q{number}" for number in range(1, 27))
 COUNTRIES = ("JPN", "USA")
-NUMERICS = Numerics(compute_type="as-is", batch_size=32)
+NUMERICS = Numerics(compute_type="f32", batch_size=32)
 
 # Scores what the test scores; is killed some seconds after it has said that it goes, and at the
 # latest when it has a share of all cells, so that it never ends by itself, however fast it is.

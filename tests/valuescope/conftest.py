@@ -159,7 +159,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         succeed(
             home.path,
             *("score", "--model", "smollm2-135m-instruct", "--answer", "label"),
-            *("--compute", "as-is"),
+            *("--compute", "f32"),
             *("--countries", ",".join(COUNTRIES), "--questions", ",".join(QUESTIONS)),
         )
         build_warehouse(home, WITHOUT_DATA_TESTS)

@@ -41,7 +41,7 @@ COMMANDS = (
 )
 SCORE = (
     *("score", "--model", "smollm2-135m-instruct", "--answer", "label"),
-    *("--compute", "as-is"),
+    *("--compute", "f32"),
 )
 
 

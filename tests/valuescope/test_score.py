@@ -11,7 +11,7 @@ import pytest
 from tests.valuescope.conftest import fail, run, succeed
 
 MODEL = "smollm2-135m-instruct"
-ONE_CELL = ("--answer", "label", "--questions", "Q57", "--countries", "JPN", "--compute", "as-is")
+ONE_CELL = ("--answer", "label", "--questions", "Q57", "--countries", "JPN", "--compute", "f32")
 STUDY = f"""
 name = "two-orders"
 models = ["{MODEL}", "nowhere.gguf"]
@@ -52,7 +52,7 @@ def test_what_is_loaded_is_asked_and_a_run_can_be_forgotten(tmp_path: Path) -> N
         "country,question,code,count\nUSA,Q57,1,5\nJPN,Q57,2,5\nJPN,Q1,1,0\n", "utf-8"
     )
     home = tmp_path / "home"
-    score = ("score", "--model", MODEL, "--answer", "label", "--compute", "as-is")
+    score = ("score", "--model", MODEL, "--answer", "label", "--compute", "f32")
     assert "No survey is loaded" in fail(home, *score, "--countries", "loaded")
     loaded = run(home, "ingest", str(survey)).stderr.decode()
     assert "Next: valuescope score --model NAME, then valuescope build" in loaded
@@ -76,7 +76,7 @@ def test_a_dry_run_tells_tokens_time_and_memory_and_scores_nothing(tmp_path: Pat
         tmp_path, "score", "--model", MODEL, *ONE_CELL, "--orders", "forward,rotate_3", "--dry-run"
     )
     table = finished.stdout.decode()
-    assert re.search(rf"{MODEL} .*label forward.* as-is .* 2 .* \d\d\d? .* GB", table)
+    assert re.search(rf"{MODEL} .*label forward.* f32 .* 2 .* \d\d\d? .* GB", table)
     assert re.search(rf"{MODEL} .*label rotate_3.* - ", table)
     assert "asks none of the questions" in finished.stderr.decode()
     assert landed(tmp_path, "choice_log_likelihoods") == []
@@ -94,7 +94,7 @@ def test_a_failing_model_does_not_stop_the_others(tmp_path: Path) -> None:
 def test_a_study_runs_all_it_names_and_marks_every_run(tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
     study.write_text(STUDY, encoding="utf-8")
-    arguments = ("score", "--study", str(study), "--compute", "as-is")
+    arguments = ("score", "--study", str(study), "--compute", "f32")
     finished = run(tmp_path, *arguments)
     assert finished.returncode == 1
     assert "nowhere.gguf" in finished.stderr.decode()
@@ -129,7 +129,7 @@ def test_the_numerics_asked_for_are_on_the_record(tmp_path: Path) -> None:
         *("--batch-size", "64"),
     )
     (row,) = landed(tmp_path, "runs")
-    assert (row["compute_type"], row["kv_cache_type"]) == ("as-is", "f16")
+    assert (row["compute_type"], row["kv_cache_type"]) == ("f32", "f16")
     assert (row["flash_attention"], row["batch_size"]) == (True, 64)
 
 
@@ -150,7 +150,7 @@ def test_a_question_without_words_in_a_set_is_named(tmp_path: Path) -> None:
         *mine,
         "--categories",
         "social_capital",
-        *("--countries", "JPN", "--limit", "1", "--compute", "as-is"),
+        *("--countries", "JPN", "--limit", "1", "--compute", "f32"),
     )
     assert "are not asked in it" in finished.stderr.decode()
     assert finished.returncode == 0

@@ -11,7 +11,7 @@ from valuescope.warehouse.home import Home
 
 PROMPT = ("prompt", "--model", "smollm2-135m-instruct", "--chat", "raw")
 SCORE = (
-    *("score", "--model", "smollm2-135m-instruct", "--answer", "label", "--compute", "as-is"),
+    *("score", "--model", "smollm2-135m-instruct", "--answer", "label", "--compute", "f32"),
     *("--countries", "JPN"),
 )
 
@@ -68,7 +68,7 @@ def test_a_study_names_its_survey(home: Path, tmp_path: Path) -> None:
         'countries = ["JPN"]\ndesigns = [{ answers = "label", orders = ["cyclic"] }]\n'
     )
 
-    succeed(home, "score", "--study", str(study), "--compute", "as-is")
+    succeed(home, "score", "--study", str(study), "--compute", "f32")
 
     assert landed_questions(home) == {"leisure:club"}
 

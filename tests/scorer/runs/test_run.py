@@ -54,7 +54,7 @@ class Run:
             self.design,
             self.questions,
             self.countries,
-            numerics=numerics or Numerics(compute_type="as-is"),
+            numerics=numerics or Numerics(compute_type="f32"),
             threads=1,
             path=path,
             limit=limit,
@@ -101,7 +101,7 @@ score(
     PromptDesign(named_template("paper"), answer_style="label", chat_mode="raw"),
     [instrument.question("Q1"), instrument.question("Q27")],
     [instrument.country("JPN")],
-    numerics=Numerics(compute_type="as-is"), threads=1, path="sequence", on_progress=progress,
+    numerics=Numerics(compute_type="f32"), threads=1, path="sequence", on_progress=progress,
 )
 """
 
@@ -264,7 +264,7 @@ def test_a_reworded_question_is_asked_again(run: Run) -> None:
 
 def test_other_numerics_are_scored_beside_the_first(run: Run, home: Home) -> None:
     first = run()
-    second = run(numerics=Numerics(compute_type="as-is", kv_cache_type="f16"))
+    second = run(numerics=Numerics(compute_type="f32", kv_cache_type="f16"))
     assert second.numerics_id != first.numerics_id
     assert second.cells_scored == 4
     assert Counter(row["numerics_id"] for row in landed(home)) == {
@@ -292,9 +292,9 @@ def test_tree_and_sequence_rows_tell_themselves_apart(run: Run, home: Home) -> N
 
 
 def test_a_question_with_more_tokens_than_the_longest_text_has_room(run: Run) -> None:
-    # 900 letters of common words take fewer tokens than 150 signs of a script the model hardly met.
-    wordy = replace(run.questions[0], wording="How important is family in your life? " * 24)
-    dense = replace(run.questions[1], wording="家族は大切ですか" * 40)
+    # 450 letters of common words take fewer tokens than 160 signs of a script the model hardly met.
+    wordy = replace(run.questions[0], wording="How important is family in your life? " * 12)
+    dense = replace(run.questions[1], wording="家族は大切ですか" * 20)
 
     for path in ("tree", "sequence"):
         summary = replace(run, home=Home(run.home.path / path), questions=[wordy, dense])(path=path)
@@ -469,7 +469,7 @@ def test_two_runs_of_a_model_in_different_designs_are_told_of_each_other(
         with ScoringSession(
             home,
             smollm2_file,
-            numerics=Numerics(compute_type="as-is"),
+            numerics=Numerics(compute_type="f32"),
             threads=1,
             path="sequence",
             on_notice=notices.append,
