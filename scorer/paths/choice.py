@@ -147,7 +147,7 @@ class _SingleSequences:
 
     @cached_property
     def noise(self) -> float:
-        """The largest difference from themselves, in nats an answer, where only rounding differs."""
+        """The largest difference from themselves, in nats an answer: only rounding differs."""
         return max(self._measured())
 
     def bound(self, difference: float) -> float:
