@@ -40,6 +40,9 @@ final as (
         category_correlations.blind_rho0,
         category_correlations.rho0_above_blind,
         category_correlations.category_rank,
+        category_correlations.category_rank_low,
+        category_correlations.category_rank_high,
+        category_correlations.category_ranking_reliability,
         category_correlations.mean_absolute_error,
         prompts.is_order_controlled
     from category_correlations

@@ -39,6 +39,10 @@ final as (
         country_correlations.random_place,
         country_correlations.skill,
         country_correlations.demeaned_pearson_r,
+        country_correlations.demeaned_rank,
+        country_correlations.demeaned_rank_low,
+        country_correlations.demeaned_rank_high,
+        country_correlations.demeaned_ranking_reliability,
         country_correlations.question_count,
         country_correlations.is_order_controlled
     from country_correlations

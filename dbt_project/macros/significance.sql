@@ -30,7 +30,10 @@
     'one choice order only: score the reversed order too'
 {%- endmacro %}
 
-{#- The intervals of r, the demeaned r and r above the blind baseline of one kind of area, one row each. -#}
+{#-
+  The intervals of r, the demeaned r and r above the blind baseline of one kind of area, and the ranks of
+  the first two, one row each.
+-#}
 {% macro intervals_side_by_side(relation, area_kind) -%}
     select
         model_id,
@@ -50,7 +53,20 @@
         {{ of_measure('p_value', 'r_above_blind') }} as r_above_blind_p_value,
         {{ of_measure('q_value', 'r_above_blind') }} as r_above_blind_q_value,
         {{ of_measure('q_null_reason', 'r_above_blind') }} as r_above_blind_q_null_reason,
-        {{ of_measure('family', 'r_above_blind') }} as r_above_blind_family
+        {{ of_measure('family', 'r_above_blind') }} as r_above_blind_family,
+        {{ of_measure('rank', 'pearson_r') }} as r_rank,
+        {{ of_measure('rank_low', 'pearson_r') }} as r_rank_low,
+        {{ of_measure('rank_high', 'pearson_r') }} as r_rank_high,
+        {{ of_measure('ranked_count', 'pearson_r') }} as ranked_count,
+        {{ of_measure('ranking_reliability', 'pearson_r') }} as r_ranking_reliability,
+        {{ of_measure('ranking_null_reason', 'pearson_r') }} as r_ranking_null_reason,
+        {{ of_measure('rank', 'demeaned_pearson_r') }} as demeaned_rank,
+        {{ of_measure('rank_low', 'demeaned_pearson_r') }} as demeaned_rank_low,
+        {{ of_measure('rank_high', 'demeaned_pearson_r') }} as demeaned_rank_high,
+        {{ of_measure('ranking_reliability', 'demeaned_pearson_r') }}
+            as demeaned_ranking_reliability,
+        {{ of_measure('ranking_null_reason', 'demeaned_pearson_r') }}
+            as demeaned_ranking_null_reason
     from {{ relation }}
     where area_kind = '{{ area_kind }}'
     group by all
@@ -69,8 +85,13 @@
         random_high as random_{{ name }}_high,
         random_place,
         random_q_value,
-        (estimate - random_mean) / nullif(random_standard_deviation, 0) as random_distance,
-        country_free_estimate as country_free_{{ name }}
+        random_distance,
+        country_free_estimate as country_free_{{ name }},
+        rank,
+        rank_low,
+        rank_high,
+        ranking_reliability,
+        ranking_null_reason
     from {{ ref('int_random_answers') }}
     where area_kind like '{{ area_kind }}'
 {%- endmacro %}

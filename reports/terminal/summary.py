@@ -57,7 +57,8 @@ class Agreement:
     """The agreement of one unit (country, category, continent or question).
 
     `r` and `blind_r` are Pearson's r or, for categories, rho0; `count` is the number of cells
-    behind them; `reason` says why r is None.
+    behind them; `reason` says why r is None. `rank_low` and `rank_high` are the interval of its
+    rank, `reliability` that of the whole ranking.
     """
 
     unit_id: str
@@ -68,6 +69,9 @@ class Agreement:
     reason: str | None
     low: float | None = None
     high: float | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    reliability: float | None = None
 
 
 def designs(
@@ -190,6 +194,9 @@ def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> 
             agg.null_reason,
             agg.ci_low,
             agg.ci_high,
+            agg.r_rank_low,
+            agg.r_rank_high,
+            agg.r_ranking_reliability,
         from marts.agg_country_correlations as agg
         inner join marts.dim_countries on agg.country_id = dim_countries.country_id
         where
@@ -228,7 +235,7 @@ def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -
 
 
 def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """rho0 of each category beside the blind rho0, ranked by their difference.
+    """rho0 of each category beside the blind rho0, ranked by the distance from random answers.
 
     Categories of too few questions to be ranked come last.
     """
@@ -244,6 +251,9 @@ def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
             agg.rho0_null_reason,
             null,
             null,
+            agg.category_rank_low,
+            agg.category_rank_high,
+            agg.category_ranking_reliability,
         from marts.agg_category_correlations as agg
         inner join marts.dim_categories as categories
             on agg.category_id = categories.category_id

@@ -61,29 +61,39 @@ def agreement_table(
     statistic: str = "r",
     is_plotted: bool = False,
 ) -> FittingTable:
-    """One row a unit: r, the blind baseline where it exists, the interval and the cell count.
+    """One row a unit: r, its interval, that of its rank, the blind baseline and the cell count.
 
-    `is_plotted` adds where they lie between -1 and 1, for terminals with room.
+    What no row has is left out. `is_plotted` adds where they lie between -1 and 1, for terminals with room.
     """
     has_blind = any(row.blind_r is not None for row in rows)
     has_interval = any(row.low is not None for row in rows)
+    has_ranks = any(row.rank_low is not None for row in rows)
     table = FittingTable(title=title, title_justify="left", title_style="bold", header_style="bold")
     table.add_column("")
     table.add_column(statistic, justify="right")
     if has_interval:
         table.add_column("95% interval", justify="right")
+    if has_ranks:
+        table.add_column("rank", justify="right")
     if has_blind:
         table.add_column("blind", justify="right")
     table.add_column("n", justify="right")
+    captions = []
     if is_plotted:
         table.add_column(HEADING, no_wrap=True)
-        table.caption, table.caption_justify = LEGEND, "right"
+        captions.append(LEGEND)
+    reliability = next((row.reliability for row in rows if row.reliability is not None), None)
+    if reliability is not None:
+        captions.append(f"ranks: reliability {_number(reliability)} (0 chance, 1 certain)")
+    table.caption, table.caption_justify = "\n".join(captions) or None, "right"
     for position, row in enumerate(rows, start=1):
         cells = [row.name, _number(row.r) if row.r is not None else f"null: {row.reason}"]
         if has_interval:
             cells.append(
                 f"{_number(row.low)} to {_number(row.high)}" if row.low is not None else ""
             )
+        if has_ranks:
+            cells.append(f"{row.rank_low} to {row.rank_high}" if row.rank_low is not None else "")
         if has_blind:
             cells.append(_number(row.blind_r))
         cells.append(str(row.count))

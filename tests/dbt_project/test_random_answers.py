@@ -10,6 +10,7 @@ from scipy.stats import kstest, pearsonr
 from valuescope_statistics.agreement.cells import Area
 from valuescope_statistics.random_answers import (
     DESIGN,
+    RandomAnswerSettings,
     Spread,
     random_answers,
     read_cells,
@@ -76,7 +77,7 @@ def answers(number: int, knowledge: float = 0.0) -> pd.DataFrame:
 
 
 def found(cells: pd.DataFrame, draws: int = 100) -> pd.DataFrame:
-    rows = random_answers(cells, AREAS, draws, 1, 5)
+    rows = random_answers(cells, AREAS, RandomAnswerSettings(draws, 1, 5, 10, 5, 2))
     return rows.set_index(["area_kind", "area_id"])
 
 

@@ -50,14 +50,17 @@ create table marts.agg_country_correlations (
     null_reason varchar,
     ci_low double,
     ci_high double,
+    r_rank_low bigint,
+    r_rank_high bigint,
+    r_ranking_reliability double,
 );
 insert into marts.agg_country_correlations values
-    ('aaa111', 'p1', 'wvs', 'JPN', 0.2, 0.8, 10, null, 0.1, 0.3),
-    ('aaa111', 'p1', 'wvs', 'NGA', null, null, 3, 'too_few_questions', null, null),
-    ('aaa111', 'p1', 'wvs', 'USA', 0.6, 0.9, 12, null, 0.5, 0.7),
-    ('aaa111', 'p1', 'other survey', 'USA', -0.4, null, 6, null, null, null),
-    ('aaa111', 'p2', 'wvs', 'USA', 0.5, 0.9, 12, null, null, null),
-    ('bbb222', 'p1', null, 'USA', null, null, 0, 'no_survey', null, null);
+    ('aaa111', 'p1', 'wvs', 'JPN', 0.2, 0.8, 10, null, 0.1, 0.3, 1, 2, 0.25),
+    ('aaa111', 'p1', 'wvs', 'NGA', null, null, 3, 'too_few_questions', null, null, null, null, null),
+    ('aaa111', 'p1', 'wvs', 'USA', 0.6, 0.9, 12, null, 0.5, 0.7, 1, 2, 0.25),
+    ('aaa111', 'p1', 'other survey', 'USA', -0.4, null, 6, null, null, null, null, null, null),
+    ('aaa111', 'p2', 'wvs', 'USA', 0.5, 0.9, 12, null, null, null, null, null, null),
+    ('bbb222', 'p1', null, 'USA', null, null, 0, 'no_survey', null, null, null, null, null);
 
 create table marts.agg_continent_correlations (
     model_id varchar,
@@ -85,15 +88,18 @@ create table marts.agg_category_correlations (
     blind_rho0 double,
     rho0_above_blind double,
     category_rank bigint,
+    category_rank_low bigint,
+    category_rank_high bigint,
+    category_ranking_reliability double,
     question_count bigint,
     null_reason varchar,
     rho0_null_reason varchar,
 );
 insert into marts.agg_category_correlations values
-    ('aaa111', 'p1', 'wvs', 'none', null, null, null, null, 0, 'too_few_questions', 'nominal_scale'),
-    ('aaa111', 'p1', 'wvs', 'few', 0.9, 0.8, 0.1, null, 6, null, null),
-    ('aaa111', 'p1', 'wvs', 'trust', 0.7, 0.9, -0.2, 2, 11, null, null),
-    ('aaa111', 'p1', 'wvs', 'ethical', 0.6, 0.7, -0.1, 1, 20, null, null);
+    ('aaa111', 'p1', 'wvs', 'none', null, null, null, null, null, null, null, 0, 'too_few_questions', 'nominal_scale'),
+    ('aaa111', 'p1', 'wvs', 'few', 0.9, 0.8, 0.1, null, null, null, null, 6, null, null),
+    ('aaa111', 'p1', 'wvs', 'trust', 0.7, 0.9, -0.2, 2, 1, 2, null, 11, null, null),
+    ('aaa111', 'p1', 'wvs', 'ethical', 0.6, 0.7, -0.1, 1, 1, 2, null, 20, null, null);
 
 create table marts.agg_question_correlations (
     model_id varchar,

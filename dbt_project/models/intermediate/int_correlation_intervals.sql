@@ -47,7 +47,13 @@ final as (
         country_count,
         question_count,
         battery_count,
-        interval_null_reason
+        interval_null_reason,
+        rank,
+        rank_low,
+        rank_high,
+        ranked_count,
+        ranking_reliability,
+        ranking_null_reason
     from tested
 
 )

@@ -16,6 +16,7 @@ import pyarrow as pa
 from scipy.stats import false_discovery_control
 
 from valuescope_statistics.agreement.cells import MEMBERSHIPS, Area, Flags, Floats, Places
+from valuescope_statistics.category_ranks import ROUNDING, CategorySums, category_ranks, distance
 
 DESIGN = ["model_id", "prompt_id", "survey_id"]
 RESULT = pa.schema(
@@ -32,11 +33,16 @@ RESULT = pa.schema(
         ("random_p_value", pa.float64()),
         ("random_q_value", pa.float64()),
         ("country_free_estimate", pa.float64()),
+        ("random_distance", pa.float64()),
+        ("rank", pa.int64()),
+        ("rank_low", pa.int64()),
+        ("rank_high", pa.int64()),
+        ("ranked_count", pa.int64()),
+        ("ranking_reliability", pa.float64()),
+        ("ranking_null_reason", pa.string()),
     ]
 )
 SCORES = ["llm_mean_score", "option_position_score", "country_free_llm_score"]
-# Standard deviations and values closer than this are equal but for rounding.
-ROUNDING = 1e-12
 
 
 class Cells(NamedTuple):
@@ -155,60 +161,65 @@ def pearson(rows: Floats, human: Floats) -> Floats:
     return r
 
 
-class Sums(NamedTuple):
-    """Sums over a category's cells of m h and of m^2, for each row of scores."""
+class RandomAnswerSettings(NamedTuple):
+    """The build's variables that random answers depend on."""
 
-    products: Floats
-    squares: Floats
-
-    def rho0(self, human_squares: Floats) -> Floats:
-        """Return sum(m h) / sqrt(sum(m^2) sum(h^2)); NaN where either is 0."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            squares = self.squares * human_squares
-            return np.where(squares > ROUNDING**2, self.products / np.sqrt(squares), np.nan)
+    draws: int
+    seed: int
+    minimum_questions: int
+    minimum_ranked: int
+    minimum_batteries: int
+    minimum_units: int
 
 
 def above_blind(
-    cells: Cells, design: tuple[str, ...], draws: int, seed: int, minimum: int
-) -> tuple[Floats, Floats]:
-    """Return r above blind of countries, and rho0 above blind of categories, by column.
+    cells: Cells, design: tuple[str, ...], settings: RandomAnswerSettings
+) -> tuple[Floats, list[CategorySums]]:
+    """Return r above blind of countries by column, and each category's sums for its rho0.
 
     Column 0 is the model, column 1 its answers without a country, the others are random answers.
-    Countries and categories of fewer than `minimum` questions have none, nor have those with a
-    question that no other country was asked. rho0 does not depend on which way items are coded, so
-    for categories all items are turned to where people's mean is positive before spread is taken
-    and deviates are drawn; what is left of a leaning to positions is part of the spread.
+    Countries of fewer than `minimum_questions` questions have none, nor have those with a question
+    that no other country was asked. rho0 does not depend on which way items are coded, so for
+    categories all items are turned to where people's mean is positive before spread is taken and
+    deviates are drawn; what is left of a leaning to positions is part of the spread.
     """
+    draws, seed = settings.draws, settings.seed
     leaning = cells.model - cells.position
     of_countries = Deviates(leaning, cells.battery, design, draws, seed)
     turn = np.where(np.nanmean(cells.human, axis=0) < 0, -1.0, 1.0)
     of_categories = Deviates(
         turn * cells.model, cells.battery, (*design, "categories"), draws, seed
     )
-    width = draws + 2
-    countries = np.full((len(cells.countries), width), np.nan)
-    of_category = np.eye(len(cells.categories))[cells.category]
-    products, squares = np.zeros((2, len(cells.categories), width))
-    blind_products, blind_squares, human_squares = np.zeros((3, len(cells.categories)))
+    countries = np.full((len(cells.countries), draws + 2), np.nan)
+    order = np.lexsort((cells.battery, cells.category))
+    groups = np.stack([cells.category[order], cells.battery[order]])
+    starts = np.flatnonzero(np.diff(groups, prepend=-1, axis=1).any(axis=0))
+    sums = [np.zeros((len(starts), draws + 2)) for _ in range(2)]
+    sums += [np.zeros((len(starts), 1)) for _ in range(3)]
     for country, name in enumerate(cells.countries):
         asked = np.isfinite(cells.human[country])
         human, blind = cells.human[country, asked], cells.blind[country, asked]
-        known = np.stack([cells.model[country, asked], cells.country_free[country, asked]])
-        if asked.sum() >= minimum:
+        known = np.stack([cells.model[country], cells.country_free[country]])
+        if asked.sum() >= settings.minimum_questions:
             random = cells.position[country] + of_countries.of_country(name)
-            scores = np.vstack([known, random[:, asked]])
+            scores = np.vstack([known, random])[:, asked]
             countries[country] = pearson(scores, human) - pearson(blind[None], human)
-        scores = np.vstack([known, (turn * of_categories.of_country(name))[:, asked]])
-        belongs = of_category[asked]
-        products += (scores * human @ belongs).T
-        squares += (scores**2 @ belongs).T
-        blind_products += blind * human @ belongs
-        blind_squares += blind**2 @ belongs
-        human_squares += human**2 @ belongs
-    model = Sums(products, squares).rho0(human_squares[:, None])
-    reference = Sums(blind_products, blind_squares).rho0(human_squares)
-    categories = model - reference[:, None]
-    categories[np.bincount(cells.category, minlength=len(categories)) < minimum] = np.nan
+        scores = np.vstack([known, turn * of_categories.of_country(name)])
+        human, blind = cells.human[country], cells.blind[country, None]
+        for total, products in zip(
+            sums,
+            (scores * human, scores**2, blind * human, blind**2, human[None] ** 2),
+            strict=True,
+        ):
+            # What was not asked adds nothing; a blind score that lacks leaves no sum.
+            of_asked = np.where(asked, products, 0)[:, order]
+            total += np.add.reduceat(of_asked, starts, axis=1).T
+    sizes = np.diff(starts, append=len(order))
+    of_category = cells.category[order][starts]
+    categories = [
+        CategorySums(*(total[of_category == place] for total in sums), sizes[of_category == place])
+        for place in range(len(cells.categories))
+    ]
     return countries, categories
 
 
@@ -239,26 +250,37 @@ def area_rows(
 
 
 def random_answers(
-    cells: pd.DataFrame, areas: list[Area], draws: int, seed: int, minimum: int
+    cells: pd.DataFrame, areas: list[Area], settings: RandomAnswerSettings
 ) -> pd.DataFrame:
     """Return what random answers reach beside each difference from blind; see `RESULT`.
 
     `cells` has `DESIGN`, country_id, question_id, category_id, battery_id, human_mean_score,
     blind_mean_score and `SCORES`. `random_place` is the share of draws below the estimate, those
     equal to it by half. The p-value is one-sided, of reaching the estimate at random: (1 + #) /
-    (1 + draws). q-values are Benjamini's and Hochberg's over the areas of one kind.
+    (1 + draws). q-values are Benjamini's and Hochberg's over the areas of one kind. Categories of
+    at least `minimum_ranked` questions are ranked by `random_distance`.
     """
     rows: list[dict[str, Any]] = []
     for key, own in cells.groupby(DESIGN, observed=True, sort=True):
         design = tuple(map(str, key))
         read = read_cells(own)
-        countries, categories = above_blind(read, design, draws, seed, minimum)
+        countries, sums = above_blind(read, design, settings)
+        has_enough = np.bincount(read.category) >= settings.minimum_questions
+        categories = np.stack([category.whole() for category in sums])
+        categories[~has_enough] = np.nan
+        ranks = category_ranks(
+            dict(zip(read.categories, sums, strict=True)),
+            settings.minimum_ranked,
+            settings.minimum_batteries,
+            settings.minimum_units,
+        )
         for kind, name, values in area_rows(read, countries, categories, areas):
             estimate, free, random = values[0], values[1], values[2:]
             if not np.isfinite(estimate) or not np.isfinite(random).all():
                 continue
             low, high = np.quantile(random, [0.025, 0.975])
             below = (random < estimate - ROUNDING).mean()
+            as_high = round((1 - below) * settings.draws)
             reached = (random <= estimate + ROUNDING).mean()
             rows.append(
                 {
@@ -271,8 +293,10 @@ def random_answers(
                     "random_low": low,
                     "random_high": high,
                     "random_place": (below + reached) / 2,
-                    "random_p_value": (1 + round((1 - below) * draws)) / (1 + draws),
+                    "random_p_value": (1 + as_high) / (1 + settings.draws),
                     "country_free_estimate": free,
+                    "random_distance": float(distance(values)),
+                    **(ranks.get(name, {}) if kind == "category" else {}),
                 }
             )
     result = pd.DataFrame(rows, columns=RESULT.names)

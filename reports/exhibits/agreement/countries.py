@@ -87,7 +87,9 @@ EXHIBITS = (
         reading=(
             "Means over countries. What r is worth shows in the difference to the blind baseline, "
             "which knows nothing about any country: below 0, the model knows less than that. Place "
-            "among random: the share of random answers of the same spread that the model is above."
+            "among random: the share of random answers of the same spread that the model is above. "
+            "Reliability of ranks: the rank correlation to expect between this order of the "
+            "countries and that by as many other questions; 0 is chance, 1 the same order again."
         ),
         has_one_row=True,
         columns=(
@@ -101,6 +103,8 @@ EXHIBITS = (
             Column("random_r_above_blind", "random answers reach"),
             Column("random_place", "place among random"),
             Column("mean_demeaned_pearson_r", "demeaned r"),
+            Column("country_ranking_reliability", "reliability of ranks by r"),
+            Column("demeaned_country_ranking_reliability", "by demeaned r"),
             Column("mean_country_gain", "country gain"),
             Column("mean_skill", "skill"),
             Column("country_count", "countries"),
@@ -127,6 +131,9 @@ EXHIBITS = (
             Column("pearson_r", "r"),
             Column("ci_low", "from"),
             Column("ci_high", "to"),
+            Column("r_rank", "rank"),
+            Column("r_rank_low", "rank from"),
+            Column("r_rank_high", "rank to"),
             Column("blind_baseline_r", "blind baseline"),
             Column("best_other_country_r", "best other country"),
             Column("best_other_country_name", "which"),
@@ -152,6 +159,9 @@ EXHIBITS = (
             Column("demeaned_pearson_r", "demeaned r"),
             Column("demeaned_ci_low", "from"),
             Column("demeaned_ci_high", "to"),
+            Column("demeaned_rank", "rank"),
+            Column("demeaned_rank_low", "rank from"),
+            Column("demeaned_rank_high", "rank to"),
             Column("demeaned_question_count", "questions"),
             Column("demeaned_null_reason", "why null"),
         ),

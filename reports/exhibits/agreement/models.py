@@ -73,7 +73,8 @@ EXHIBITS = (
             "One row per model and way of asking, best first: the mean of its countries' r with a "
             "95% interval. A model to the left of the blind baseline's stroke knows less than "
             "the mean of all other countries tells. Two intervals that overlap do not say that "
-            "two models are alike; only paired differences do."
+            "two models are alike; only paired differences do. Ranks are among models asked the "
+            "same questions alike: from below those surely closer to above those surely less close."
         ),
         chart=model_agreement,
         columns=(
@@ -87,6 +88,11 @@ EXHIBITS = (
             Column("r_above_blind_ci_high", "to"),
             Column("random_r_above_blind", "random answers reach"),
             Column("random_place", "place among random"),
+            Column("model_rank", "rank"),
+            Column("model_rank_low", "rank from"),
+            Column("model_rank_high", "rank to"),
+            Column("ranked_model_count", "of"),
+            Column("model_ranking_reliability", "reliability of ranks"),
             Column("country_count", "countries"),
             Column("is_order_controlled", "order controlled"),
             Column("null_reason", "why null"),

@@ -37,11 +37,16 @@ EXHIBITS = (
             "difference from the blind baseline's is larger where that baseline is weak, so "
             "categories are ranked by how far they are beyond random answers of the same spread; "
             "place is the share of those that the model is above. Categories below ten questions "
-            "are not ranked. r within a category depends on the coding of its items and ranks "
+            "are not ranked. Ranks reach from below what is surely higher to above what is surely "
+            "lower; their reliability is the rank correlation to expect with as many other items "
+            "(0 is chance, 1 the same order again). r within a category depends on the coding of its items and ranks "
             "nothing. That this is the paper's Table 2 is an assumption."
         ),
         columns=(
             Column("category_rank", "rank"),
+            Column("category_rank_low", "rank from"),
+            Column("category_rank_high", "to"),
+            Column("category_ranking_reliability", "reliability of ranks"),
             Column("category_name", "category"),
             Column("rho0", "rho0"),
             Column("blind_rho0", "blind rho0"),

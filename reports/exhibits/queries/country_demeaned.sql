@@ -5,6 +5,9 @@ select
     agg.demeaned_pearson_r,
     agg.demeaned_ci_low,
     agg.demeaned_ci_high,
+    agg.demeaned_rank,
+    agg.demeaned_rank_low,
+    agg.demeaned_rank_high,
     agg.demeaned_question_count,
     agg.demeaned_null_reason
 from marts.agg_country_correlations as agg

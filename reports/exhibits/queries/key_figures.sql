@@ -9,6 +9,8 @@ select
     random_r_above_blind,
     random_place,
     mean_demeaned_pearson_r,
+    country_ranking_reliability,
+    demeaned_country_ranking_reliability,
     mean_country_gain,
     mean_skill,
     country_count,

@@ -1,5 +1,8 @@
 select
     agg.category_rank,
+    agg.category_rank_low,
+    agg.category_rank_high,
+    agg.category_ranking_reliability,
     dim_categories.category_name,
     agg.rho0,
     agg.blind_rho0,

@@ -98,8 +98,8 @@ def test_countries_come_best_first_and_those_without_r_last_with_the_reason(
     connection: duckdb.DuckDBPyConnection, design: Design
 ) -> None:
     assert country_agreement(connection, design) == [
-        Agreement("USA", "United States", 0.6, 0.9, 12, None, 0.5, 0.7),
-        Agreement("JPN", "Japan", 0.2, 0.8, 10, None, 0.1, 0.3),
+        Agreement("USA", "United States", 0.6, 0.9, 12, None, 0.5, 0.7, 1, 2, 0.25),
+        Agreement("JPN", "Japan", 0.2, 0.8, 10, None, 0.1, 0.3, 1, 2, 0.25),
         Agreement("NGA", "Nigeria", None, None, 3, "too_few_questions", None, None),
     ]
 
@@ -135,6 +135,7 @@ def test_categories_come_by_rank_then_those_of_too_few_questions_then_those_with
     assert [row.unit_id for row in rows] == ["ethical", "trust", "few", "none"]
     assert (rows[0].r, rows[0].blind_r) == (0.6, 0.7)
     assert rows[3].reason == "nominal_scale"
+    assert (rows[0].rank_low, rows[0].rank_high) == (1, 2)
 
 
 def test_questions_are_named_by_id_and_label(

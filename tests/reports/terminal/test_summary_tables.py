@@ -96,6 +96,15 @@ def test_a_column_that_nothing_fills_is_left_out(
     assert not any(word in text for word in absent)
 
 
+def test_ranks_come_with_their_intervals_and_the_reliability_of_their_order() -> None:
+    row = Agreement("A", "Africa", 0.5, None, 9, None, rank_low=3, rank_high=17, reliability=0.25)
+    text = shown(agreement_table("Countries", [row]))
+    assert "3 to 17" in text
+    assert "ranks: reliability 0.25" in text
+    plain = shown(agreement_table("Countries", [Agreement("A", "Africa", 0.5, None, 9, None)]))
+    assert "rank" not in plain
+
+
 def test_nearest_and_farthest_explains_its_scale() -> None:
     scores = [CountryScore(f"Country {n}", 0.5, 0.5 - n / 10, "Very", "Never") for n in range(7)]
     text = shown(nearest_and_farthest("Q1", scores, 2))

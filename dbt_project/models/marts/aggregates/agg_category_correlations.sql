@@ -131,16 +131,11 @@ ranked as (
         random_answers.random_distance,
         random_answers.random_q_value,
         random_answers.country_free_rho0_above_blind,
-        limited.question_count >= {{ var_number('minimum_ranked') }}
-        and random_answers.random_distance is not null as is_ranked,
-        case
-            when is_ranked
-                then rank() over (
-                        partition by
-                            limited.model_id, limited.prompt_id, limited.survey_id, is_ranked
-                        order by round(random_answers.random_distance, 12) desc
-                    )
-        end as category_rank
+        random_answers.rank as category_rank,
+        random_answers.rank_low as category_rank_low,
+        random_answers.rank_high as category_rank_high,
+        random_answers.ranking_reliability as category_ranking_reliability,
+        random_answers.ranking_null_reason as category_ranking_null_reason
     from limited
     left outer join random_answers
         on
@@ -195,8 +190,12 @@ final as (
             when intervals.category_id is null then 'too_few_batteries'
             else intervals.null_reason
         end as interval_null_reason,
-        coalesce(ranked.is_ranked, false) as is_ranked,
+        ranked.category_rank is not null as is_ranked,
         ranked.category_rank,
+        ranked.category_rank_low,
+        ranked.category_rank_high,
+        ranked.category_ranking_reliability,
+        ranked.category_ranking_null_reason,
         ranked.mean_absolute_error
     from scored_categories
     left outer join ranked

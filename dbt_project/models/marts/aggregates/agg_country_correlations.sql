@@ -98,6 +98,11 @@ final as (
             explained.no_cells_reason, correlations.null_reason, intervals.interval_null_reason
         ) as interval_null_reason,
         coalesce(explained.no_cells_reason, correlations.null_reason) as null_reason,
+        intervals.r_rank,
+        intervals.r_rank_low,
+        intervals.r_rank_high,
+        intervals.r_ranking_reliability,
+        intervals.r_ranking_null_reason,
         correlations.spearman_rho,
         coalesce(correlations.common_question_count, 0) as common_question_count,
         correlations.common_pearson_r,
@@ -113,6 +118,11 @@ final as (
         coalesce(correlations.demeaned_question_count, 0) as demeaned_question_count,
         coalesce(explained.no_cells_reason, correlations.demeaned_null_reason)
             as demeaned_null_reason,
+        intervals.demeaned_rank,
+        intervals.demeaned_rank_low,
+        intervals.demeaned_rank_high,
+        intervals.demeaned_ranking_reliability,
+        intervals.demeaned_ranking_null_reason,
         correlations.blind_baseline_r,
         correlations.pearson_r - correlations.blind_baseline_r as r_above_blind,
         intervals.r_above_blind_ci_low,

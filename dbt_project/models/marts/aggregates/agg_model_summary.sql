@@ -67,6 +67,8 @@ summed as (
         avg(mean_wasserstein_1) as mean_wasserstein_1,
         avg(mean_jensen_shannon_distance) as mean_jensen_shannon_distance,
         avg(mean_off_choice_mass) as mean_off_choice_mass,
+        max(r_ranking_reliability) as country_ranking_reliability,
+        max(demeaned_ranking_reliability) as demeaned_country_ranking_reliability,
         {{ shared_reason('null_reason') }} as shared_null_reason
     from country_correlations
     group by all
@@ -157,6 +159,14 @@ final as (
             end,
             intervals.interval_null_reason
         ) as interval_null_reason,
+        designs.country_ranking_reliability,
+        designs.demeaned_country_ranking_reliability,
+        intervals.r_rank as model_rank,
+        intervals.r_rank_low as model_rank_low,
+        intervals.r_rank_high as model_rank_high,
+        intervals.ranked_count as ranked_model_count,
+        intervals.r_ranking_reliability as model_ranking_reliability,
+        intervals.r_ranking_null_reason as model_ranking_null_reason,
         designs.lowest_pearson_r,
         designs.highest_pearson_r,
         designs.mean_common_pearson_r,

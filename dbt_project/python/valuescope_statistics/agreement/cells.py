@@ -48,6 +48,11 @@ class People(NamedTuple):
     is_reference: Flags
     mean: Floats
 
+    @property
+    def battery_count(self) -> int:
+        """Return how many batteries the questions belong to."""
+        return 1 + int(self.battery_of_question.max())
+
 
 class Answers(NamedTuple):
     """Mean scores of designs: designs x countries x questions, NaN where there is no cell.

@@ -3,7 +3,8 @@
 All countries, models and prompts of a survey lose the same batteries, so that the difference of two
 designs, on the same cells, is as certain as it really is.
 
-Samples are the last axis of all arrays. Sample 0 is whole and gives the estimates themselves.
+Samples are the last axis of all arrays. Sample 0 is whole and gives the estimates themselves, the
+next lack one battery each, and the others are halves of the batteries, for rankings.
 """
 
 from typing import Any
@@ -36,9 +37,12 @@ from valuescope_statistics.agreement.jackknife import (
 from valuescope_statistics.agreement.measures import (
     MEASURES,
     PAIRED_MEASURES,
+    RANKED_MEASURES,
     AreaValues,
     CountryMeasures,
+    CountryValues,
 )
+from valuescope_statistics.agreement.rankings import DIVISIONS, ranks_of
 
 RESULT = pa.schema(
     [
@@ -63,8 +67,15 @@ RESULT = pa.schema(
         ("battery_count", pa.int64()),
         ("effective_battery_count", pa.float64()),
         ("interval_null_reason", pa.string()),
+        ("rank", pa.int64()),
+        ("rank_low", pa.int64()),
+        ("rank_high", pa.int64()),
+        ("ranked_count", pa.int64()),
+        ("ranking_reliability", pa.float64()),
+        ("ranking_null_reason", pa.string()),
     ]
 )
+RANK_KEYS = ["model_id", "prompt_id", "area_kind", "area_id", "measure"]
 # An r by itself is tested against nothing: one that ignores the country has 0.83.
 TESTED = np.array([measure != "pearson_r" for measure in MEASURES])
 # Intervals of an r, or a mean of them, are made on Fisher's scale; those of a difference are not.
@@ -86,6 +97,7 @@ def described(
     shape = values.shape[:-1]
     measures = MEASURES[: shape[0]]
     questions = area.questions[: shape[0]]
+    jackknifed = values[..., : 1 + people.battery_count]
 
     def of_measures(values: Any) -> npt.NDArray[Any]:
         return np.broadcast_to(np.asarray(values)[: len(measures), None], shape)
@@ -93,7 +105,7 @@ def described(
     sizes = [np.bincount(people.battery_of_question[of_measure]) for of_measure in questions]
     batteries = of_measures([np.count_nonzero(of_measure) for of_measure in sizes])
     effective = of_measures([effective_number(of_measure) for of_measure in sizes])
-    found = summary(values, of_measures(is_r), batteries, effective - 1)
+    found = summary(jackknifed, of_measures(is_r), batteries, effective - 1)
     reason = np.full(shape, None, object)
     reason[np.isnan(found.standard_error)] = "no_variance"
     reason[has_few_countries] = "too_few_countries"
@@ -121,13 +133,15 @@ def described(
 
 
 class Estimates:
-    """The rows of the result for one survey and coding."""
+    """The rows of the result for one survey and coding, and the ranks of designs by themselves."""
 
     def __init__(self, people: People, answers: Answers, settings: Settings) -> None:
         self.people = people
         self.answers = answers
         self.settings = settings
-        self.blocks: list[pd.DataFrame] = []
+        self.own: list[pd.DataFrame] = []
+        self.ranks: list[pd.DataFrame] = []
+        self.pairs: list[pd.DataFrame] = []
 
     def add_area(self, area: AreaValues) -> None:
         """Add the mean over an area's countries, of designs and of pairs."""
@@ -151,6 +165,53 @@ class Estimates:
         is_tested = np.full(len(MEASURES), True)
         self._add_own(both, difference, IS_NO_R, counts.sum(axis=0), has_few, is_tested)
 
+    def add_ranks(self, world: AreaValues, countries: list[CountryValues]) -> None:
+        """Add each design's ranks of countries, and ranks of models asked alike on these cells."""
+        own = world.cell_set.designs[world.cell_set.is_own]
+        if not countries or not len(own):
+            return
+        names = np.array([country.name for country in countries], object)
+        values = np.stack([country.values for country in countries])
+        questions = np.stack([country.questions for country in countries])
+        for place, design in enumerate(own):
+            designs = np.full(len(names), design)
+            self._add_ranks(values[:, :, place], questions, designs, "country", names)
+        prompts = self.answers.designs[own].get_level_values(1)
+        means = world.own.value().swapaxes(0, 1)
+        for prompt in prompts.unique():
+            alike = np.flatnonzero(prompts == prompt)
+            questions = np.stack([world.questions] * len(alike))
+            self._add_ranks(
+                means[alike], questions, own[alike], "world", np.full(len(alike), "world", object)
+            )
+
+    def _add_ranks(
+        self,
+        values: Floats,
+        questions: Flags,
+        designs: Places,
+        area_kind: str,
+        area_ids: npt.NDArray[Any],
+    ) -> None:
+        """Add the ranks of units (values are units x measures x samples) by each measure."""
+        for measure, name in enumerate(RANKED_MEASURES):
+            known = np.isfinite(values[:, measure, 0])
+            if known.any():
+                own = values[known, measure], questions[known, measure]
+                found = ranks_of(self.people, self.settings, *own)
+                names = self._names(designs[known], "model_id", "prompt_id")
+                ids = {"area_kind": area_kind, "area_id": area_ids[known], "measure": name}
+                self.ranks.append(pd.DataFrame({**names, **ids, **found._asdict()}))
+
+    def rows(self) -> list[pd.DataFrame]:
+        """Return all rows."""
+        if not self.ranks:
+            return []
+        ranked = pd.concat(self.own).merge(pd.concat(self.ranks), "left", on=RANK_KEYS)
+        # A mean over few countries has no interval, nor has its rank.
+        ranked.loc[ranked["interval_null_reason"].notna(), ["rank_low", "rank_high"]] = np.nan
+        return [ranked, *self.pairs]
+
     def _add_own(
         self,
         area: AreaValues,
@@ -164,7 +225,7 @@ class Estimates:
         block = described(
             self.people, self.settings, area, values, is_r, country_count, has_few, is_tested
         )
-        self._add(block, self._names(designs, "model_id", "prompt_id"))
+        self.own.append(_frame(block, self._names(designs, "model_id", "prompt_id")))
 
     def _add_pairs(self, area: AreaValues, needed: int) -> None:
         count = area.pairs.used[..., 0].astype(np.intp)
@@ -182,7 +243,8 @@ class Estimates:
         block["model_estimate"], block["other_estimate"] = area.sides.value().reshape(-1, 2).T
         first, second = area.cell_set.designs[area.cell_set.pairs].T
         names = self._names(first, "model_id", "prompt_id")
-        self._add(block, names | self._names(second, "other_model_id", "other_prompt_id"))
+        others = self._names(second, "other_model_id", "other_prompt_id")
+        self.pairs.append(_frame(block, names | others))
 
     def _names(self, designs: Places, model: str, prompt: str) -> dict[str, npt.NDArray[Any]]:
         named = self.answers.designs[designs]
@@ -191,12 +253,12 @@ class Estimates:
             prompt: named.get_level_values(1).to_numpy(),
         }
 
-    def _add(self, block: dict[str, npt.NDArray[Any]], names: dict[str, npt.NDArray[Any]]) -> None:
-        """Add a block; `names` have one value a design or pair."""
-        times = len(MEASURES) if len(names) == 2 else len(PAIRED_MEASURES)
-        repeated = {name: np.tile(values, times) for name, values in names.items()}
-        frame = pd.DataFrame({**block, **repeated})
-        self.blocks.append(frame[np.isfinite(block["estimate"])])
+
+def _frame(block: dict[str, npt.NDArray[Any]], names: dict[str, npt.NDArray[Any]]) -> pd.DataFrame:
+    """Return the rows with an estimate; `names` have one value a design or pair."""
+    count = len(block["estimate"]) // max(1, len(next(iter(names.values()))))
+    repeated = {name: np.tile(values, count) for name, values in names.items()}
+    return pd.DataFrame({**block, **repeated})[np.isfinite(block["estimate"])]
 
 
 def estimates_of_coding(
@@ -207,13 +269,14 @@ def estimates_of_coding(
     settings: Settings,
 ) -> list[pd.DataFrame]:
     """All rows of one survey and coding."""
-    sample_count = 2 + int(people.battery_of_question.max())
+    sample_count = 1 + people.battery_count + 2 * DIVISIONS
     result = Estimates(people, answers, settings)
     for cell_set in cell_sets(answers, pairs):
         measures = CountryMeasures(people, answers, cell_set, settings)
         pooled = {
             (area.kind, area.name): AreaValues(area, cell_set, sample_count) for area in areas
         }
+        countries: list[CountryValues] = []
         has_enough = cell_set.present.sum(axis=1) >= settings.minimum_questions
         for country in np.flatnonzero(has_enough).tolist():
             name = people.countries[country]
@@ -226,11 +289,13 @@ def estimates_of_coding(
             ]:
                 area_values.add(values, questions)
             result.add_area(alone)
+            countries.append(CountryValues(name, alone.own.value(), questions))
         for area_values in pooled.values():
             result.add_area(area_values)
+        result.add_ranks(pooled["world", "world"], countries)
         for membership in MEMBERSHIPS:
             result.add_difference(pooled[membership, "west"], pooled[membership, "elsewhere"])
-    return result.blocks
+    return result.rows()
 
 
 def estimates(

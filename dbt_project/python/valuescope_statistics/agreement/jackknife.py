@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
 
-from valuescope_statistics.agreement.cells import Floats, Places
+from valuescope_statistics.agreement.cells import Flags, Floats, Places
 
 # Variance below this part of the whole sample's, and a difference below it, is rounding.
 DUST = 1e-12
@@ -24,7 +24,7 @@ LEAST_EFFECTIVE_BATTERIES = 2
 
 
 class Samples(NamedTuple):
-    """Some questions, all of them in sample 0 and then without each battery in turn.
+    """Some questions: all of them in sample 0, then without each battery in turn, then in halves.
 
     `weights` is samples x batteries, `starts` has each battery's first question, `total` the number
     of questions of each sample. A product with the designs as its outer axis is a product of equal
@@ -42,15 +42,17 @@ class Samples(NamedTuple):
         return means
 
 
-def samples_of(battery_of_question: Places, battery_count: int) -> Samples:
-    """Return the samples of questions that stand battery by battery.
+def samples_of(battery_of_question: Places, halves: Flags) -> Samples:
+    """Return the samples of questions that are in order of their batteries.
 
-    There is one for each battery of the survey, whole where the battery has no question here.
+    `halves` (halves x batteries of the survey) says which batteries each half has. There is one
+    sample for each half, and one without each battery, whole where it has no question here.
     """
     starts = np.flatnonzero(np.diff(battery_of_question, prepend=-1))
     sizes = np.diff(starts, append=len(battery_of_question))
-    weights = np.ones((1 + battery_count, len(starts)))
-    weights[1 + battery_of_question[starts], np.arange(len(starts))] = 0
+    batteries = battery_of_question[starts]
+    weights = np.vstack([np.ones((1 + halves.shape[1], len(starts))), halves[:, batteries]])
+    weights[1 + batteries, np.arange(len(starts))] = 0
     return Samples(weights, starts, weights @ sizes)
 
 

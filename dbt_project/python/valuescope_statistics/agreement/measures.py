@@ -1,5 +1,7 @@
 """Measures of agreement in each sample, of each country and of the mean over an area's."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from valuescope_statistics.agreement.cells import (
@@ -13,10 +15,13 @@ from valuescope_statistics.agreement.cells import (
     Settings,
 )
 from valuescope_statistics.agreement.jackknife import correlations, samples_of
+from valuescope_statistics.agreement.rankings import halves
 
 MEASURES = ("pearson_r", "demeaned_pearson_r", "r_above_blind", "country_gain")
 # The differences of two designs, whose countries differ no more than their own measures.
 PAIRED_MEASURES = MEASURES[:3]
+# r above blind and country gain rank nothing: they reward what is unlike the world.
+RANKED_MEASURES = MEASURES[:2]
 
 
 class Mean:
@@ -64,6 +69,14 @@ class AreaValues:
         self.questions |= questions
 
 
+class CountryValues(NamedTuple):
+    """A country's measures (measures x designs x samples), and the questions of each measure."""
+
+    name: str
+    values: Floats
+    questions: Flags
+
+
 class CountryMeasures:
     """Every measure of one country in each sample, for the designs of a cell set."""
 
@@ -79,6 +92,7 @@ class CountryMeasures:
         self.other_count = is_asked.sum(axis=0) - 1
         self.score = answers.score[cell_set.designs]
         self.has_demeaned = answers.has_demeaned[cell_set.designs]
+        self.halves = halves(people.battery_count)
         self.total_score = np.where(present, self.score, 0).sum(axis=1)
         self.answered_elsewhere = present.sum(axis=0) - 1
         reference = present & people.is_reference[:, None]
@@ -118,6 +132,5 @@ class CountryMeasures:
 
     def r(self, questions: Places, scores: Floats, human: Floats) -> Floats:
         """Return r of scores (designs x kinds x questions) with people's in each sample."""
-        battery = self.people.battery_of_question
-        samples = samples_of(battery[questions], int(battery.max()) + 1)
+        samples = samples_of(self.people.battery_of_question[questions], self.halves)
         return correlations(samples, scores, human)
