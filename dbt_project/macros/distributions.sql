@@ -100,6 +100,37 @@
 {%- endmacro %}
 
 {#-
+  How far the shares of n people are from those of all whom they are a sample of, on average, times the
+  square root of n: even the truth is so far from a survey. A share of n deviates by
+  sqrt(2/pi) sqrt(p(1 - p)/n) on average where it is normal, as the sums of shares of `wasserstein_1` do.
+  8 ln 2 n times the Jensen-Shannon divergence is chi-squared of one degree of freedom less than there are
+  answers that anybody gave.
+-#}
+{% macro floor_total_variation(p) -%}
+    sum(sqrt({{ p }} * (1 - {{ p }}))) * sqrt(2 / pi()) / 2
+{%- endmacro %}
+
+{% macro floor_wasserstein_1(p, choice_index) -%}
+    {%- set shares = 'list(' ~ p ~ ' order by ' ~ choice_index ~ ')' -%}
+    case
+        when count({{ p }}) = count(*)
+            then list_sum(list_transform(
+                range(1, len({{ shares }})),
+                lambda k: sqrt(greatest(0.0, list_sum({{ shares }}[1:k]) * (1 - list_sum({{ shares }}[1:k]))))
+            )) * sqrt(2 / pi()) * 2 / (count(*) - 1)
+    end
+{%- endmacro %}
+
+{% macro floor_jensen_shannon_distance(p) -%}
+    {%- set given = 'count(*) filter (where ' ~ p ~ ' > 0)' -%}
+    case
+        when {{ given }} > 1
+            then exp(lgamma({{ given }} / 2) - lgamma(({{ given }} - 1) / 2)) / sqrt(4 * ln(2))
+        when {{ given }} = 1 then 0
+    end
+{%- endmacro %}
+
+{#-
   How far a mean score moves for each nat of independent noise in every choice's log-likelihood:
   sqrt(sum_k (dm/dl_k)^2) with dm/dl_k = p_k (s_k - m), and m written out so that it is one pass. Null
   where there is no distribution or no scale.

@@ -47,6 +47,7 @@ MARTS = {
     "agg_continent_correlations",
     "agg_country_correlations",
     "agg_cultural_distances",
+    "agg_distances",
     "agg_model_summary",
     "agg_question_correlations",
     "agg_specification_correlations",

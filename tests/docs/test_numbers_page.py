@@ -21,6 +21,7 @@ EXPLAINED = [
     "aggregates/agg_model_summary",
     "aggregates/agg_continent_correlations",
     "aggregates/agg_category_correlations",
+    "aggregates/agg_distances",
     "comparisons/cmp_base_chat",
     "comparisons/cmp_model_size",
     "comparisons/cmp_corpus",

@@ -44,6 +44,7 @@ measured as (
         -- Uniform answers have a mean score of 0.
         avg(abs(human_mean_score)) as uniform_mean_absolute_error,
         avg(uniform_wasserstein_1) as uniform_mean_wasserstein_1,
+        avg(uniform_total_variation) as uniform_mean_total_variation,
         avg(uniform_jensen_shannon_distance) as uniform_mean_jensen_shannon_distance
     from members
     group by all
@@ -150,6 +151,7 @@ final as (
         mean_human_entropy,
         uniform_mean_absolute_error,
         uniform_mean_wasserstein_1,
+        uniform_mean_total_variation,
         uniform_mean_jensen_shannon_distance
     from explained
 

@@ -63,9 +63,19 @@ cells as (
                 then {{ wasserstein_1('uniform_share', 'human_share', 'choice_index') }}
         end as uniform_wasserstein_1,
         case
+            when count(human_share) > 0 then {{ total_variation('uniform_share', 'human_share') }}
+        end as uniform_total_variation,
+        case
             when count(human_share) > 0
                 then {{ jensen_shannon_distance('uniform_share', 'human_share') }}
         end as uniform_jensen_shannon_distance,
+        case
+            when count(human_mean_score) > 0
+                then {{ floor_wasserstein_1('human_share', 'choice_index') }}
+        end as floor_wasserstein_1_of_one,
+        {{ floor_total_variation('human_share') }} as floor_total_variation_of_one,
+        {{ floor_jensen_shannon_distance('human_share') }} as floor_jensen_shannon_distance_of_one,
+        sum(human_share * power(choice_score - human_mean_score, 2)) as human_variance,
         case
             when count(human_share) > 0 then {{ modal_choice('choice_index', 'human_share') }}
         end as human_modal_choice,
@@ -93,7 +103,18 @@ cells as (
 final as (
 
     select
-        cells.*,
+        cells.* exclude (
+            floor_wasserstein_1_of_one,
+            floor_total_variation_of_one,
+            floor_jensen_shannon_distance_of_one
+        ),
+        cells.floor_wasserstein_1_of_one
+        / sqrt(cells.effective_sample_size / {{ var_number('deff') }}) as floor_wasserstein_1,
+        cells.floor_total_variation_of_one
+        / sqrt(cells.effective_sample_size / {{ var_number('deff') }}) as floor_total_variation,
+        cells.floor_jensen_shannon_distance_of_one
+        / sqrt(cells.effective_sample_size / {{ var_number('deff') }})
+            as floor_jensen_shannon_distance,
         coalesce(cells.counted_standard_error, cells.assumed_standard_error)
             as human_standard_error,
         case

@@ -78,6 +78,7 @@ final as (
         human_mean_scores.blind_mean_score,
         human_mean_scores.human_entropy,
         human_mean_scores.uniform_wasserstein_1,
+        human_mean_scores.uniform_total_variation,
         human_mean_scores.uniform_jensen_shannon_distance
     from representatives
     inner join cells

@@ -137,4 +137,39 @@ EXHIBITS = (
             Column("null_reason", "why null"),
         ),
     ),
+    Exhibit(
+        exhibit_id="distances",
+        section=Section.MODELS,
+        title="How far are its distributions from people's?",
+        reading=(
+            "Over all cells and over thirds of them: where people are of one mind (consensus), most "
+            "divided, or in between. Score: 100 (1 - total variation / that of uniform answers). "
+            "Worth: how many random respondents would err as much. Floor: what the truth itself "
+            "would have, since the survey is a sample; empty for shares without counts. A model "
+            "that is too sure of itself does well at consensus and badly where people are divided."
+        ),
+        saved_query="how_far_are_its_distributions",
+        columns=(
+            Column("display_name", "model"),
+            Column("quantization", "quantization"),
+            Column("prompt_name", "asked"),
+            Column("stratum", "cells"),
+            Column("total_variation_score", "score", digits=0),
+            Column("effective_respondents", "worth (respondents)", digits=1),
+            Column("mean_total_variation", "total variation"),
+            Column("floor_mean_total_variation", "floor"),
+            Column("uniform_mean_total_variation", "uniform"),
+            Column("mean_wasserstein_1", "Wasserstein-1"),
+            Column("floor_mean_wasserstein_1", "floor"),
+            Column("uniform_mean_wasserstein_1", "uniform"),
+            Column("mean_jensen_shannon_distance", "Jensen-Shannon"),
+            Column("floor_mean_jensen_shannon_distance", "floor"),
+            Column("uniform_mean_jensen_shannon_distance", "uniform"),
+            Column("mean_human_entropy", "people's entropy"),
+            Column("mean_llm_entropy", "model's entropy"),
+            Column("cell_count", "cells", digits=0),
+            Column("is_order_controlled", "order controlled"),
+            Column("effective_respondents_null_reason", "why null"),
+        ),
+    ),
 )

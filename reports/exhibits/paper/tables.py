@@ -33,14 +33,12 @@ EXHIBITS = (
         section=Section.TABLES,
         title="Table 2: Which kinds of value does the model know?",
         reading=(
-            "rho0 is an agreement that does not depend on which way items are coded. Its "
-            "difference from the blind baseline's is larger where that baseline is weak, so "
-            "categories are ranked by how far they are beyond random answers of the same spread; "
-            "place is the share of those that the model is above. Categories below ten questions "
-            "are not ranked. Ranks reach from below what is surely higher to above what is surely "
-            "lower; their reliability is the rank correlation to expect with as many other items "
-            "(0 is chance, 1 the same order again). r within a category depends on the coding of its items and ranks "
-            "nothing. That this is the paper's Table 2 is an assumption."
+            "rho0 is an agreement that does not depend on which way items are coded. Minus the "
+            "blind baseline's it is larger where that is weak, so categories of ten questions or "
+            "more are ranked by how far they are beyond random answers of the same spread; place "
+            "is the share of those that the model is above. Ranks by as many other items would "
+            "correlate with these by the reliability. r within a category depends on the coding "
+            "of its items and ranks nothing. That this is the paper's Table 2 is an assumption."
         ),
         columns=(
             Column("category_rank", "rank"),

@@ -181,6 +181,7 @@ final as (
         correlations.mean_wasserstein_1,
         correlations.uniform_mean_wasserstein_1,
         correlations.mean_total_variation,
+        correlations.uniform_mean_total_variation,
         correlations.mean_jensen_shannon_distance,
         correlations.uniform_mean_jensen_shannon_distance,
         correlations.modal_agreement_share,

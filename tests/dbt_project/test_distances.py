@@ -1,0 +1,158 @@
+"""Distances beside what the truth and answers without an opinion reach, by numpy and simulation."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from tests.dbt_project.agreement_study import AgreementStudy
+from tests.dbt_project.study import read
+from valuescope.warehouse.home import Home
+
+Floats = npt.NDArray[np.float64]
+DISTANCES = ["wasserstein_1", "total_variation", "jensen_shannon_distance"]
+CELL = ["population_id", "coding_id", "question_id", "country_id"]
+
+
+def distances(p: Floats, q: Floats) -> dict[str, Floats]:
+    """Return every distance of p (rows x choices) from q."""
+    middle = (p + q) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = [np.where(side > 0, side * np.log2(side / middle), 0) for side in (p, q)]
+    steps = 2 / (p.shape[-1] - 1)
+    return {
+        "wasserstein_1": np.abs(np.cumsum(p - q, axis=-1)).sum(axis=-1) * steps,
+        "total_variation": np.abs(p - q).sum(axis=-1) / 2,
+        "jensen_shannon_distance": np.sqrt(sum(terms).sum(axis=-1) / 2),
+    }
+
+
+def effective_respondents(cells: pd.DataFrame) -> float:
+    """Return how many respondents err as much as the model does."""
+    squares = (cells["llm_mean_score"] - cells["human_mean_score"]) ** 2
+    return float(
+        cells["human_variance"].mean()
+        / (squares.mean() - (cells["human_standard_error"] ** 2).mean())
+    )
+
+
+def people_of(home: Home) -> pd.DataFrame:
+    rows = read(home, "select * from marts.fct_human_mean_scores")
+    return rows.set_index(CELL).sort_index()
+
+
+@pytest.fixture(scope="module")
+def people(agreement: AgreementStudy) -> pd.DataFrame:
+    return people_of(agreement.home)
+
+
+@pytest.fixture(scope="module")
+def shares(agreement: AgreementStudy) -> pd.Series:
+    """Return people's distribution of each cell, choices in order."""
+    rows = read(
+        agreement.home,
+        """
+        select * from marts.fct_human_choice_shares
+        where human_share is not null order by choice_index
+        """,
+    )
+    return rows.groupby(CELL)["human_share"].agg(np.array)
+
+
+def test_floors_are_what_samples_of_the_same_people_have(
+    people: pd.DataFrame, shares: pd.Series
+) -> None:
+    random = np.random.default_rng(1)
+    counted = people[people["floor_wasserstein_1"].notna()]
+    counted = counted[counted["effective_sample_size"] >= 30]
+    chosen = counted.sample(60, random_state=1)
+    ratios = []
+    for key, cell in chosen.iterrows():
+        p, n = shares[key], round(cell["effective_sample_size"])
+        found = distances(random.multinomial(n, p, 4000) / n, p)
+        exact = np.sqrt(n / cell["effective_sample_size"])
+        ratios.append([cell[f"floor_{name}"] / found[name].mean() / exact for name in DISTANCES])
+    table = pd.DataFrame(ratios, columns=DISTANCES)
+    # Normal approximations, worst where few people gave an answer.
+    np.testing.assert_allclose(table.mean(), 1, atol=0.02)
+    assert table.stack().between(0.85, 1.15).all()
+
+
+def test_people_s_variance_and_uniform_answers_are_numpy_s(
+    people: pd.DataFrame, shares: pd.Series
+) -> None:
+    scored = people[people["human_mean_score"].notna()]
+    assert len(scored) > 200
+    for key, cell in scored.iterrows():
+        p = shares[key]
+        s = np.linspace(-1, 1, len(p))
+        assert cell["human_variance"] == pytest.approx(p @ s**2 - (p @ s) ** 2, abs=1e-9)
+        found = distances(np.full(len(p), 1 / len(p)), p)
+        for name in DISTANCES:
+            assert cell[f"uniform_{name}"] == pytest.approx(found[name], abs=1e-9), name
+    uncounted = people["respondents"].isna()
+    assert uncounted.any()
+    assert people.loc[uncounted, [f"floor_{name}" for name in DISTANCES]].isna().all(axis=None)
+
+
+def test_a_sample_of_people_is_worth_its_size() -> None:
+    """The estimator, on a model that is the mean of twelve of the same people."""
+    random = np.random.default_rng(2)
+    rows = []
+    for _ in range(4000):
+        p, s = random.dirichlet(np.ones(5)), np.linspace(-1, 1, 5)
+        survey, sample = random.multinomial(200, p) / 200, random.multinomial(12, p) / 12
+        h = survey @ s
+        variance = survey @ (s - h) ** 2
+        rows.append((sample @ s, h, variance, np.sqrt(variance / 199)))
+    names = ["llm_mean_score", "human_mean_score", "human_variance", "human_standard_error"]
+    assert effective_respondents(pd.DataFrame(rows, columns=names)) == pytest.approx(12, rel=0.05)
+
+
+@pytest.mark.parametrize("reason", ["no_respondents", None])
+def test_the_mart_is_the_mean_over_cells_of_people_s_thirds(
+    agreement: AgreementStudy, pairs: Home, reason: str | None
+) -> None:
+    # In the one study some countries come as shares only, in the other all come as counts.
+    home = agreement.home if reason else pairs
+    scored = people_of(home)
+    scored = scored[scored["human_mean_score"].notna()].copy()
+    scored["share"] = scored["human_entropy"] / np.log2(scored["choice_count"])
+    for _, own in scored.groupby(level=["population_id", "coding_id"]):
+        order = own.assign(share=own["share"].round(12)).reset_index()
+        order = order.sort_values(["share", "question_id", "country_id"]).set_index(CELL)
+        thirds = np.array_split(np.array(order.index, dtype=object), 3)
+        for name, third in zip(["consensus", "between", "divided"], thirds, strict=True):
+            scored.loc[list(third), "stratum"] = name
+    cells = read(
+        home,
+        """
+        select * from marts.fct_mean_scores
+        where country_id != 'ZZZ' and llm_mean_score is not null and human_mean_score is not null
+        """,
+    )
+    added = scored.filter(regex="^(stratum|floor_|uniform_|human_variance)")
+    cells = cells.join(added, on=CELL)
+    mart = read(home, "select * from marts.agg_distances")
+    assert set(mart["stratum"]) == {"all", "consensus", "between", "divided"}
+    assert set(mart["floor_null_reason"]) == {reason}
+    assert mart["effective_respondents"].notna().any() == (reason is None)
+    for _, row in mart.iterrows():
+        own = cells[
+            (cells["model_id"] == row["model_id"]) & (cells["prompt_id"] == row["prompt_id"])
+        ]
+        own = own if row["stratum"] == "all" else own[own["stratum"] == row["stratum"]]
+        assert len(own) == row["cell_count"]
+        has_floor = own["floor_total_variation"].notna().all()
+        for name in DISTANCES:
+            assert row[f"mean_{name}"] == pytest.approx(own[name].mean())
+            assert row[f"uniform_mean_{name}"] == pytest.approx(own[f"uniform_{name}"].mean())
+            floor = own[f"floor_{name}"].mean() if has_floor else np.nan
+            assert row[f"floor_mean_{name}"] == pytest.approx(floor, nan_ok=True)
+        tv, uniform = own["total_variation"].mean(), own["uniform_total_variation"].mean()
+        assert row["total_variation_score"] == pytest.approx(100 * (uniform - tv) / uniform)
+        worth = effective_respondents(own) if has_floor else np.nan
+        worth = worth if worth > 0 else np.nan
+        assert row["effective_respondents"] == pytest.approx(worth, nan_ok=True)
+        if row["model_id"] == "uniform":
+            assert row["total_variation_score"] == pytest.approx(0, abs=1e-9)
