@@ -63,7 +63,8 @@ def agreement_table(
 ) -> FittingTable:
     """One row a unit: r, its interval, that of its rank, the blind baseline and the cell count.
 
-    What no row has is left out. `is_plotted` adds where they lie between -1 and 1, for terminals with room.
+    What no row has is left out. `is_plotted` adds a plot between -1 and 1, for terminals with
+    room.
     """
     has_blind = any(row.blind_r is not None for row in rows)
     has_interval = any(row.low is not None for row in rows)

@@ -31,19 +31,20 @@ def by_spearman_and_brown(pairs: list[tuple[pd.Series, pd.Series]]) -> float:
 
 def intervals(samples: pd.DataFrame, freedom: float) -> pd.DataFrame:
     """Return each unit's rank and its interval from values whole and without each battery."""
-    whole, without = samples.iloc[0], samples.iloc[1:]
-    count = len(without)
-    rows = {}
-    for unit in samples:
-        low, high = 1, samples.shape[1]
-        for other in samples.columns.drop(unit):
-            moves = (without[other] - without[unit]) - (whole[other] - whole[unit])
+    whole, without = samples.iloc[0].to_numpy(), samples.iloc[1:].to_numpy()
+    count, units = without.shape
+    rows = []
+    for unit in range(units):
+        low, high = 1, units
+        for other in set(range(units)) - {unit}:
+            difference = whole[other] - whole[unit]
+            moves = (without[:, other] - without[:, unit]) - difference
             error = np.sqrt((count - 1) / count * (moves**2).sum())
-            p_value = 2 * t.sf(abs(whole[other] - whole[unit]) / error, freedom)
-            low += p_value < 0.05 and whole[other] > whole[unit]
-            high -= p_value < 0.05 and whole[other] < whole[unit]
-        rows[unit] = (int((whole > whole[unit]).sum()) + 1, low, high)
-    return pd.DataFrame(rows, index=RANKS).T
+            is_sure = 2 * t.sf(abs(difference) / error, freedom) < 0.05
+            low += is_sure and difference > 0
+            high -= is_sure and difference < 0
+        rows.append((int((whole > whole[unit]).sum()) + 1, low, high))
+    return pd.DataFrame(rows, samples.columns, RANKS)
 
 
 @pytest.fixture(scope="module")

@@ -109,6 +109,18 @@ def test_the_example_of_distances_is_worked_out_right() -> None:
         ]
 
 
+def test_a_sample_of_question_c_is_as_far_off_as_the_page_says() -> None:
+    shares, random = np.array([0.1, 0.2, 0.3, 0.4]), np.random.default_rng(1)
+    shown = re.findall(
+        r"a sample of 100 people would be (.*) off by .*, one of 1000 people (.*)\.", TEXT
+    )
+    for size, figure in zip((100, 1000), *shown, strict=True):
+        drawn = random.multinomial(size, shares, 20_000) / size
+        assert np.abs(drawn - shares).sum(axis=1).mean() / 2 == pytest.approx(
+            float(figure), abs=0.005
+        )
+
+
 def test_turning_items_around_changes_r_and_not_rho0() -> None:
     people, model = np.array([0.5, 0.4, 0.6, 0.3, 0.5]), np.array([0.3, 0.4, 0.2, 0.5, 0.4])
     turned = np.array([1, 1, 1, -1, -1])

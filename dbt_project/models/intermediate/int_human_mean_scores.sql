@@ -100,35 +100,42 @@ cells as (
 
 ),
 
-final as (
+floored as (
 
     select
-        cells.* exclude (
+        * exclude (
             floor_wasserstein_1_of_one,
             floor_total_variation_of_one,
             floor_jensen_shannon_distance_of_one
         ),
-        cells.floor_wasserstein_1_of_one
-        / sqrt(cells.effective_sample_size / {{ var_number('deff') }}) as floor_wasserstein_1,
-        cells.floor_total_variation_of_one
-        / sqrt(cells.effective_sample_size / {{ var_number('deff') }}) as floor_total_variation,
-        cells.floor_jensen_shannon_distance_of_one
-        / sqrt(cells.effective_sample_size / {{ var_number('deff') }})
-            as floor_jensen_shannon_distance,
-        coalesce(cells.counted_standard_error, cells.assumed_standard_error)
+        floor_wasserstein_1_of_one
+        * sqrt({{ var_number('deff') }} / effective_sample_size) as floor_wasserstein_1,
+        floor_total_variation_of_one
+        * sqrt({{ var_number('deff') }} / effective_sample_size) as floor_total_variation,
+        floor_jensen_shannon_distance_of_one
+        * sqrt({{ var_number('deff') }} / effective_sample_size) as floor_jensen_shannon_distance
+    from cells
+
+),
+
+final as (
+
+    select
+        floored.*,
+        coalesce(floored.counted_standard_error, floored.assumed_standard_error)
             as human_standard_error,
         case
-            when cells.counted_standard_error is not null then 'respondents'
-            when cells.assumed_standard_error is not null then 'assumed_respondents'
+            when floored.counted_standard_error is not null then 'respondents'
+            when floored.assumed_standard_error is not null then 'assumed_respondents'
         end as standard_error_basis,
         fieldwork.first_year,
         fieldwork.last_year
-    from cells
+    from floored
     left outer join fieldwork
         on
-            cells.load_id = fieldwork.load_id
-            and cells.wave = fieldwork.wave
-            and cells.country_id = fieldwork.country_id
+            floored.load_id = fieldwork.load_id
+            and floored.wave = fieldwork.wave
+            and floored.country_id = fieldwork.country_id
 
 )
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 from scipy.stats import false_discovery_control
 
 from valuescope_statistics.agreement.cells import MEMBERSHIPS, Area, Flags, Floats, Places
-from valuescope_statistics.category_ranks import ROUNDING, CategorySums, category_ranks, distance
+from valuescope_statistics.agreement.rankings import ROUNDING
+from valuescope_statistics.category_ranks import CategorySums, category_ranks, distance
 
 DESIGN = ["model_id", "prompt_id", "survey_id"]
 RESULT = pa.schema(
@@ -216,10 +217,10 @@ def above_blind(
             total += np.add.reduceat(of_asked, starts, axis=1).T
     sizes = np.diff(starts, append=len(order))
     of_category = cells.category[order][starts]
-    categories = [
-        CategorySums(*(total[of_category == place] for total in sums), sizes[of_category == place])
-        for place in range(len(cells.categories))
-    ]
+    categories = []
+    for place in range(len(cells.categories)):
+        own = of_category == place
+        categories.append(CategorySums._make([*(total[own] for total in sums), sizes[own]]))
     return countries, categories
 
 

@@ -142,7 +142,7 @@ EXHIBITS = (
         section=Section.MODELS,
         title="How far are its distributions from people's?",
         reading=(
-            "Over all cells and over thirds of them: where people are of one mind (consensus), most "
+            "Over all cells and thirds of them: where people are of one mind (consensus), most "
             "divided, or in between. Score: 100 (1 - total variation / that of uniform answers). "
             "Worth: how many random respondents would err as much. Floor: what the truth itself "
             "would have, since the survey is a sample; empty for shares without counts. A model "

@@ -258,7 +258,8 @@ def _frame(block: dict[str, npt.NDArray[Any]], names: dict[str, npt.NDArray[Any]
     """Return the rows with an estimate; `names` have one value a design or pair."""
     count = len(block["estimate"]) // max(1, len(next(iter(names.values()))))
     repeated = {name: np.tile(values, count) for name, values in names.items()}
-    return pd.DataFrame({**block, **repeated})[np.isfinite(block["estimate"])]
+    frame = pd.DataFrame({**block, **repeated})
+    return frame.dropna(subset="estimate")
 
 
 def estimates_of_coding(
