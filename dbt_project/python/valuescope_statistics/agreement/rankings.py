@@ -84,8 +84,8 @@ def ranking(
     effective = np.array([effective_number(of_unit) for of_unit in sizes])
     has_interval = (batteries >= minimum_batteries) & (effective >= LEAST_EFFECTIVE_BATTERIES)
     has_interval &= np.isfinite(moves).all(axis=1)
-    critical = t.ppf(0.975, np.where(has_interval, effective - 1, np.nan))
-    moves = moves * np.sqrt((batteries - 1) / batteries.clip(1))[:, None]
+    critical = np.asarray(t.ppf(0.975, np.where(has_interval, effective - 1, np.nan)))
+    moves = moves * np.sqrt(1 - 1 / batteries.clip(1))[:, None]
     higher, surely_higher, surely_lower = np.zeros((3, len(values)))
     for unit, value in enumerate(values):
         difference = values - value
