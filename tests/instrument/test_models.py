@@ -115,6 +115,22 @@ def test_packaged_files_have_the_listed_checksum(models: Rows) -> None:
         assert digest.hexdigest() == row["file_sha256"], row["model_name"]
 
 
+def test_months_are_months_and_text_ends_before_the_release(models: Rows) -> None:
+    known = 0
+    for row in models:
+        months = row["training_cutoff_month"], row["release_month"]
+        assert all(re.fullmatch(r"(20\d\d-(0[1-9]|1[0-2]))?", month) for month in months)
+        if all(months):
+            assert months[0] < months[1], row["model_name"]
+            known += 1
+    assert known >= 20
+    by_name = {row["model_name"]: row for row in models}
+    for row in models:
+        if row["partner_model_name"]:
+            partner = by_name[row["partner_model_name"]]
+            assert partner["training_cutoff_month"] == row["training_cutoff_month"]
+
+
 def test_every_model_has_a_licence(models: Rows) -> None:
     assert all(row["licence"] for row in models)
 

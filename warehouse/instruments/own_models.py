@@ -23,6 +23,8 @@ COLUMNS = (
     "parameter_count",
     "training_tokens",
     "corpus_kind",
+    "release_month",
+    "training_cutoff_month",
     "is_chat",
     "partner_model_name",
     "hub_repository",
@@ -31,6 +33,7 @@ COLUMNS = (
     "file_sha256",
     "licence",
 )
+_MONTH = r"((19|20)[0-9]{2}-(0[1-9]|1[0-2]))?"
 CORPUS_KINDS = ("synthetic", "english", "multilingual")
 _FORMS = {
     "model_name": (r"[a-z0-9][a-z0-9._:-]*", "lower-case letters, digits, . _ : and -"),
@@ -38,6 +41,8 @@ _FORMS = {
     "parameter_count": (r"([1-9][0-9]{0,14})?", "a whole number without signs between digits"),
     "training_tokens": (r"([1-9][0-9]{0,17})?", "a whole number without signs between digits"),
     "corpus_kind": (rf"({'|'.join(CORPUS_KINDS)})?", f"one of {', '.join(CORPUS_KINDS)}"),
+    "release_month": (_MONTH, "a month as YYYY-MM"),
+    "training_cutoff_month": (_MONTH, "a month as YYYY-MM"),
     "hub_repository": (r"([\w.-]+/[\w.-]+)?", "OWNER/NAME"),
     "hub_file": (r"([\w./+-]+\.gguf)?", "the name of a .gguf file in the repository"),
     "hub_revision": (r"[\w.-]*", "a commit, tag or branch"),

@@ -15,6 +15,8 @@ final as (
         parameter_count,
         training_tokens,
         corpus_kind,
+        release_month,
+        training_cutoff_month,
         is_chat,
         partner_model_name,
         in_paper,

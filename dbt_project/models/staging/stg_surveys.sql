@@ -14,6 +14,7 @@ final as (
         default_wave,
         citation,
         doi,
+        publication_year,
         coalesce(question_survey_id, survey_id) as question_survey_id
     from surveys
 

@@ -104,11 +104,12 @@ EXHIBITS = (
         title="What is each model's r worth?",
         reading=(
             "r - blind above 0: more than the mean of all other countries gives. Place among "
-            "random: the share of random answers that the model is above; near .5 is chance. "
-            "Demeaned r and country gain: knowledge of one country rather than of all; demeaned "
-            "r is empty for a model that says the same of every country. Skill: 1 is perfect, "
-            "below 0 is worse than blind. Off-choice mass: what the model would rather say than "
-            "any choice. Order spread: r in the survey's order minus r with the choices reversed."
+            "random: the share of random answers that the model is above; .5 is chance. Demeaned "
+            "r (empty if it says the same of every country) and country gain: knowledge of one "
+            "country rather than of all. Skill: 1 is perfect, below 0 is worse than blind. "
+            "Off-choice mass: on words that begin no choice. Order spread: r in the survey's "
+            "order minus r reversed. Survey older: it was released before the model's text ends, "
+            "and may be part of it."
         ),
         columns=(
             Column("display_name", "model"),
@@ -132,6 +133,7 @@ EXHIBITS = (
             Column("order_spread", "order spread"),
             Column("country_count", "countries"),
             Column("common_question_count", "common questions"),
+            Column("survey_precedes_cutoff", "survey older"),
             Column("is_order_controlled", "order controlled"),
             Column("population_id", "people"),
             Column("null_reason", "why null"),

@@ -19,6 +19,8 @@ EXHIBITS = (
             Column("size_group", "size"),
             Column("trillions_of_training_tokens", "training tokens (trillions)"),
             Column("corpus_kind", "corpus"),
+            Column("release_month", "released"),
+            Column("training_cutoff_month", "text until"),
             Column("base_or_chat", "base or chat"),
             Column("quantization", "quantization"),
             Column("architecture", "architecture"),

@@ -21,6 +21,7 @@ select
     agg.order_spread,
     agg.country_count,
     agg.common_question_count,
+    agg.survey_precedes_cutoff,
     agg.is_order_controlled,
     coalesce(agg.null_reason, agg.interval_null_reason) as null_reason,
     agg.model_id,

@@ -5,6 +5,8 @@ select
     size_group,
     training_tokens / 1e12 as trillions_of_training_tokens,
     corpus_kind,
+    release_month,
+    training_cutoff_month,
     if(is_chat, 'chat', 'base') as base_or_chat,
     quantization,
     architecture,

@@ -24,6 +24,24 @@ prompts as (
 
 ),
 
+models as (
+
+    select * from {{ ref('dim_models') }}
+
+),
+
+surveys as (
+
+    select * from {{ ref('stg_surveys') }}
+
+),
+
+populations as (
+
+    select * from {{ ref('dim_populations') }}
+
+),
+
 -- Every mean is over countries with an r; what stands beside r and is missing there counts apart.
 summed as (
 
@@ -79,9 +97,18 @@ designs as (
 
     select
         summed.*,
-        prompts.order_family_id
+        prompts.order_family_id,
+        cast(models.training_cutoff_month[:4] as integer) as cutoff_year,
+        -- Of other waves than the default one no year of publication is known.
+        case
+            when populations.wave_selection = cast(surveys.default_wave as varchar)
+                then surveys.publication_year
+        end as publication_year
     from summed
     left outer join prompts on summed.prompt_id = prompts.prompt_id
+    left outer join models on summed.model_id = models.model_id
+    left outer join populations on summed.population_id = populations.population_id
+    left outer join surveys on populations.survey_id = surveys.survey_id
 
 ),
 
@@ -203,6 +230,16 @@ final as (
         designs.mean_wasserstein_1,
         designs.mean_jensen_shannon_distance,
         designs.mean_off_choice_mass,
+        case
+            when designs.cutoff_year != designs.publication_year
+                then designs.cutoff_year > designs.publication_year
+        end as survey_precedes_cutoff,
+        case
+            when designs.population_id is null then 'no_survey_loaded'
+            when designs.cutoff_year is null then 'training_cutoff_unknown'
+            when designs.publication_year is null then 'publication_unknown'
+            when designs.cutoff_year = designs.publication_year then 'same_year'
+        end as survey_precedes_cutoff_null_reason,
         order_spreads.order_spread,
         coalesce(order_spreads.order_spread_country_count, 0) as order_spread_country_count
     from designs

@@ -53,6 +53,8 @@ final as (
         coalesce(recognised.parameter_count, models.parameter_count) as parameter_count,
         recognised.training_tokens,
         recognised.corpus_kind,
+        recognised.release_month,
+        recognised.training_cutoff_month,
         case
             when recognised.parameter_count < 5e9 then 'small'
             when recognised.parameter_count < 20e9 then 'medium'

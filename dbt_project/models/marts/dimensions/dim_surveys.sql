@@ -30,6 +30,7 @@ final as (
         surveys.default_wave,
         surveys.citation,
         surveys.doi,
+        surveys.publication_year,
         coalesce(question_counts.question_count, 0) as question_count
     from surveys
     left outer join question_counts on surveys.survey_id = question_counts.survey_id
