@@ -48,6 +48,7 @@ MARTS = {
     "agg_country_correlations",
     "agg_cultural_distances",
     "agg_distances",
+    "agg_item_structure",
     "agg_model_summary",
     "agg_question_correlations",
     "agg_specification_correlations",

@@ -65,7 +65,7 @@ def test_a_number_that_differs_is_found_where_it_is(
     finished = run(changed.path, "replicate", str(package), "--check")
     assert finished.returncode == 1
     message = finished.stderr.decode()
-    assert "4 of 41 tables" in message
+    assert "4 of 42 tables" in message
     assert "agg_country_correlations: 1 rows differ in pearson_r" in message
     assert "headline_countries: 1 rows differ in pearson_r" in message
     assert "dim_models: 1 rows differ in display_name" in message

@@ -22,6 +22,7 @@ EXPLAINED = [
     "aggregates/agg_continent_correlations",
     "aggregates/agg_category_correlations",
     "aggregates/agg_distances",
+    "aggregates/agg_item_structure",
     "comparisons/cmp_base_chat",
     "comparisons/cmp_model_size",
     "comparisons/cmp_corpus",

@@ -174,4 +174,32 @@ EXHIBITS = (
             Column("effective_respondents_null_reason", "why null"),
         ),
     ),
+    Exhibit(
+        exhibit_id="item_structure",
+        section=Section.MODELS,
+        title="Does it know which questions go together?",
+        reading=(
+            "Where people say yes to one question more than elsewhere, they may say yes to "
+            "another one more, too. r between people's and the model's correlations of this kind,"
+            " over pairs of questions of different batteries; 95% of models with shuffled "
+            "countries are between from and to. The ceiling is what so many countries leave "
+            "reachable."
+        ),
+        saved_query="does_it_know_what_goes_together",
+        columns=(
+            Column("display_name", "model"),
+            Column("quantization", "quantization"),
+            Column("prompt_name", "asked"),
+            Column("structure_r", "r of patterns"),
+            Column("shuffled_low", "shuffled from"),
+            Column("shuffled_high", "to"),
+            Column("shuffled_p_value", "p", digits=3),
+            Column("structure_ceiling", "ceiling"),
+            Column("country_count", "countries", digits=0),
+            Column("question_count", "questions", digits=0),
+            Column("pair_count", "pairs", digits=0),
+            Column("is_order_controlled", "order controlled"),
+            Column("null_reason", "why null"),
+        ),
+    ),
 )

@@ -15,7 +15,7 @@ from valuescope.reports.exhibits.agreement.models import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.terminal.summary import designs
 
-AGREEMENT, SUMMARY, _ = EXHIBITS
+AGREEMENT, SUMMARY, *_ = EXHIBITS
 
 
 @pytest.fixture(params=["built", "paired"])
