@@ -113,7 +113,10 @@ def test_too_little_gives_a_reason(
 def test_one_model_does_not_change_another_s_pattern() -> None:
     _, human = survey(3)
     one, other = cells(human, alone(3), "one"), cells(human, alone(4), "other")
-    both = item_structure(pd.concat([other, one]).sample(frac=1, random_state=1), LIMITS)
+    mixed = pd.concat([other, one]).sample(frac=1, random_state=1)
+    for name in ("country_id", "question_id", "battery_id"):
+        mixed[name] = pd.Categorical(mixed[name], categories=mixed[name].unique())
+    both = item_structure(mixed, LIMITS)
     own = both[both["model_id"] == "one"].reset_index(drop=True)
     pd.testing.assert_frame_equal(own, item_structure(one, LIMITS), check_exact=True)
 

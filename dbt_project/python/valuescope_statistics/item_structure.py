@@ -147,13 +147,14 @@ def item_structure(cells: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     rows = []
     for key, own in cells.groupby(DESIGN, observed=True, sort=True):
         names = tuple(map(str, key))
-        own = own.sort_values(["country_id", "question_id"])
+        # Names as categories would come in the order of the rows.
+        own = own.astype(dict.fromkeys(["country_id", "question_id", "battery_id"], str))
         sides = [
             own.pivot(index="country_id", columns="question_id", values=f"{side}_mean_score")
             for side in ("llm", "human")
         ]
         batteries = own.drop_duplicates("question_id").set_index("question_id")["battery_id"]
-        battery = pd.factorize(batteries.reindex(sides[0].columns).astype(object))[0]
+        battery = pd.factorize(batteries.reindex(sides[0].columns).to_numpy(object))[0]
         model, human = (side.to_numpy(float) for side in sides)
         is_question, is_country = full_rectangle(np.isfinite(model).T)
         model, human = (side[is_country][:, is_question] for side in (model, human))
