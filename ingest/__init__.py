@@ -14,10 +14,10 @@ from valuescope.ingest.loads.report import (
     MissingRate,
     ShareDifference,
 )
-from valuescope.ingest.problems import Problem
 from valuescope.ingest.readers import LoadOptions, check_file, load_file
 from valuescope.ingest.respondents.breakdowns import Breakdown, parse_breakdown, split_halves
 from valuescope.ingest.sample import load_sample
+from valuescope.warehouse.problems import Problem
 
 __all__ = [
     "Breakdown",

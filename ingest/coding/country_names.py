@@ -2,10 +2,10 @@
 
 import duckdb
 
-from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.tables import COUNTRY_CODES, COUNTRY_NAMES
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Country, Instrument
+from valuescope.warehouse.problems import Problems, listed
 
 
 def create_country_names(

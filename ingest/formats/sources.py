@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
 
-from valuescope.ingest.problems import listed
 from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.problems import listed
 
 _HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 22

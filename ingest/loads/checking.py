@@ -17,9 +17,9 @@ from valuescope.ingest.loads.report import (
     MissingRate,
     ShareDifference,
 )
-from valuescope.ingest.problems import Problems
 from valuescope.warehouse.database.connections import population_id_expression
 from valuescope.warehouse.instruments.seeds import Instrument, Question
+from valuescope.warehouse.problems import Problems
 
 if TYPE_CHECKING:
     from valuescope.ingest.loads.loading import Load

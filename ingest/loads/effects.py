@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import duckdb
 
-from valuescope.ingest.problems import listed
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.problems import listed
 from valuescope.warehouse.status.reference import Reference, reference_population
 
 # Called with what a load changes before it is kept; raises ValuescopeError to stop it.

@@ -17,7 +17,6 @@ from valuescope.ingest.loads.effects import (
     replaced_loads,
 )
 from valuescope.ingest.loads.report import FileReport, Findings, LoadReport
-from valuescope.ingest.problems import Problems
 from valuescope.ingest.tables import FILLED_BY_READERS, LOADED, LOADS
 from valuescope.warehouse.database.connections import (
     create_raw_tables,
@@ -31,6 +30,7 @@ from valuescope.warehouse.errors import unknown_name
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.instruments.surveys import store_instrument
+from valuescope.warehouse.problems import Problems
 from valuescope.warehouse.status.reference import reference_population
 from valuescope.warehouse.version import project_version
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from valuescope.ingest.problems import Problem
 from valuescope.warehouse.instruments.surveys import OwnInstrument
+from valuescope.warehouse.problems import Problem
 
 
 @dataclass(frozen=True)

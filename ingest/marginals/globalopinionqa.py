@@ -29,11 +29,11 @@ import pyarrow as pa
 
 from valuescope.ingest.formats.sources import Source
 from valuescope.ingest.marginals.own_survey import category_id
-from valuescope.ingest.problems import Problems, listed
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.instruments.surveys import MOST_CHOICES, OwnInstrument
 from valuescope.warehouse.instruments.written_rows import WrittenRow
+from valuescope.warehouse.problems import Problems, listed
 
 SURVEY_ID = "globalopinionqa"
 FORMAT_ID = "globalopinionqa"

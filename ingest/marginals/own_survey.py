@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from valuescope.ingest.problems import Problems, listed
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.surveys import OwnInstrument, faults
 from valuescope.warehouse.instruments.written_rows import WrittenRow, written_rows
+from valuescope.warehouse.problems import Problems, listed
 
 QUESTIONS, CHOICES, MARGINALS, FACTS = (
     "questions.csv",

@@ -14,9 +14,9 @@ from valuescope.ingest.coding.labels import (
 )
 from valuescope.ingest.formats.sources import Source, decimal, whole
 from valuescope.ingest.loads.report import Findings
-from valuescope.ingest.problems import Problems, listed
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument, Question
+from valuescope.warehouse.problems import Problems, listed
 
 COUNTRY = ("iso3", "country_id", "country_code", "country", "b_country_alpha")
 QUESTION = ("variable", "question_id", "question", "item")

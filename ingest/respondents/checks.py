@@ -12,9 +12,9 @@ from valuescope.ingest.coding.labels import (
     codes_of_labels,
     nearest_label,
 )
-from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.respondents.layouts import Item, RespondentFile
 from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.problems import Problems, listed
 
 _ROWS = "count(*) || if(count(*) = 1, ' row', ' rows')"
 

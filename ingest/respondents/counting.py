@@ -17,7 +17,6 @@ from valuescope.ingest.coding.answers import (
 from valuescope.ingest.coding.country_names import create_country_codes
 from valuescope.ingest.formats.sources import Source, whole
 from valuescope.ingest.loads.report import Findings
-from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.respondents.breakdowns import EVERYBODY, Breakdown, Trait
 from valuescope.ingest.respondents.checks import (
     check_answers,
@@ -44,6 +43,7 @@ from valuescope.ingest.respondents.layouts import (
 from valuescope.ingest.tables import ANSWERS, COUNTRY_WAVES
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.problems import Problems, listed
 
 _UNWEIGHTED_LABEL = "no weighting"
 

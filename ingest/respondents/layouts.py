@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from valuescope.ingest.formats.sources import Source
-from valuescope.ingest.problems import Problems, listed
 from valuescope.ingest.respondents.breakdowns import AGE, EDUCATION, SEX, URBAN, Trait
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import SEEDS
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument
+from valuescope.warehouse.problems import Problems, listed
 
 TREND_ITEMS = SEEDS / "trend_items.csv"
 INVERTED_ITEMS = SEEDS / "inverted_items.csv"

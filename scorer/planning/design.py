@@ -14,6 +14,8 @@ from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
 
 ANSWER_STYLES = ("label", "label_text", "text")
 CHAT_MODES = ("template", "raw")
+# Log-likelihoods of answers, probabilities that somebody states, and counts of sampled answers.
+ELICITATIONS = ("likelihood", "probability", "sampled")
 _ROTATION = re.compile(r"rotate_([1-9][0-9]?)")
 
 
@@ -22,7 +24,8 @@ class PromptDesign:
     """Everything about the questioning that is not the model, the question or the country.
 
     `chat_mode` "template" asks chat models through their own chat template and base models,
-    which have none, raw; "raw" asks every model raw.
+    which have none, raw; "raw" asks every model raw. `elicitation` is how the answers become
+    probabilities.
     `choice_order` is "forward" (the instrument's), "reverse" or "rotate_N": the list starts with
     choice N+1 and wraps round. Of two choices, rotate_1 shows the same text as reverse and is a
     design of its own all the same.
@@ -35,11 +38,13 @@ class PromptDesign:
     choice_order: str = "forward"
     chat_mode: str = "template"
     wordings: WordingSet = OUR_WORDINGS
+    elicitation: str = "likelihood"
 
     def __post_init__(self) -> None:
         for thing, value, known in (
             ("answer style", self.answer_style, ANSWER_STYLES),
             ("chat mode", self.chat_mode, CHAT_MODES),
+            ("elicitation", self.elicitation, ELICITATIONS),
         ):
             if value not in known:
                 raise unknown_name(thing, value, known, f"Known: {', '.join(known)}.")
@@ -106,21 +111,23 @@ class PromptDesign:
         return self._identity("averaged")
 
     def _identity(self, choice_order: str) -> str:
-        return canonical_hash(
-            {
-                "template": {
-                    "text": self.template.text,
-                    "country_free_text": self.template.country_free_text,
-                    "choice_separator": self.template.choice_separator,
-                },
-                "coding_id": self.coding_id,
-                "wording_set": self.wordings.name,
-                "language": self.wordings.language,
-                "answer_style": self.answer_style,
-                "choice_order": choice_order,
-                "chat_mode": self.chat_mode,
-            }
-        )[:16]
+        identity = {
+            "template": {
+                "text": self.template.text,
+                "country_free_text": self.template.country_free_text,
+                "choice_separator": self.template.choice_separator,
+            },
+            "coding_id": self.coding_id,
+            "wording_set": self.wordings.name,
+            "language": self.wordings.language,
+            "answer_style": self.answer_style,
+            "choice_order": choice_order,
+            "chat_mode": self.chat_mode,
+        }
+        # Designs of earlier versions, which are of likelihoods, keep their identity.
+        if self.elicitation != "likelihood":
+            identity["elicitation"] = self.elicitation
+        return canonical_hash(identity)[:16]
 
     def as_row(self) -> dict[str, str]:
         """The design as a row of the landing zone's `prompts`."""
@@ -137,6 +144,7 @@ class PromptDesign:
             "answer_style": self.answer_style,
             "choice_order": self.choice_order,
             "chat_mode": self.chat_mode,
+            "elicitation": self.elicitation,
         }
 
 

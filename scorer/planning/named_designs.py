@@ -20,6 +20,7 @@ def chosen_design(
     answer_style: str,
     chat_mode: str,
     choice_order: str = "forward",
+    elicitation: str = "likelihood",
 ) -> PromptDesign:
     """The design of these names. Raises ValuescopeError for one that does not exist."""
     wordings = load_wording_set(home, wording_set, instrument)
@@ -30,6 +31,7 @@ def chosen_design(
         choice_order=choice_order,
         chat_mode=chat_mode,
         wordings=wordings,
+        elicitation=elicitation,
     )
 
 
@@ -47,7 +49,9 @@ def landed_design(home: Home, instrument: Instrument, prompt_id: str) -> PromptD
         )
     row = pq.read_table(shards[fitting[0]], partitioning=None).to_pylist()[0]
     names = ("wording_set", "template_id", "coding_id", "answer_style", "chat_mode", "choice_order")
-    design = chosen_design(home, instrument, **{name: row[name] for name in names})
+    elicitation = row.get("elicitation") or "likelihood"
+    named = {name: row[name] for name in names}
+    design = chosen_design(home, instrument, **named, elicitation=elicitation)
     if design.prompt_id != fitting[0]:
         raise ValuescopeError(
             f"The template '{row['template_id']}' or the language of the wording set "

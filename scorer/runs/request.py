@@ -7,6 +7,7 @@ from pathlib import Path
 
 from valuescope.scorer.cluster.plan import ClusterOptions, score_plan_on_cluster
 from valuescope.scorer.engine.numerics import Numerics, default_batch_size, default_threads
+from valuescope.scorer.planning.chosen_plan import chosen_plan
 from valuescope.scorer.planning.division import (
     Part,
     PartEstimate,
@@ -16,27 +17,20 @@ from valuescope.scorer.planning.division import (
     part_estimate,
 )
 from valuescope.scorer.planning.study import (
-    LOADED,
     Loaded,
     Plan,
     Study,
-    choose_countries,
-    choose_questions,
-    design_grid,
     freeze_study,
     load_study,
     nothing_loaded,
-    people_loaded,
 )
-from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
 from valuescope.scorer.process.messages import Pace
 from valuescope.scorer.runs.plan import Listener, PlannedRun, Settings, plan_runs, score_plan
 from valuescope.scorer.runs.run import RunSummary
 from valuescope.scorer.runs.session import default_gpu_layers, measured_pace
 from valuescope.warehouse.errors import ValuescopeError, WrongUsageError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument, load_instrument
-from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE, SharedStore, open_store
 from valuescope.warehouse.landing_zone.upload import Sender
 
@@ -199,29 +193,22 @@ def scoring_request(
             )
         plan = read.plan
     else:
-        is_named = questions is not None and list(questions) != [LOADED]
-        survey, countries, questions, notice = _asked(
-            loaded, survey, countries, questions, categories
+        plan, notice = chosen_plan(
+            home,
+            instrument,
+            model,
+            survey=survey,
+            countries=countries,
+            questions=questions,
+            categories=categories,
+            orders=orders,
+            answer=answer,
+            coding=coding,
+            template=template,
+            wordings=wordings,
+            chat=chat,
+            loaded=loaded,
         )
-        chosen = choose_questions(instrument, questions, categories, survey)
-        plan = Plan(
-            models=tuple(model),
-            designs=design_grid(
-                home,
-                instrument,
-                templates=(template or DEFAULT_TEMPLATE,),
-                wording_sets=(wordings or OUR_WORDINGS.name,),
-                answers=(answer or "label_text",),
-                orders=orders or ("forward",),
-                chats=(chat or "template",),
-                coding_id=coding or "native",
-                questions=chosen,
-            ),
-            questions=chosen,
-            countries=choose_countries(instrument, countries),
-        )
-        if is_named:
-            _require_words(plan)
     layers = default_gpu_layers() if gpu_layers is None else gpu_layers
     numerics = Numerics(
         compute_type=compute,
@@ -249,45 +236,3 @@ def scoring_request(
         store,
         notice,
     )
-
-
-def _asked(
-    loaded: Loaded,
-    survey: str | None,
-    countries: Sequence[str] | None,
-    questions: Sequence[str] | None,
-    categories: Sequence[str] | None,
-) -> tuple[str, Sequence[str] | None, Sequence[str] | None, str | None]:
-    """The survey, countries and questions to ask: what is named, else what is loaded.
-
-    With them what to say of it.
-    """
-    named = [list(names) if names is not None else None for names in (countries, questions)]
-    takes_countries = named[0] in (None, [LOADED])
-    takes_questions = named[1] == [LOADED] or (questions is None and categories is None)
-    if not takes_questions and not takes_countries:
-        return survey or DEFAULT_SURVEY, countries, questions, None
-    people = people_loaded(loaded, survey) if [LOADED] in named else loaded(survey)
-    if people is None:
-        return survey or DEFAULT_SURVEY, countries, questions, None
-    parts = []
-    if takes_countries:
-        countries = people.countries
-        parts.append(f"{len(people.countries)} countries")
-    if takes_questions:
-        questions = people.questions
-        parts.append(f"{len(people.questions)} questions")
-    notice = f"Models are asked what is loaded ({people.population_id}): {' and '.join(parts)}."
-    return people.survey_id, countries, questions, notice
-
-
-def _require_words(plan: Plan) -> None:
-    """Questions that were named must have words in the wording set."""
-    design = plan.designs[0]
-    unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.countries)
-    if unworded:
-        raise ValuescopeError(
-            f"The wording set '{design.wordings.name}' has no words for "
-            f"{', '.join(question.question_id for question in unworded)}. Add them to "
-            f"{design.wordings.folder}, or leave them out of --questions."
-        )

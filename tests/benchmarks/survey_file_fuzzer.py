@@ -30,11 +30,11 @@ import pandas as pd
 import pyarrow.feather
 import pyreadstat
 
-from valuescope.ingest.problems import Problems
 from valuescope.ingest.readers import DEFAULT_OPTIONS, _prepared
 from valuescope.ingest.tables import FILLED_BY_READERS
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.problems import Problems
 
 QUESTIONS = ("Q1", "Q46", "Q57", "Q182")
 # By country, question and code.

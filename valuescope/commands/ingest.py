@@ -14,12 +14,12 @@ from valuescope import api
 from valuescope.console import ask, can_ask, out, say, step_progress
 from valuescope.ingest import FileReport, LoadReport
 from valuescope.ingest.loads.effects import refuse_effects
-from valuescope.ingest.problems import listed
 from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.problems import listed
 from valuescope.warehouse.status.loaded import default_survey, loaded_people
 from valuescope.warehouse.tables.json_text import json_text
 

@@ -1,31 +1,79 @@
 """`valuescope land`."""
 
+from pathlib import Path
+
 import click
 
 from valuescope.console import say, step_progress
-from valuescope.options import store_argument
-from valuescope.warehouse.errors import ValuescopeError
+from valuescope.options import store_argument, survey_option
+from valuescope.scorer.brought.columns import is_answer_file
+from valuescope.scorer.brought.formats import READERS
+from valuescope.scorer.brought.landing import Brought, land_answers
+from valuescope.warehouse.errors import ValuescopeError, WrongUsageError
 from valuescope.warehouse.home import current_home
+from valuescope.warehouse.instruments.seeds import load_instrument
 from valuescope.warehouse.landing_zone.download import Landed, land_shards
 from valuescope.warehouse.landing_zone.stores import open_store
 
 
-@click.command(name="land")
+@click.command(
+    name="land",
+    epilog="""\b
+    Examples:
+      valuescope land s3://lab-bucket/values
+      valuescope land answers.csv --check
+      valuescope land answers.parquet --model gpt-oss-20b""",
+)
 @store_argument
 @click.option(
     "--study",
     metavar="NAME",
-    help="Bring only the runs of this study (its name, or the beginning of its hash).",
+    help="Of a store, bring only the runs of this study (its name, or the beginning of its hash).",
 )
-def command(address: str, study: str | None) -> None:
-    """Download what others have scored and sent to a shared store.
+@click.option(
+    "--check", "check_only", is_flag=True, help="Of a file, tell what is in it and wrong."
+)
+@click.option(
+    "--model", "model", metavar="NAME", help="Whose answers a file without that column has."
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(tuple(READERS)),
+    help="What wrote the file. [default: tidy]",
+)
+@survey_option
+def command(
+    address: str,
+    study: str | None,
+    check_only: bool,
+    model: str | None,
+    format_name: str | None,
+    survey_id: str | None,
+) -> None:
+    """Download what others have scored from a shared store, or bring a FILE of answers.
 
     ADDRESS is a folder, or file://, s3:// or gs:// with a path; without it VALUESCOPE_LANDING is
     meant. Only what is new comes, and each file only with the hash and the columns that it should
     have. Runs of a study that is not this home's stay there unless --study names it. May be
     repeated and stopped at any time. Credentials come from the environment only
     (docs/shared-landing.md).
+
+    A FILE (CSV, Parquet or JSON lines) has anyone's answers to what `valuescope questions` writes:
+    model, question, country, choice, and one of log_likelihood, probability and count
+    (docs/bring-answers.md). The same file again changes nothing; a corrected one of the same name
+    replaces what it brought.
     """
+    if is_answer_file(address):
+        if study is not None:
+            raise WrongUsageError("--study is for a shared store, not for a file of answers.")
+        _bring(Path(address), check_only, model, format_name, survey_id)
+        return
+    if check_only or model or format_name or survey_id:
+        raise WrongUsageError(
+            f"--check, --model, --format and --survey are for a file of answers, which {address} "
+            "is not."
+        )
     store = open_store(address)
     with step_progress(f"Landing from {store.address}"):
         landed = land_shards(current_home(), store, study)
@@ -36,6 +84,54 @@ def command(address: str, study: str | None) -> None:
             + "\n  ".join(landed.refused)
         )
     if landed.files:
+        say("Next: valuescope build")
+
+
+def _bring(
+    path: Path, check_only: bool, model: str | None, format_name: str | None, survey_id: str | None
+) -> None:
+    home = current_home()
+    if not path.is_file():
+        raise ValuescopeError(f"{path} does not exist. Check its name.")
+    with step_progress(f"{'Checking' if check_only else 'Landing'} {path.name}"):
+        brought = land_answers(
+            home,
+            path,
+            load_instrument(home),
+            survey_id=survey_id,
+            model=model,
+            format_name=format_name,
+            check_only=check_only,
+        )
+    for note in brought.notes:
+        say(note)
+    _say_brought(brought, path, check_only)
+
+
+def _say_brought(brought: Brought, path: Path, check_only: bool) -> None:
+    models = len({run.model_name for run in brought.runs})
+    designs = len({run.prompt_id for run in brought.runs})
+    say(
+        f"{path.name}: {brought.rows} answers in {brought.cells} cells, of {models} models in "
+        f"{designs} designs; elicitation: {brought.elicitation}."
+    )
+    if brought.fewest_draws is not None:
+        say(f"Draws on the choices of a cell: {brought.fewest_draws} to {brought.most_draws}.")
+    if brought.mean_off_choice_mass:
+        say(f"Outside the choices, on average: {brought.mean_off_choice_mass:.1%}.")
+    if check_only:
+        say(f"Nothing is wrong with it. Next: valuescope land {path}")
+        return
+    if brought.kept:
+        say(f"{brought.kept} of {len(brought.runs)} runs were here already, as they are.")
+    if brought.replaced:
+        say(f"{brought.replaced} runs that an earlier {path.name} had brought are replaced.")
+    for name in brought.left:
+        say(
+            f"An earlier {path.name} brought answers of {name} that this one does not have; they "
+            f"are kept. `valuescope forget` removes them."
+        )
+    if brought.kept < len(brought.runs):
         say("Next: valuescope build")
 
 

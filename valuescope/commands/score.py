@@ -9,10 +9,10 @@ from click.core import ParameterSource
 from valuescope.console import say
 from valuescope.forecasts import print_parts, print_planned_runs
 from valuescope.options import (
-    comma_separated,
+    asked_options,
     design_options,
+    orders_option,
     pre_tokenizer_option,
-    survey_option,
 )
 from valuescope.scorer.cluster.connection import THIS_MACHINE
 from valuescope.scorer.engine.numerics import COMPUTE_TYPES, PATHS
@@ -79,39 +79,11 @@ from valuescope.warehouse.status.loaded import looking_at
     show_default=True,
     help="With --ray: GPUs for each copy of a model that is computed on GPUs.",
 )
-@survey_option
-@click.option(
-    "--countries",
-    callback=comma_separated,
-    metavar="LIST",
-    help="ISO3 codes or names, comma-separated, or `loaded`: those of the loaded survey. [default: "
-    "loaded; without a survey the 66 of wave 7]",
-)
-@click.option(
-    "--questions",
-    callback=comma_separated,
-    metavar="LIST",
-    help="Question ids, comma-separated: Q1,Q46, or `loaded`: those that the loaded survey has "
-    "answers of. [default: loaded; without a survey all of --survey]",
-)
-@click.option(
-    "--categories",
-    callback=comma_separated,
-    metavar="LIST",
-    help="Category ids, comma-separated; together with --questions, both are asked.",
-)
+@asked_options
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Score at most this many new cells a run."
 )
-@click.option(
-    "--orders",
-    callback=comma_separated,
-    default="forward",
-    show_default=True,
-    metavar="LIST",
-    help="Orders of the choices, each a design of its own: forward, reverse, rotate_N, or cyclic "
-    "for every rotation.",
-)
+@orders_option
 @design_options
 @click.option(
     "--compute",

@@ -10,7 +10,9 @@ _CHECKS = (
     """
     select question_id, country_id, 'the log-likelihood ' || log_likelihood || ' of a choice, '
         || 'which must be a number of at most 0'
-    from answers where not (isfinite(log_likelihood) and log_likelihood <= 0)
+    from answers
+    where isnan(log_likelihood) or log_likelihood > 0
+        or (isinf(log_likelihood) and len(token_log_likelihoods) > 0)
     """,
     """
     select question_id, country_id, 'a log-likelihood of a label or token that is no number'
@@ -22,6 +24,10 @@ _CHECKS = (
     select question_id, country_id, 'the off-choice mass ' || off_choice_mass || ', which must be '
         || 'from 0 to 1'
     from answers where not off_choice_mass between 0 and 1
+    """,
+    """
+    select question_id, country_id, draws || ' draws, which must be none or more'
+    from answers where draws < 0
     """,
     """
     select question_id, country_id, 'a country that is not in the instrument'

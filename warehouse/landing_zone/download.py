@@ -244,7 +244,7 @@ def _checked_shard(file: SharedFile, content: bytes) -> pa.Table:
         raise _RefusedError(f"it is no Parquet file ({str(error).splitlines()[0]})") from error
     expected = SCHEMAS[file.folder]
     for column in shard.schema:
-        if column.name not in expected.names or not column.equals(expected.field(column.name)):
+        if column.name not in expected.names or not _fits(column, expected.field(column.name)):
             raise _RefusedError(
                 f"its column {column.name} ({column.type}) is not one that this version of "
                 "valuescope knows. Use the version that scored it"
@@ -256,6 +256,11 @@ def _checked_shard(file: SharedFile, content: bytes) -> pa.Table:
     if key and set(shard[key].to_pylist()) != {file.subject}:
         raise _RefusedError(f"it is not about the {key} {file.subject}")
     return shard
+
+
+def _fits(column: pa.Field, expected: pa.Field) -> bool:
+    """Return whether a column is as expected; in earlier versions fewer could be null."""
+    return column.type.equals(expected.type) and (expected.nullable or not column.nullable)
 
 
 def _check_answers(rows: pa.Table, known: _Known) -> None:

@@ -7,7 +7,7 @@ has landed yet.
 
 import glob
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
@@ -37,17 +37,22 @@ CHOICE_LOG_LIKELIHOODS = pa.schema(
         pa.field("prompt_text", pa.string(), nullable=False),
         pa.field("answer_text", pa.string(), nullable=False),
         pa.field("text_sha256", pa.string(), nullable=False),
+        # Minus infinity for a probability of 0, which only brought answers have.
         pa.field("log_likelihood", pa.float64(), nullable=False),
         pa.field("label_log_likelihood", pa.float64()),
         pa.field("token_log_likelihoods", pa.list_(pa.float64()), nullable=False),
         pa.field("label_token_count", pa.int32()),
-        pa.field("token_count", pa.int32(), nullable=False),
-        pa.field("byte_count", pa.int32(), nullable=False),
-        # Probability, at the answer's first token, of all tokens that begin no choice.
-        pa.field("off_choice_mass", pa.float64(), nullable=False),
+        # Null where whoever brought the answers does not say.
+        pa.field("token_count", pa.int32()),
+        pa.field("byte_count", pa.int32()),
+        # Probability, at the answer's first token, of all tokens that begin no choice; of sampled
+        # answers the share that are none of the choices. Null where it is not known.
+        pa.field("off_choice_mass", pa.float64()),
         # The tokenizer merged the prompt's end with the answer's beginning.
         pa.field("boundary_merged", pa.bool_(), nullable=False),
         pa.field("scored_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        # How many sampled answers the cell's probabilities are shares of; null where none were.
+        pa.field("draws", pa.int64()),
     ]
 )
 
@@ -67,6 +72,8 @@ PROMPTS = pa.schema(
         pa.field("answer_style", pa.string(), nullable=False),
         pa.field("choice_order", pa.string(), nullable=False),
         pa.field("chat_mode", pa.string(), nullable=False),
+        # Null in rows of earlier versions, which are of likelihoods.
+        pa.field("elicitation", pa.string()),
     ]
 )
 
@@ -118,6 +125,8 @@ RUNS = pa.schema(
         # The study that the run is part of, with the SHA-256 of its file; null outside studies.
         pa.field("study_name", pa.string()),
         pa.field("study_sha256", pa.string()),
+        # The file that brought the run's answers; null where they were scored.
+        pa.field("source_file", pa.string()),
         pa.field("cells_planned", pa.int64(), nullable=False),
         pa.field("cells_already_done", pa.int64(), nullable=False),
         pa.field("cells_scored", pa.int64(), nullable=False),
@@ -169,6 +178,19 @@ def write_shard(
     target = folder / (file_name or f"{uuid.uuid4().hex}.parquet")
     content = pa.Table.from_pylist(list(rows), schema=SCHEMAS[table])
     return _write_table(content, target)
+
+
+def write_batches(
+    home: Home, table: str, batches: Iterable[pa.RecordBatch], file_name: str
+) -> Path:
+    """Write rows as one shard, as `write_shard` does, without ever holding all of them."""
+
+    def fill(file: BinaryIO) -> None:
+        with pq.ParquetWriter(file, SCHEMAS[table], compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+
+    return _write(home.landing / table / file_name, fill)
 
 
 def replace_shard(shard: Path, content: pa.Table) -> None:

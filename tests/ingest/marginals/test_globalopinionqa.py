@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from valuescope.ingest.marginals.globalopinionqa import is_globalopinionqa, read_globalopinionqa
-from valuescope.ingest.problems import Problems
 from valuescope.ingest.readers import open_source
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 from valuescope.warehouse.instruments.surveys import OwnInstrument, faults, store_instrument
+from valuescope.warehouse.problems import Problems
 
 INSTRUMENT = load_instrument()
 MARGINALS = """

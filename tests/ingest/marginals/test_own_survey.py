@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from valuescope.ingest.marginals.own_survey import OwnSurvey, is_own_survey, read_own_survey
-from valuescope.ingest.problems import Problems
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 from valuescope.warehouse.instruments.surveys import store_instrument
+from valuescope.warehouse.problems import Problems
 
 EXAMPLE = CLONE / "docs" / "examples" / "neighbours"
 QUESTIONS = """\

@@ -25,11 +25,15 @@ class Problem:
 
 @dataclass
 class Problems:
-    """What keeps `path` from being loaded (`refusals`), and what its loader should know."""
+    """What keeps `path` from being loaded (`refusals`), and what its loader should know.
+
+    `undone` says that nothing was done with a file that is refused.
+    """
 
     path: Path
     refusals: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    undone: str = "nothing was loaded"
 
     def refuse(self, what: str, remedy: str) -> None:
         """Note something that must be mended before the file can be loaded."""
@@ -61,7 +65,7 @@ class Problems:
         if self.refusals:
             lines = "\n".join(f"  - {problem}" for problem in self.refusals)
             raise ValuescopeError(
-                f"{self.path} has {len(self.refusals)} faults; nothing was loaded.\n{lines}"
+                f"{self.path} has {len(self.refusals)} faults; {self.undone}.\n{lines}"
             )
 
 

@@ -1,0 +1,1 @@
+"""Answers that others have asked for: what to ask, and what they bring back."""

@@ -1,0 +1,108 @@
+"""A plan from names: what is asked of whom where no study file says it."""
+
+from collections.abc import Sequence
+
+from valuescope.scorer.planning.study import (
+    LOADED,
+    Loaded,
+    Plan,
+    choose_countries,
+    choose_questions,
+    design_grid,
+    nothing_loaded,
+    people_loaded,
+)
+from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument
+from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
+
+
+def chosen_plan(
+    home: Home,
+    instrument: Instrument,
+    models: Sequence[str] = (),
+    *,
+    survey: str | None = None,
+    countries: Sequence[str] | None = None,
+    questions: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    orders: Sequence[str] | None = None,
+    answer: str | None = None,
+    coding: str | None = None,
+    template: str | None = None,
+    wordings: str | None = None,
+    chat: str | None = None,
+    loaded: Loaded = nothing_loaded,
+) -> tuple[Plan, str | None]:
+    """Return the plan of these names, and what to say of what was not named.
+
+    Where countries or questions are not named, those of the people that `loaded` returns are
+    asked. Raises ValuescopeError for a name that does not exist, and for named questions without
+    words in the wording set.
+    """
+    is_named = questions is not None and list(questions) != [LOADED]
+    survey, countries, questions, notice = _asked(loaded, survey, countries, questions, categories)
+    chosen = choose_questions(instrument, questions, categories, survey)
+    plan = Plan(
+        models=tuple(models),
+        designs=design_grid(
+            home,
+            instrument,
+            templates=(template or DEFAULT_TEMPLATE,),
+            wording_sets=(wordings or OUR_WORDINGS.name,),
+            answers=(answer or "label_text",),
+            orders=orders or ("forward",),
+            chats=(chat or "template",),
+            coding_id=coding or "native",
+            questions=chosen,
+        ),
+        questions=chosen,
+        countries=choose_countries(instrument, countries),
+    )
+    if is_named:
+        _require_words(plan)
+    return plan, notice
+
+
+def _asked(
+    loaded: Loaded,
+    survey: str | None,
+    countries: Sequence[str] | None,
+    questions: Sequence[str] | None,
+    categories: Sequence[str] | None,
+) -> tuple[str, Sequence[str] | None, Sequence[str] | None, str | None]:
+    """The survey, countries and questions to ask: what is named, else what is loaded.
+
+    With them what to say of it.
+    """
+    named = [list(names) if names is not None else None for names in (countries, questions)]
+    takes_countries = named[0] in (None, [LOADED])
+    takes_questions = named[1] == [LOADED] or (questions is None and categories is None)
+    if not takes_questions and not takes_countries:
+        return survey or DEFAULT_SURVEY, countries, questions, None
+    people = people_loaded(loaded, survey) if [LOADED] in named else loaded(survey)
+    if people is None:
+        return survey or DEFAULT_SURVEY, countries, questions, None
+    parts = []
+    if takes_countries:
+        countries = people.countries
+        parts.append(f"{len(people.countries)} countries")
+    if takes_questions:
+        questions = people.questions
+        parts.append(f"{len(people.questions)} questions")
+    notice = f"Models are asked what is loaded ({people.population_id}): {' and '.join(parts)}."
+    return people.survey_id, countries, questions, notice
+
+
+def _require_words(plan: Plan) -> None:
+    """Questions that were named must have words in the wording set."""
+    design = plan.designs[0]
+    unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.countries)
+    if unworded:
+        raise ValuescopeError(
+            f"The wording set '{design.wordings.name}' has no words for "
+            f"{', '.join(question.question_id for question in unworded)}. Add them to "
+            f"{design.wordings.folder}, or leave them out of --questions."
+        )
