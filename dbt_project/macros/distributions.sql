@@ -12,6 +12,11 @@
     )
 {%- endmacro %}
 
+{#- Staging has no log-likelihood where the probability is 0, as brought answers may have it. -#}
+{% macro impossible_as_minus_infinity(log_likelihood) -%}
+    coalesce({{ log_likelihood }}, cast('-infinity' as double))
+{%- endmacro %}
+
 {#-
   The ways to normalise a cell's log-likelihoods side by side. Each is the softmax of another value
   of the answer: `sum` of its l, the default; `per_token` and `per_byte` of l over the answer's length;
@@ -20,6 +25,11 @@
 -#}
 {% macro normalizations() -%}
     {{ return(['sum', 'per_token', 'per_byte', 'label', 'pmi', 'temperature']) }}
+{%- endmacro %}
+
+{#- Whether a design's numbers are log-likelihoods of answers, which can be normalised otherwise. -#}
+{% macro is_likelihood(elicitation) -%}
+    coalesce({{ elicitation }} = 'likelihood', true)
 {%- endmacro %}
 
 {#- Mean score under the softmax of `value`, given the cell's largest; null where one is missing. -#}
@@ -143,6 +153,21 @@
                 - 2 * sum({{ p }} * {{ score }}) * sum(power({{ p }}, 2) * {{ score }})
                 + power(sum({{ p }} * {{ score }}), 2) * sum(power({{ p }}, 2))
             ))
+    end
+{%- endmacro %}
+
+{#-
+  Sampling error of a mean score whose probabilities are shares of n draws, by the multinomial:
+  SE^2 = sum_k p_k (s_k - m)^2 / (n - 1). Null where the probabilities are no shares, and for n < 2.
+-#}
+{% macro sampling_error(p, score, draws) -%}
+    case
+        when max({{ draws }}) > 1 and count({{ p }} * {{ score }}) = count(*)
+            then sqrt(
+                greatest(
+                    0.0, sum({{ p }} * power({{ score }}, 2)) - power(sum({{ p }} * {{ score }}), 2)
+                ) / (max({{ draws }}) - 1)
+            )
     end
 {%- endmacro %}
 

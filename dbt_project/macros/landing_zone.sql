@@ -35,7 +35,7 @@
         {%- set prompts = landing_zone() ~ '/prompts/_schema.parquet' %}
         {%- set column = run_query(
             "select name from parquet_schema('" ~ prompts | replace("'", "''") ~ "')"
-            ~ " where name = 'order_family_id'"
+            ~ " where name = 'elicitation'"
         ) %}
         {%- if column | length == 0 %}
             {%- do exceptions.raise_compiler_error(

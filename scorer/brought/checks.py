@@ -130,7 +130,7 @@ def check_answers(connection: duckdb.DuckDBPyConnection, value: str, problems: P
     condition, name, bounds = allowed
     problems.refuse_rows(
         connection,
-        f"select {row}, choice, value_text from answers where not coalesce({condition}, false)",
+        f"select {row}, choice, value_text from given where not coalesce({condition}, false)",
         f"has {name} in column {value!r} that are no numbers {bounds}",
         "Correct these rows.",
     )
@@ -143,7 +143,7 @@ def check_answers(connection: duckdb.DuckDBPyConnection, value: str, problems: P
     ):
         problems.refuse_rows(
             connection,
-            f"select {row}, choice, {column}_text from answers where {column}_text is not null "
+            f"select {row}, choice, {column}_text from given where {column}_text is not null "
             f"and not coalesce({column} {condition}, false)",
             f"has values in column {column!r} that are not {bounds}",
             "Correct these rows, or leave them blank.",
@@ -158,7 +158,7 @@ def check_answers(connection: duckdb.DuckDBPyConnection, value: str, problems: P
         )
     problems.refuse_rows(
         connection,
-        f"select {row}, boundary_merged from answers "
+        f"select {row}, boundary_merged from given "
         "where boundary_merged is not null and try_cast(boundary_merged as boolean) is null",
         "has values in column 'boundary_merged' that are neither true nor false",
         "Correct these rows, or leave them blank.",

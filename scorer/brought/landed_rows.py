@@ -132,7 +132,7 @@ def landed_rows(
         "scored_at": "$scored_at",
     }
     columns = ", ".join(f"{computed.get(name, name)} as {name}" for name in schema.names)
-    result = connection.execute(
+    result = connection.sql(
         f"""
         select {columns}
         from landed
@@ -140,7 +140,7 @@ def landed_rows(
         inner join texts using (design_number, question_id, country_id, text_number)
         where model_number = $model_number and design_number = $design_number
         """,
-        {
+        params={
             **ids,
             "scored_at": scored_at,
             "model_number": model_number,

@@ -58,6 +58,7 @@ asked as (
         scored.byte_count,
         scored.off_choice_mass,
         scored.boundary_merged,
+        scored.draws,
         scored.superseded_cells,
         designs.source_fingerprint,
         reference_populations.population_id,
@@ -90,12 +91,14 @@ asked as (
 
 ),
 
--- A cell whose choices are not exactly the instrument's has no distribution over them.
+-- A cell whose choices are not exactly the instrument's has no distribution over them, and one whose
+-- answers are all outside the choices neither.
 checked as (
 
     select
         *,
         known_choices = scored_choices
+        and largest_log_likelihood is not null
         and coalesce(scored_choices = choice_count, false) as is_whole
     from asked
 
@@ -109,7 +112,7 @@ probabilities as (
             when is_whole
                 then
                     {{ softmax(
-                        'log_likelihood',
+                        impossible_as_minus_infinity('log_likelihood'),
                         'largest_log_likelihood',
                         'model_id, prompt_id, question_id, country_id',
                     ) }}
@@ -145,6 +148,7 @@ final as (
         case when probabilities.is_whole then human_shares.human_share end as human_share,
         probabilities.off_choice_mass,
         probabilities.boundary_merged,
+        probabilities.draws,
         probabilities.superseded_cells,
         probabilities.is_whole,
         probabilities.source_fingerprint

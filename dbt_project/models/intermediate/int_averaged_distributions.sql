@@ -57,7 +57,7 @@ ordered as (
 ),
 
 -- Each order's noise is independent of the others', so that their mean has the root of the summed
--- variances over their number.
+-- variances over their number. Of draws likewise, where all orders have some.
 sensitivities as (
 
     select
@@ -65,7 +65,12 @@ sensitivities as (
         averaged_prompt_id,
         question_id,
         country_id,
-        sqrt(sum(power(noise_sensitivity, 2))) / count(*) as noise_sensitivity
+        sqrt(sum(power(noise_sensitivity, 2))) / count(*) as noise_sensitivity,
+        case
+            when count(llm_standard_error) = count(*)
+                then sqrt(sum(power(llm_standard_error, 2))) / count(*)
+        end as llm_standard_error,
+        case when count(draws) = count(*) then cast(sum(draws) as bigint) end as draws
     from (
         select
             model_id,
@@ -73,7 +78,9 @@ sensitivities as (
             prompt_id,
             question_id,
             country_id,
-            {{ noise_sensitivity('llm_probability', 'choice_score') }} as noise_sensitivity
+            max(draws) as draws,
+            {{ noise_sensitivity('llm_probability', 'choice_score') }} as noise_sensitivity,
+            {{ sampling_error('llm_probability', 'choice_score', 'draws') }} as llm_standard_error
         from ordered
         where is_averaged
         group by all
@@ -122,7 +129,9 @@ final as (
 
     select
         averaged.*,
-        sensitivities.noise_sensitivity
+        sensitivities.draws,
+        sensitivities.noise_sensitivity,
+        sensitivities.llm_standard_error
     from averaged
     inner join sensitivities
         on

@@ -47,8 +47,10 @@ final as (
         human_share,
         off_choice_mass,
         boundary_merged,
+        draws,
         superseded_cells,
         noise_sensitivity,
+        llm_standard_error,
         is_whole,
         source_fingerprint
     from together

@@ -56,7 +56,8 @@ designs as (
             'coding_id': prompts.coding_id,
             'wording_set': prompts.wording_set,
             'language': prompts.language,
-            'answer_style': prompts.answer_style
+            'answer_style': prompts.answer_style,
+            'elicitation': prompts.elicitation
         } as question_design
     from scored
     inner join models on scored.model_id = models.model_id

@@ -50,6 +50,7 @@ final as (
                 prompts.is_order_controlled desc,
                 prompts.template_id = 'paper' desc,
                 prompts.wording_set = 'valuescope' desc,
+                prompts.elicitation = 'likelihood' desc,
                 prompts.coding_id = 'native' desc,
                 prompts.answer_style = 'label_text' desc,
                 prompts.choice_order = 'forward' desc,

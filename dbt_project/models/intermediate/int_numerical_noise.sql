@@ -30,6 +30,12 @@ designs as (
 
 ),
 
+prompts as (
+
+    select * from {{ ref('stg_prompts') }}
+
+),
+
 scored_runs as (
 
     select distinct
@@ -207,12 +213,14 @@ asked as (
         coalesce(repeated_numerics.log_likelihood_noise, path_differences.path_difference)
             as log_likelihood_noise,
         case
+            when prompts.elicitation = 'sampled' then 'draws'
             when repeated_numerics.log_likelihood_noise is not null then 'repeated_numerics'
             when path_differences.path_difference is not null then 'path_difference'
             else 'not_measured'
         end as noise_basis,
         coalesce(repeated_numerics.repeated_cell_count, 0) as repeated_cell_count
     from designs
+    left outer join prompts on designs.prompt_id = prompts.prompt_id
     left outer join path_differences
         on
             designs.model_id = path_differences.model_id
@@ -238,6 +246,7 @@ averaged as (
         case
             when bool_or(asked.noise_basis = 'not_measured') then 'not_measured'
             when bool_or(asked.noise_basis = 'path_difference') then 'path_difference'
+            when bool_or(asked.noise_basis = 'draws') then 'draws'
             else 'repeated_numerics'
         end as noise_basis,
         cast(sum(asked.repeated_cell_count) as bigint) as repeated_cell_count

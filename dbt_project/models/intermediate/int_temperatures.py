@@ -28,6 +28,10 @@ def kept_rows(session: Any, table: Any, fingerprints: pd.Series) -> pa.Table:
 def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     designs = dbt.ref("int_design_fingerprints").filter("not is_derived").df()
+    prompts = dbt.ref("stg_prompts").df().set_index("prompt_id")
+    # Probabilities and counts are no log-likelihoods that a temperature could divide.
+    elicitation = designs["prompt_id"].map(prompts["elicitation"]).fillna("likelihood")
+    designs = designs[elicitation == "likelihood"]
     kept = kept_rows(session, dbt.this, designs["source_fingerprint"])
     is_new = ~designs["source_fingerprint"].isin(kept["source_fingerprint"].to_pylist())
     choices = dbt.ref("int_asked_distributions").filter(

@@ -156,7 +156,8 @@ final as (
         prompt_text,
         answer_text,
         text_sha256,
-        log_likelihood,
+        -- A probability of 0 has no logarithm.
+        case when isfinite(log_likelihood) then log_likelihood end as log_likelihood,
         coalesce(
             label_log_likelihood,
             case
@@ -169,6 +170,7 @@ final as (
         off_choice_mass,
         boundary_merged,
         scored_at,
+        draws,
         superseded_cells,
         source_fingerprint
     from distinct_rows

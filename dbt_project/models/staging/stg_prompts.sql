@@ -31,7 +31,8 @@ named as (
         source,
         answer_style,
         choice_order,
-        chat_mode
+        chat_mode,
+        coalesce(elicitation, 'likelihood') as elicitation
     from shards
 
 ),
@@ -93,6 +94,7 @@ final as (
         answer_style,
         choice_order,
         chat_mode,
+        elicitation,
         is_derived
     from together
 

@@ -38,7 +38,7 @@ RESULT = pa.schema(
     ]
 )
 # What designs of one coding differ in. Wordings in two languages are two levels of `wording`.
-FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording"]
+FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording", "elicitation"]
 
 
 def full_rectangle(present: Flags) -> tuple[Flags, Flags]:

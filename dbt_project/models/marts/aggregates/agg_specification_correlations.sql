@@ -33,6 +33,7 @@ scored_designs as (
         prompts.wording_set,
         prompts.language,
         prompts.chat_mode,
+        prompts.elicitation,
         prompts.is_derived
     from mean_scores
     inner join prompts on mean_scores.prompt_id = prompts.prompt_id
@@ -90,6 +91,7 @@ final as (
         specifications.wording_set,
         specifications.language,
         specifications.chat_mode,
+        specifications.elicitation,
         specifications.design_count,
         cast(coalesce(measured.cell_count, 0) as bigint) as cell_count,
         coalesce(measured.country_count, 0) as country_count,

@@ -188,8 +188,8 @@ judged as (
     select
         *,
         coalesce(
-            noise_basis = 'repeated_numerics'
-            and other_noise_basis = 'repeated_numerics'
+            noise_basis in ('repeated_numerics', 'draws')
+            and other_noise_basis in ('repeated_numerics', 'draws')
             and rms_score_drift <= {{ var_number('largest_noise_ratio') }} * rms_noise_floor,
             false
         ) as is_within_noise

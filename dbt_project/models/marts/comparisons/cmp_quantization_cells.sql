@@ -72,7 +72,8 @@ paired_mean_scores as (
         mean_scores.country_id,
         mean_scores.category_id,
         mean_scores.llm_mean_score,
-        mean_scores.noise_sensitivity
+        mean_scores.noise_sensitivity,
+        mean_scores.llm_standard_error
     from mean_scores
     where mean_scores.model_id in (select paired_models.model_id from paired_models)
 
@@ -183,8 +184,20 @@ scored as (
         mean_scores.llm_mean_score,
         other_mean_scores.llm_mean_score as other_llm_mean_score,
         sqrt(
-            power(mean_scores.noise_sensitivity * noise.log_likelihood_noise, 2)
-            + power(other_mean_scores.noise_sensitivity * other_noise.log_likelihood_noise, 2)
+            power(
+                coalesce(
+                    mean_scores.llm_standard_error,
+                    mean_scores.noise_sensitivity * noise.log_likelihood_noise
+                ),
+                2
+            )
+            + power(
+                coalesce(
+                    other_mean_scores.llm_standard_error,
+                    other_mean_scores.noise_sensitivity * other_noise.log_likelihood_noise
+                ),
+                2
+            )
         ) as noise_floor
     from compared
     inner join asked_alike

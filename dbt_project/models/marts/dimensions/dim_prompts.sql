@@ -11,7 +11,14 @@ final as (
     select
         prompt_id,
         concat_ws(
-            ' ', template_id, coding_id, wording_set, answer_style, choice_order, chat_mode
+            ' ',
+            template_id,
+            coding_id,
+            wording_set,
+            answer_style,
+            choice_order,
+            chat_mode,
+            nullif(elicitation, 'likelihood')
         ) as prompt_name,
         order_family_id,
         template_id,
@@ -29,7 +36,8 @@ final as (
             partition by order_family_id
             order by is_derived desc, choice_order = 'forward' desc, prompt_id asc
         ) = 1 as is_headline,
-        chat_mode
+        chat_mode,
+        elicitation
     from prompts
 
 )

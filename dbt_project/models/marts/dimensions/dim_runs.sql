@@ -28,6 +28,7 @@ final as (
         metadata_overrides,
         study_name,
         study_sha256,
+        source_file,
         cells_planned,
         cells_already_done,
         cells_scored,

@@ -46,6 +46,7 @@ cells as (
         count(human_share) > 0 as has_human_shares,
         max(off_choice_mass) as off_choice_mass,
         bool_or(boundary_merged) as boundary_merged,
+        max(draws) as draws,
         sum(llm_probability * choice_score) as llm_mean_score,
         {{ entropy('llm_probability') }} as llm_entropy,
         {{ modal_choice('choice_index', 'llm_probability') }} as llm_modal_choice,
@@ -54,6 +55,9 @@ cells as (
         coalesce(
             max(noise_sensitivity), {{ noise_sensitivity('llm_probability', 'choice_score') }}
         ) as noise_sensitivity,
+        coalesce(
+            max(llm_standard_error), {{ sampling_error('llm_probability', 'choice_score', 'draws') }}
+        ) as llm_standard_error,
         {{ wasserstein_1('llm_probability', 'human_share', 'choice_index') }} as wasserstein_1
     from distributions
     where {{ is_changed_design('distributions') }}
@@ -82,6 +86,7 @@ joined as (
             when surveyed_countries.country_id is null then 'country_not_surveyed'
             when human_mean_scores.country_id is null then 'not_asked'
             when questions.unscaled_reason is not null then questions.unscaled_reason
+            when not cells.is_whole and cells.off_choice_mass = 1 then 'no_answer_on_choices'
             when not cells.is_whole then 'incomplete_choices'
             else human_mean_scores.null_reason
         end as null_reason
@@ -120,6 +125,8 @@ final as (
         case when unscaled_reason is null then abs(llm_mean_score - human_mean_score) end
             as absolute_error,
         case when unscaled_reason is null then noise_sensitivity end as noise_sensitivity,
+        draws,
+        case when unscaled_reason is null then llm_standard_error end as llm_standard_error,
         case when has_both and unscaled_reason is null then wasserstein_1 end as wasserstein_1,
         case when has_both then total_variation end as total_variation,
         case when has_both then jensen_shannon_distance end as jensen_shannon_distance,

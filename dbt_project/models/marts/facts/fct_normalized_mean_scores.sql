@@ -61,16 +61,22 @@ valued as (
         distributions.is_whole,
         temperatures.temperature,
         temperatures.null_reason as temperature_null_reason,
-        distributions.log_likelihood as sum_value,
+        prompts.elicitation,
+        case
+            when distributions.is_whole
+                then {{ impossible_as_minus_infinity('distributions.log_likelihood') }}
+            else distributions.log_likelihood
+        end as sum_value,
         distributions.log_likelihood / distributions.token_count as per_token_value,
         distributions.log_likelihood / distributions.byte_count as per_byte_value,
         distributions.label_log_likelihood as label_value,
         case
-            when distributions.country_id != 'ZZZ'
+            when distributions.country_id != 'ZZZ' and {{ is_likelihood('prompts.elicitation') }}
                 then distributions.log_likelihood - country_free.log_likelihood
         end as pmi_value,
         distributions.log_likelihood / temperatures.temperature as temperature_value
     from distributions
+    left outer join prompts on distributions.prompt_id = prompts.prompt_id
     left outer join country_free
         on
             distributions.model_id = country_free.model_id
@@ -118,6 +124,7 @@ asked_cells as (
         valued.country_id,
         max(valued.choice_count) as choice_count,
         bool_and(valued.is_whole) as is_whole,
+        any_value(valued.elicitation) as elicitation,
         any_value(valued.temperature) as temperature,
         any_value(valued.temperature_null_reason) as temperature_null_reason
     from valued
@@ -170,6 +177,7 @@ averaged_cells as (
         question_id,
         country_id,
         true as is_whole,
+        min(elicitation) as elicitation,
         cast(null as double) as temperature,
         min(temperature_null_reason) as temperature_null_reason
     from ordered
@@ -200,15 +208,25 @@ explained as (
             when not cells.is_whole then 'incomplete_choices'
         end as cell_null_reason,
         cast(null as varchar) as sum_null_reason,
-        cast(null as varchar) as per_token_null_reason,
-        cast(null as varchar) as per_byte_null_reason,
-        case when cells.label_mean_score is null then 'no_label_log_likelihood' end
-            as label_null_reason,
         case
+            when not {{ is_likelihood('cells.elicitation') }} then 'no_log_likelihoods'
+            when cells.per_token_mean_score is null then 'no_token_count'
+        end as per_token_null_reason,
+        case
+            when not {{ is_likelihood('cells.elicitation') }} then 'no_log_likelihoods'
+            when cells.per_byte_mean_score is null then 'no_byte_count'
+        end as per_byte_null_reason,
+        case
+            when not {{ is_likelihood('cells.elicitation') }} then 'no_log_likelihoods'
+            when cells.label_mean_score is null then 'no_label_log_likelihood'
+        end as label_null_reason,
+        case
+            when not {{ is_likelihood('cells.elicitation') }} then 'no_log_likelihoods'
             when cells.country_id = 'ZZZ' then 'country_free'
             when cells.pmi_mean_score is null then 'no_country_free_prompt'
         end as pmi_null_reason,
         case
+            when not {{ is_likelihood('cells.elicitation') }} then 'no_log_likelihoods'
             when cells.temperature_mean_score is not null then null
             when cells.country_id = 'ZZZ' then 'country_free'
             when mean_scores.population_id is null then 'no_survey_loaded'
