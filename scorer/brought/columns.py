@@ -68,22 +68,30 @@ def _kind(path: Path) -> str:
     return endings[-1].lower() if endings and endings[-1].lower() in _READERS else ""
 
 
-def read_tidy(
-    connection: duckdb.DuckDBPyConnection, path: Path, model: str | None, problems: Problems
-) -> GivenColumns:
-    """Create the table `given` from a tidy file; `model` is whose answers they are.
-
-    Raises ValuescopeError where the file cannot be read or lacks columns.
-    """
+def tidy_source(path: Path) -> str:
+    """Return the SQL that reads a tidy file. Raises ValuescopeError for an unknown ending."""
     if not (kind := _kind(path)):
         raise ValuescopeError(
             f"{path} has an ending that is not known. Name it *.csv, *.tsv, *.parquet or *.jsonl, "
             "or say with --format what wrote it."
         )
-    source = _READERS[kind].format(path="'" + str(path).replace("'", "''") + "'")
+    return _READERS[kind].format(path="'" + str(path).replace("'", "''") + "'")
+
+
+def create_given(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    source: str,
+    model: str | None,
+    problems: Problems,
+) -> GivenColumns:
+    """Create the table `given` from the rows of `source`; `model` is whose answers they are.
+
+    Raises ValuescopeError where the rows cannot be read or lack columns.
+    """
     try:
         found = connection.execute(f"describe select * from {source}").fetchall()
-        given = _given(path, [str(name) for name, *_ in found], model, problems)
+        given = _given([str(name) for name, *_ in found], model, problems)
         connection.execute(
             f"create table given as select {given.select} from {source}",
             {"model": model} if model is not None else None,
@@ -102,7 +110,7 @@ class _Given:
     columns: GivenColumns
 
 
-def _given(path: Path, columns: list[str], model: str | None, problems: Problems) -> _Given:
+def _given(columns: list[str], model: str | None, problems: Problems) -> _Given:
     by_name: dict[str, list[str]] = {}
     for column in columns:
         by_name.setdefault(column.strip().casefold(), []).append(column)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import duckdb
 
+from valuescope.scorer.brought.asked import Asked
 from valuescope.scorer.brought.checks import check_answers, create_answers
 from valuescope.scorer.brought.columns import GivenColumns
-from valuescope.scorer.brought.formats import read_answers
+from valuescope.scorer.brought.formats import TIDY, read_answers
 from valuescope.scorer.brought.landed_rows import create_landed_rows, landed_rows
 from valuescope.scorer.brought.resolving import Resolved, resolve_names
 from valuescope.scorer.planning.design import canonical_hash
@@ -98,7 +99,7 @@ def land_answers(
     *,
     survey_id: str | None = None,
     model: str | None = None,
-    format_name: str | None = None,
+    format_name: str = TIDY,
     check_only: bool = False,
 ) -> Brought:
     """Land a file of answers, or with `check_only` only look at it.
@@ -108,7 +109,9 @@ def land_answers(
     """
     problems = Problems(path, undone="nothing of it has landed")
     with _workbench() as connection:
-        columns = read_answers(connection, path, format_name, model, problems)
+        survey = instrument.survey(survey_id or DEFAULT_SURVEY).survey_id
+        asked = Asked(home, instrument, survey)
+        columns = read_answers(connection, path, format_name, model, asked, problems)
         if not _count(connection, "given"):
             raise ValuescopeError(f"{path} has a header but no rows. Export it again.")
         has_draws = _count(connection, "given where draws is not null") > 0
@@ -116,7 +119,6 @@ def land_answers(
         if has_draws and columns.value == "probability":
             # Probabilities that are shares of draws.
             elicitation = "sampled"
-        survey = instrument.survey(survey_id or DEFAULT_SURVEY).survey_id
         found = resolve_names(connection, home, instrument, survey, elicitation, problems)
         create_answers(connection, problems)
         check_answers(connection, columns.value, problems)
@@ -199,13 +201,13 @@ def _model_facts(
             is_chat = True if registered is None else registered.is_chat
         facts.append(
             _ModelFacts(
-                name, _model_id(name), is_chat, registered is not None, quantization, is_assumed
+                name, model_id_of(name), is_chat, registered is not None, quantization, is_assumed
             )
         )
     return tuple(facts)
 
 
-def _model_id(name: str) -> str:
+def model_id_of(name: str) -> str:
     """Return the identity of a model of which nothing but the name is known."""
     return hashlib.sha256(f"{_BROUGHT}:{name}".encode()).hexdigest()
 
@@ -267,12 +269,12 @@ def _described(
             run_id=canonical_hash(
                 [
                     path.name,
-                    _model_id(found.models[model]),
+                    model_id_of(found.models[model]),
                     found.designs[design].prompt_id,
                     content,
                 ]
             )[:12],
-            model_id=_model_id(found.models[model]),
+            model_id=model_id_of(found.models[model]),
             model_name=found.models[model],
             prompt_id=found.designs[design].prompt_id,
             elicitation=elicitation,

@@ -7,7 +7,7 @@ import click
 from valuescope.console import say, step_progress
 from valuescope.options import store_argument, survey_option
 from valuescope.scorer.brought.columns import is_answer_file
-from valuescope.scorer.brought.formats import READERS
+from valuescope.scorer.brought.formats import FORMATS, TIDY
 from valuescope.scorer.brought.landing import Brought, land_answers
 from valuescope.warehouse.errors import ValuescopeError, WrongUsageError
 from valuescope.warehouse.home import current_home
@@ -39,8 +39,10 @@ from valuescope.warehouse.landing_zone.stores import open_store
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(tuple(READERS)),
-    help="What wrote the file. [default: tidy]",
+    type=click.Choice(FORMATS),
+    default=TIDY,
+    show_default=True,
+    help="What wrote the file.",
 )
 @survey_option
 def command(
@@ -48,7 +50,7 @@ def command(
     study: str | None,
     check_only: bool,
     model: str | None,
-    format_name: str | None,
+    format_name: str,
     survey_id: str | None,
 ) -> None:
     """Download what others have scored from a shared store, or bring a FILE of answers.
@@ -69,7 +71,7 @@ def command(
             raise WrongUsageError("--study is for a shared store, not for a file of answers.")
         _bring(Path(address), check_only, model, format_name, survey_id)
         return
-    if check_only or model or format_name or survey_id:
+    if check_only or model or format_name != TIDY or survey_id:
         raise WrongUsageError(
             f"--check, --model, --format and --survey are for a file of answers, which {address} "
             "is not."
@@ -88,7 +90,7 @@ def command(
 
 
 def _bring(
-    path: Path, check_only: bool, model: str | None, format_name: str | None, survey_id: str | None
+    path: Path, check_only: bool, model: str | None, format_name: str, survey_id: str | None
 ) -> None:
     home = current_home()
     if not path.is_file():

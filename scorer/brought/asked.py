@@ -1,0 +1,32 @@
+"""The prompts that `valuescope questions` writes, by their ids."""
+
+from dataclasses import dataclass, field
+
+from valuescope.scorer.brought.questions import named_design, parse_cell_id
+from valuescope.scorer.planning.prompts import Prompt, render_prompt
+from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Instrument
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What may have been asked: the instrument here, and the survey that is meant."""
+
+    home: Home
+    instrument: Instrument
+    survey_id: str
+    _prompts: dict[str, Prompt] = field(default_factory=dict)
+
+    def prompt(self, cell_id: str) -> Prompt:
+        """Return the prompt of that id.
+
+        Raises ValuescopeError with the nearest names where there is none.
+        """
+        if cell_id not in self._prompts:
+            question, country, order, design = parse_cell_id(cell_id)
+            self._prompts[cell_id] = render_prompt(
+                self.instrument.question(question, self.survey_id),
+                None if country == COUNTRY_FREE else self.instrument.country(country),
+                named_design(self.home, self.instrument, design, order, "likelihood"),
+            )
+        return self._prompts[cell_id]
