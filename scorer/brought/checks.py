@@ -189,6 +189,7 @@ def _create_cells(connection: duckdb.DuckDBPyConnection, value: str) -> None:
             any_value(question) as question,
             any_value(country) as country,
             count(choice_index) as choices,
+            count(choice) - count(choice_index) as unknown_choices,
             coalesce(sum(value) filter (where choice_index is not null), 0) as on_choices,
             coalesce(sum(value) filter (where choice is null), 0) as off_choices,
             count(*) filter (where choice is null) > 0 as tells_off_choices,
@@ -214,7 +215,7 @@ def _check_cells(connection: duckdb.DuckDBPyConnection, value: str, problems: Pr
                 select design_number, question_id, country_id, count(*) as expected
                 from shown group by all
             ) using (design_number, question_id, country_id)
-            where choices < expected
+            where choices < expected and not unknown_choices
             order by all
             """,
             "lacks choices of",

@@ -26,7 +26,7 @@ def create_landed_rows(connection: duckdb.DuckDBPyConnection, value: str, found:
     elif value == "count":
         probability = f"coalesce(answers.value, 0) / nullif({on_choices}, 0)"
         total = "coalesce(cells.asked, cells.on_choices + cells.off_choices)"
-        off_choice_mass = f"1 - {on_choices} / {total}"
+        off_choice_mass = f"({total} - {on_choices}) / {total}"
         draws = f"cast({on_choices} as bigint)"
     log_likelihood = f"""
         case when coalesce({probability}, 0) > 0 then ln({probability}) else '-infinity' end

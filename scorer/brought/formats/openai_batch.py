@@ -18,7 +18,7 @@ from valuescope.scorer.planning.prompts import Answer, Prompt
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import Problems, listed
 
-_LABELLED = re.compile(r"\(?([A-Za-z])(?:[).:]|\s*$)")
+_LABEL = re.compile(r"(?<![a-z])([a-z])[).:]")
 
 
 def openai_batch_rows(path: Path, asked: Asked, problems: Problems) -> Iterator[dict[str, Any]]:
@@ -28,7 +28,7 @@ def openai_batch_rows(path: Path, asked: Asked, problems: Problems) -> Iterator[
     """
     failed, wrong, unknown = [], [], []
     counts: dict[tuple[str, str], Counter[int | None]] = {}
-    has_probabilities = False
+    has_probabilities, unseen = False, 0
     for number, line in json_objects(path, problems):
         cell = line.get("custom_id")
         body = (line.get("response") or {}).get("body") or {}
@@ -46,6 +46,7 @@ def openai_batch_rows(path: Path, asked: Asked, problems: Problems) -> Iterator[
             if tokens is not None:
                 has_probabilities = True
                 shares = first_token_shares(prompt, tokens)
+                unseen += list(shares.values()).count(0.0)
                 yield from _rows(str(cell), model, "probability", shares)
                 continue
             said = counts.setdefault((str(cell), model), Counter())
@@ -66,6 +67,12 @@ def openai_batch_rows(path: Path, asked: Asked, problems: Problems) -> Iterator[
         problems.refuse(
             f"has {len(counts)} prompts without log-probabilities beside others with them",
             "They are ways of asking that are never mixed: bring each in a file of its own.",
+        )
+    if unseen:
+        problems.warn(
+            f"{unseen} choices begin with no token of their own that was returned: they get the "
+            "probability 0, and what they may have is off-choice mass. Ask for more top_logprobs, "
+            "and for labels."
         )
     if failed:
         problems.warn(f"{len(failed)} requests failed and are left out: {listed(failed, shown=3)}.")
@@ -109,8 +116,9 @@ def choice_said(prompt: Prompt, text: str) -> int | None:
         if words in (answer.choice_text.casefold(), answer.label.casefold())
         or said.startswith(f"{answer.label}) {answer.choice_text}".casefold())
     }
-    if not named and (labelled := _LABELLED.match(said)):
-        named = {a.choice_index for a in prompt.answers if a.label.casefold() == labelled[1]}
+    labels = set(_LABEL.findall(said))
+    if not named and len(labels) == 1 and _LABEL.match(said.lstrip("(*")):
+        named = {a.choice_index for a in prompt.answers if a.label.casefold() in labels}
     return named.pop() if len(named) == 1 else None
 
 
