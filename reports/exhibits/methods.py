@@ -68,6 +68,7 @@ EXHIBITS = (
             Column("answer_style", "answer"),
             Column("choice_order", "order"),
             Column("chat_mode", "chat"),
+            Column("elicitation", "elicitation"),
             Column("is_derived", "averaged"),
             Column("prompt_id", "prompt_id"),
         ),

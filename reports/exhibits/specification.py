@@ -23,6 +23,7 @@ _FACTORS = {
     "coding_id": "coding",
     "wording_set": "wording",
     "chat_mode": "chat",
+    "elicitation": "elicitation",
 }
 _CURVE = {"pearson_r": "a specification", "blind_baseline_r": "blind baseline"}
 
@@ -149,6 +150,7 @@ EXHIBITS = (
             Column("coding_id", "coding"),
             Column("wording_set", "wording"),
             Column("chat_mode", "chat"),
+            Column("elicitation", "elicitation"),
             Column("pearson_r", "mean r"),
             Column("blind_baseline_r", "blind baseline"),
             Column("demeaned_pearson_r", "demeaned r"),

@@ -92,7 +92,11 @@ def designs(
             dim_models.quantization,
             agg.prompt_id,
             dim_prompts.template_id || ' template, ' || dim_prompts.answer_style || ' answers, '
-                || dim_prompts.coding_id || ' coding, chat ' || dim_prompts.chat_mode,
+                || dim_prompts.coding_id || ' coding, chat ' || dim_prompts.chat_mode
+                || case
+                    when dim_prompts.elicitation = 'likelihood' then ''
+                    else ', ' || dim_prompts.elicitation
+                end,
             dim_prompts.coding_id,
             dim_prompts.choice_order,
             dim_prompts.order_family_id,

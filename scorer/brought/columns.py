@@ -170,9 +170,9 @@ def _select(own: Mapping[str, str], value: str, model: str | None) -> str:
         expressions["model"] = "$model"
     if "id" in own:
         parts = f"string_split({text('id')}, '/')"
-        for place, name in enumerate(("question", "country", "order"), start=1):
+        for number, name in enumerate(("question", "country", "order"), start=1):
             if name not in own:
-                expressions[name] = f"nullif({parts}[{place}], '')"
+                expressions[name] = f"nullif({parts}[{number}], '')"
         if "design" not in own:
             expressions["design"] = f"nullif(array_to_string({parts}[4:], '/'), '')"
     numbers = {name: own.get(name) for name in NUMBERS} | {"value": own[value]}

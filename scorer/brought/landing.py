@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from valuescope.scorer.brought.asked import Asked
+from valuescope.scorer.brought.asked_prompts import AskedPrompts
 from valuescope.scorer.brought.checks import check_answers, create_answers
 from valuescope.scorer.brought.columns import GivenColumns
 from valuescope.scorer.brought.formats import TIDY, read_answers
@@ -110,7 +110,7 @@ def land_answers(
     problems = Problems(path, undone="nothing of it has landed")
     with _workbench() as connection:
         survey = instrument.survey(survey_id or DEFAULT_SURVEY).survey_id
-        asked = Asked(home, instrument, survey)
+        asked = AskedPrompts(home, instrument, survey)
         columns = read_answers(connection, path, format_name, model, asked, problems)
         if not _count(connection, "given"):
             raise ValuescopeError(f"{path} has a header but no rows. Export it again.")

@@ -19,7 +19,7 @@ from tests.dbt_project.study import read
 
 FOLDS = 5
 NORMALIZATIONS = ["sum", "per_token", "per_byte", "label", "pmi", "temperature"]
-FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording"]
+FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording", "elicitation"]
 
 
 class Answers:

@@ -11,7 +11,8 @@ designs as (
         dim_prompts.wording_set,
         dim_prompts.answer_style,
         dim_prompts.choice_order,
-        dim_prompts.chat_mode
+        dim_prompts.chat_mode,
+        dim_prompts.elicitation
     from marts.agg_model_summary as agg
     inner join marts.dim_models on agg.model_id = dim_models.model_id
     inner join marts.dim_prompts on agg.prompt_id = dim_prompts.prompt_id
@@ -37,7 +38,8 @@ named as (
             if(count(distinct coding_id) over () > 1, coding_id || ' coding', null),
             if(count(distinct answer_style) over () > 1, answer_style || ' answers', null),
             if(count(distinct choice_order) over () > 1, choice_order || ' order', null),
-            if(count(distinct chat_mode) over () > 1, 'chat ' || chat_mode, null)
+            if(count(distinct chat_mode) over () > 1, 'chat ' || chat_mode, null),
+            if(count(distinct elicitation) over () > 1, elicitation, null)
         ) as described
     from designs
 

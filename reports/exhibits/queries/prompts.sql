@@ -10,6 +10,7 @@ select
     answer_style,
     choice_order,
     chat_mode,
+    elicitation,
     is_derived,
     prompt_id
 from marts.dim_prompts

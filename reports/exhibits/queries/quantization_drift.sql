@@ -8,7 +8,8 @@ compared as (
         dim_prompts.coding_id,
         dim_prompts.answer_style,
         dim_prompts.choice_order,
-        dim_prompts.chat_mode
+        dim_prompts.chat_mode,
+        dim_prompts.elicitation
     from marts.cmp_quantization as cmp
     inner join marts.dim_prompts on cmp.prompt_id = dim_prompts.prompt_id
     -- Orders of the choices stand back for their average, as among the designs that one can choose.
@@ -35,7 +36,8 @@ named as (
             if(count(distinct coding_id) over () > 1, coding_id || ' coding', null),
             if(count(distinct answer_style) over () > 1, answer_style || ' answers', null),
             if(count(distinct choice_order) over () > 1, choice_order || ' order', null),
-            if(count(distinct chat_mode) over () > 1, 'chat ' || chat_mode, null)
+            if(count(distinct chat_mode) over () > 1, 'chat ' || chat_mode, null),
+            if(count(distinct elicitation) over () > 1, elicitation, null)
         ) as described
     from compared
 

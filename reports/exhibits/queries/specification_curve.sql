@@ -7,6 +7,7 @@ select
     agg.coding_id,
     agg.wording_set,
     agg.chat_mode,
+    agg.elicitation,
     agg.pearson_r,
     agg.blind_baseline_r,
     agg.demeaned_pearson_r,
@@ -24,6 +25,7 @@ select
             agg.coding_id,
             agg.wording_set,
             agg.chat_mode,
+            agg.elicitation,
             agg.prompt_id
     ) as rank
 from marts.agg_specification_correlations as agg

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from valuescope.scorer.brought.asked import Asked
+from valuescope.scorer.brought.asked_prompts import AskedPrompts
 from valuescope.scorer.brought.columns import (
     NUMBERS,
     TEXTS,
@@ -22,7 +22,7 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import Problems
 
 Rows = Iterator[Mapping[str, Any]]
-READERS: Mapping[str, Callable[[Path, Asked, Problems], Rows]] = {
+READERS: Mapping[str, Callable[[Path, AskedPrompts, Problems], Rows]] = {
     "lm-eval": lm_eval_rows,
     "openai-batch": openai_batch_rows,
 }
@@ -35,7 +35,7 @@ def read_answers(
     path: Path,
     format_name: str,
     model: str | None,
-    asked: Asked,
+    asked: AskedPrompts,
     problems: Problems,
 ) -> GivenColumns:
     """Create the table `given` from a file of one of FORMATS.

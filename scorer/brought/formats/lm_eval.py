@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from valuescope.scorer.brought.asked import Asked
+from valuescope.scorer.brought.asked_prompts import AskedPrompts
 from valuescope.scorer.brought.formats.json_lines import json_objects
 from valuescope.warehouse.problems import Problems
 
 
-def lm_eval_rows(path: Path, asked: Asked, problems: Problems) -> Iterator[dict[str, Any]]:
+def lm_eval_rows(path: Path, asked: AskedPrompts, problems: Problems) -> Iterator[dict[str, Any]]:
     """Yield a row for each choice of each sample; a sample of another kind is refused.
 
     Requests without a context, which acc_mutual_info adds, are left out.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from valuescope.scorer.brought.asked import Asked
+from valuescope.scorer.brought.asked_prompts import AskedPrompts
 from valuescope.scorer.brought.formats.json_lines import json_objects
 from valuescope.scorer.planning.prompts import Answer, Prompt
 from valuescope.warehouse.errors import ValuescopeError
@@ -21,7 +21,9 @@ from valuescope.warehouse.problems import Problems, listed
 _LABEL = re.compile(r"(?<![a-z])([a-z])[).:]")
 
 
-def openai_batch_rows(path: Path, asked: Asked, problems: Problems) -> Iterator[dict[str, Any]]:
+def openai_batch_rows(
+    path: Path, asked: AskedPrompts, problems: Problems
+) -> Iterator[dict[str, Any]]:
     """Yield a row for each choice of each request, and one for answers outside the choices.
 
     Requests that failed are answers nobody gave: they are left out, with a warning.
@@ -78,8 +80,9 @@ def openai_batch_rows(path: Path, asked: Asked, problems: Problems) -> Iterator[
         problems.warn(f"{len(failed)} requests failed and are left out: {listed(failed, shown=3)}.")
     for (cell_id, model), said in counts.items():
         prompt = asked.prompt(cell_id)
-        shown = {answer.choice_index: float(said[answer.choice_index]) for answer in prompt.answers}
-        yield from _rows(cell_id, model, "count", {**shown, None: float(said[None])})
+        indices = (*(answer.choice_index for answer in prompt.answers), None)
+        counted = {index: float(said[index]) for index in indices}
+        yield from _rows(cell_id, model, "count", counted)
 
 
 def first_token_shares(

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from valuescope.scorer.brought.asked import Asked
+from valuescope.scorer.brought.asked_prompts import AskedPrompts
 from valuescope.scorer.brought.formats.openai_batch import choice_said, first_token_shares
 from valuescope.scorer.brought.landing import Brought, land_answers
 from valuescope.warehouse.errors import ValuescopeError
@@ -29,7 +29,7 @@ def land(home: Home, instrument: Instrument, path: Path, **settings: Any) -> Bro
 
 def landed(home: Home, columns: str = COLUMNS) -> list[tuple[Any, ...]]:
     shards = home.landing / "choice_log_likelihoods" / "[!_]*.parquet"
-    return duckdb.sql(f"select {columns} from '{shards}' order by all").fetchall()
+    return duckdb.execute(f"select {columns} from '{shards}' order by all").fetchall()
 
 
 def test_lm_eval_samples_are_log_likelihoods(home: Home, instrument: Instrument) -> None:
@@ -122,14 +122,14 @@ def test_messages_without_logprobs_are_sampled_answers(home: Home, instrument: I
 def test_an_answer_names_one_choice_or_none(
     home: Home, instrument: Instrument, text: str, choice: int | None
 ) -> None:
-    prompt = Asked(home, instrument, "wvs").prompt("Q1/JPN/forward/default")
+    prompt = AskedPrompts(home, instrument, "wvs").prompt("Q1/JPN/forward/default")
     assert choice_said(prompt, text) == choice
 
 
 def test_rounded_probabilities_of_tokens_never_sum_to_more_than_one(
     home: Home, instrument: Instrument
 ) -> None:
-    prompt = Asked(home, instrument, "wvs").prompt("Q149/JPN/forward/answer=label")
+    prompt = AskedPrompts(home, instrument, "wvs").prompt("Q149/JPN/forward/answer=label")
     shares = first_token_shares(prompt, [("A", math.log(0.75)), ("B", math.log(0.2500001))])
     assert sum(shares.values()) == pytest.approx(1, abs=1e-12)
     assert shares[None] == 0

@@ -59,7 +59,7 @@ def land(home: Home, instrument: Instrument, tmp_path: Path) -> Any:
 
 def landed(home: Home, columns: str = "*", table: str = "choice_log_likelihoods") -> list[Any]:
     files = f"{home.landing / table}/*.parquet"
-    return duckdb.sql(
+    return duckdb.execute(
         f"select {columns} from read_parquet('{files}', hive_partitioning = false) order by all"
     ).fetchall()
 

@@ -9,7 +9,7 @@ from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Instrument
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedPrompts:
     """What may have been asked: the instrument here, and the survey that is meant."""
 
     home: Home
