@@ -57,6 +57,7 @@ def answer(question_id: str = "Q57", choice_index: int = 1, **other: Any) -> dic
         "off_choice_mass": 0.125,
         "boundary_merged": False,
         "scored_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "draws": None,
         **other,
     }
 
