@@ -91,8 +91,8 @@ asked as (
 
 ),
 
--- A cell whose choices are not exactly the instrument's has no distribution over them, and one whose
--- answers are all outside the choices neither.
+-- A cell whose choices are not exactly the instrument's has no distribution over them, and one
+-- whose answers are all outside the choices neither.
 checked as (
 
     select

@@ -16,6 +16,7 @@ from valuescope.scorer.brought.columns import (
     create_given,
     tidy_source,
 )
+from valuescope.scorer.brought.formats.inspect_log import inspect_log_rows
 from valuescope.scorer.brought.formats.lm_eval import lm_eval_rows
 from valuescope.scorer.brought.formats.openai_batch import openai_batch_rows
 from valuescope.warehouse.errors import ValuescopeError
@@ -25,6 +26,7 @@ Rows = Iterator[Mapping[str, Any]]
 READERS: Mapping[str, Callable[[Path, AskedPrompts, Problems], Rows]] = {
     "lm-eval": lm_eval_rows,
     "openai-batch": openai_batch_rows,
+    "inspect": inspect_log_rows,
 }
 TIDY = "tidy"
 FORMATS = (TIDY, *READERS)

@@ -1,7 +1,7 @@
 """What other programs write, and the answers that it holds. The golden files are as documented:
 
 `samples_*.jsonl` as lm-evaluation-harness writes with `--log_samples`, `batch_*.jsonl` as OpenAI's
-batches do.
+batches do, `inspect_log.json` as `inspect log dump` prints.
 """
 
 import math
@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from valuescope.scorer.brought.asked_prompts import AskedPrompts
-from valuescope.scorer.brought.formats.openai_batch import choice_said, first_token_shares
+from valuescope.scorer.brought.formats.completions import choice_said, first_token_shares
 from valuescope.scorer.brought.landing import Brought, land_answers
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
@@ -145,3 +145,26 @@ def test_an_unknown_id_is_refused_with_the_nearest(
         land(home, instrument, path, format_name="openai-batch")
     assert "did you mean JPN" in str(refusal.value)
     assert "did you mean reverse?" in str(refusal.value)
+
+
+def test_epochs_of_an_inspect_log_are_sampled_answers(home: Home, instrument: Instrument) -> None:
+    brought = land(home, instrument, GOLDEN / "inspect_log.json", format_name="inspect")
+
+    assert brought.elicitation == "sampled"
+    assert {run.model_name for run in brought.runs} == {"ollama/llama3.1"}
+    assert not any("another text" in note for note in brought.notes)
+    assert any("1 requests failed and are left out" in note for note in brought.notes)
+    found = [(*key, round(p, 9), round(off, 9), n) for *key, p, off, n in landed(home)]
+    assert found == [
+        ("Q149", "JPN", 1, round(2 / 3, 9), 0.25, 3),
+        ("Q149", "JPN", 2, round(1 / 3, 9), 0.25, 3),
+        ("Q149", "ZZZ", 1, 0, 0, 1),
+        ("Q149", "ZZZ", 2, 1, 0, 1),
+    ]
+
+
+def test_a_log_without_samples_is_told(home: Home, instrument: Instrument, tmp_path: Path) -> None:
+    header = tmp_path / "log.json"
+    header.write_text('{"version": 2, "status": "success", "eval": {"model": "m"}}')
+    with pytest.raises(ValuescopeError, match="is no Inspect log with samples as JSON"):
+        land(home, instrument, header, format_name="inspect")

@@ -56,7 +56,8 @@ cells as (
             max(noise_sensitivity), {{ noise_sensitivity('llm_probability', 'choice_score') }}
         ) as noise_sensitivity,
         coalesce(
-            max(llm_standard_error), {{ sampling_error('llm_probability', 'choice_score', 'draws') }}
+            max(llm_standard_error),
+            {{ sampling_error('llm_probability', 'choice_score', 'draws') }}
         ) as llm_standard_error,
         {{ wasserstein_1('llm_probability', 'human_share', 'choice_index') }} as wasserstein_1
     from distributions
