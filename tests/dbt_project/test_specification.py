@@ -382,7 +382,7 @@ def test_components_of_variance_are_estimated_without_bias() -> None:
             shape = [size if axis in axes else 1 for axis, size in enumerate(sizes.values())]
             name = "_by_".join(names[axis] for axis in axes)
             scores = scores + random.normal(0, truth[name] ** 0.5, shape)
-        found.append(variances(list(components(scores[..., None, None, None]))))
+        found.append(variances(list(components(scores[..., None, None, None, None]))))
     means = pd.DataFrame(found).mean()
     for name, value in truth.items():
         assert means[name] == pytest.approx(value, rel=0.15), name
