@@ -12,10 +12,11 @@ create table marts.dim_prompts (
     answer_style varchar,
     choice_order varchar,
     chat_mode varchar,
+    elicitation varchar,
 );
 insert into marts.dim_prompts values
-    ('p1', 'a1', 'paper', 'native', 'label', 'forward', 'template'),
-    ('p2', 'p2', 'paper', 'native', 'label_text', 'averaged', 'raw');
+    ('p1', 'a1', 'paper', 'native', 'label', 'forward', 'template', 'likelihood'),
+    ('p2', 'p2', 'paper', 'native', 'label_text', 'averaged', 'raw', 'sampled');
 
 create table marts.dim_countries (country_id varchar, country_name varchar);
 insert into marts.dim_countries values ('JPN', 'Japan'), ('NGA', 'Nigeria'), ('USA', 'United States');
