@@ -186,6 +186,13 @@ def test_two_draws_of_one_model_do_not_differ_beyond_their_noise(sampled: Path) 
     assert row["answer"] == "no difference beyond numerical noise"
 
 
+def test_one_report_has_the_scored_model_and_the_sampled_ones(sampled: Path) -> None:
+    told = succeed(sampled, "report")
+    assert "label answers, native coding, chat template, sampled" in told
+    for model in ("smollm2-135m-instruct", "m-q4_0", "m-q8_0"):
+        assert model in told
+
+
 def test_what_only_log_likelihoods_have_is_null_of_counts(sampled: Path) -> None:
     found = rows(
         sampled,

@@ -12,8 +12,10 @@ from tests.valuescope.conftest import fail, run, succeed
 # Columns that landed shards have not always had.
 LATER_COLUMNS = {
     "models": ["base_name", "norms_sha256"],
-    "prompts": ["translator", "source"],
+    "prompts": ["translator", "source", "elicitation"],
+    "choice_log_likelihoods": ["draws"],
     "runs": [
+        "source_file",
         "metadata_overrides",
         "study_name",
         "study_sha256",
@@ -29,7 +31,12 @@ def test_shards_without_the_newest_columns_are_counted_and_built(copy_of_study: 
             pq.write_table(pq.ParquetFile(shard).read().drop_columns(columns), shard)
 
     assert "up to date" in succeed(copy_of_study, "status")
-    built = run(copy_of_study, "build", "--select", "+dim_models +dim_prompts +dim_runs")
+    built = run(
+        copy_of_study,
+        "build",
+        "--select",
+        "+dim_models +dim_prompts +dim_runs stg_choice_log_likelihoods",
+    )
     assert built.returncode == 0, built.stderr.decode()
     assert re.search(r"Built \d+ models, [1-9]\d* checks passed", built.stderr.decode())
 
@@ -37,10 +44,15 @@ def test_shards_without_the_newest_columns_are_counted_and_built(copy_of_study: 
         succeed(
             copy_of_study,
             *("sql", "--format", "json"),
-            "select wording_set, translator, source from dim_prompts",
+            "select wording_set, translator, source, elicitation from dim_prompts",
         )
     )
-    assert row == {"wording_set": "valuescope", "translator": None, "source": None}
+    assert row == {
+        "wording_set": "valuescope",
+        "translator": None,
+        "source": None,
+        "elicitation": "likelihood",
+    }
 
 
 def test_a_landing_zone_of_another_version_is_left_alone_and_told(copy_of_study: Path) -> None:

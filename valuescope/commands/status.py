@@ -101,7 +101,9 @@ def _runs(state: HomeState) -> FittingTable:
             run.run_id,
             run.model_name,
             run.prompt_id,
-            run.answer_style,
+            run.answer_style
+            if run.elicitation == "likelihood"
+            else f"{run.answer_style}, {run.elicitation}",
             run.choice_order,
             run.coding_id,
             run.chat_mode,

@@ -35,7 +35,10 @@ class SurveyLoad:
 
 @dataclass(frozen=True)
 class ScoringRun:
-    """One run of the scorer, as its record says; `cells` counts what has landed of it."""
+    """One run of the scorer, or of answers that were brought, as its record says.
+
+    `cells` counts what has landed of it.
+    """
 
     run_id: str
     model_name: str
@@ -44,6 +47,7 @@ class ScoringRun:
     choice_order: str
     coding_id: str
     chat_mode: str
+    elicitation: str
     status: str
     cells: int
     cells_planned: int
@@ -227,7 +231,9 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
         ),
 
         designs as (
-            select distinct prompt_id, answer_style, choice_order, coding_id, chat_mode
+            select distinct
+                prompt_id, answer_style, choice_order, coding_id, chat_mode,
+                coalesce(elicitation, 'likelihood') as elicitation
             from prompts
         )
 
@@ -239,6 +245,7 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
             designs.choice_order,
             designs.coding_id,
             designs.chat_mode,
+            designs.elicitation,
             runs.status,
             coalesce(landed.cells, 0),
             runs.cells_planned,
