@@ -16,15 +16,15 @@ from tests.dbt_project.study import WITHOUT_TESTS
 from tests.valuescope.conftest import COUNTRIES, QUESTIONS, fail, run, succeed
 from valuescope.scorer.brought import landing
 from valuescope.scorer.engine.numerics import default_threads
-from valuescope.scorer.models.files import resolve_model
 from valuescope.warehouse.home import SEEDS, Home
 from valuescope.warehouse.instruments.own_models import COLUMNS
-from valuescope.warehouse.instruments.seeds import load_instrument
 from valuescope.warehouse.replication.comparison import compare_marts
 from valuescope.warehouse.tables.build import build_warehouse
 from valuescope.warehouse.tables.marts import built_marts
 
 DRAWS = 200
+# llama.cpp's number of the type.
+F32 = 0
 # The rows of a scoring as anybody would bring them.
 ROWS = """
     select
@@ -74,9 +74,9 @@ def test_our_own_answers_brought_under_another_name_make_the_same_marts(
 ) -> None:
     answers = tmp_path / "answers.csv"
     answers.write_text(succeed(study, "sql", "--format", "csv", ROWS), encoding="utf-8")
-    ((model,),) = ((shard.stem,) for shard in Home(study).landing.glob("models/[!_]*.parquet"))
+    (scored,) = Home(study).landing.glob("models/[!_]*.parquet")
     # Random answers are drawn by the model's id.
-    monkeypatch.setattr(landing, "model_id_of", lambda name: model)
+    monkeypatch.setattr(landing, "model_id_of", lambda name: scored.stem)
     home = tmp_path / "home"
     as_registered(Home(home), "smollm2-135m-instruct", "brought")
     succeed(home, "ingest", str(study.parent / "answers.csv"))
@@ -251,10 +251,12 @@ def test_the_engines_own_top_logprobs_are_near_what_is_scored_here(
     study: Path, tmp_path: Path
 ) -> None:
     """llama-cpp-python's chat completions are what its OpenAI-compatible server returns."""
-    path = resolve_model("smollm2-135m-instruct", Home(study), load_instrument()).path
+    (scored,) = Home(study).landing.glob("models/[!_]*.parquet")
+    path = Home(study).cache / "computed" / f"{scored.stem}.f32.gguf"
     asked = ("--questions", "Q1", "--countries", "JPN", "--answer", "label")
     lines = succeed(study, "questions", *asked, "--format", "jsonl").splitlines()
-    model = Llama(str(path), n_ctx=256, logits_all=True, verbose=False, n_threads=default_threads())
+    settings = {"n_ctx": 256, "n_threads": default_threads(), "type_k": F32, "type_v": F32}
+    model = Llama(str(path), logits_all=True, verbose=False, **settings)
     batch = tmp_path / "batch.jsonl"
     with batch.open("w", encoding="utf-8") as file:
         for cell in map(json.loads, lines):
@@ -287,5 +289,4 @@ def test_the_engines_own_top_logprobs_are_near_what_is_scored_here(
     ):
         key = row["question_id"], row["country_id"], row["choice_index"]
         if key in brought:
-            # Another cache type and other batches round quantized weights otherwise.
-            assert brought[key] == pytest.approx(row["log_likelihood"], abs=0.7)
+            assert brought[key] == pytest.approx(row["log_likelihood"], abs=0.01)
