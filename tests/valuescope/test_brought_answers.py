@@ -255,8 +255,15 @@ def test_the_engines_own_top_logprobs_are_near_what_is_scored_here(
     path = Home(study).cache / "computed" / f"{scored.stem}.f32.gguf"
     asked = ("--questions", "Q1", "--countries", "JPN", "--answer", "label")
     lines = succeed(study, "questions", *asked, "--format", "jsonl").splitlines()
-    settings = {"n_ctx": 256, "n_threads": default_threads(), "type_k": F32, "type_v": F32}
-    model = Llama(str(path), logits_all=True, verbose=False, **settings)
+    model = Llama(
+        str(path),
+        n_ctx=256,
+        n_threads=default_threads(),
+        logits_all=True,
+        type_k=F32,
+        type_v=F32,
+        verbose=False,
+    )
     batch = tmp_path / "batch.jsonl"
     with batch.open("w", encoding="utf-8") as file:
         for cell in map(json.loads, lines):
