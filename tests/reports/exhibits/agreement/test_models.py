@@ -13,9 +13,9 @@ from tests.reports.exhibits.pictures import axis_labels, marks
 from valuescope.reports.exhibits.agreement import models as charts
 from valuescope.reports.exhibits.agreement.models import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
-from valuescope.reports.terminal.summary import designs
+from valuescope.reports.terminal.summary import designs, query
 
-AGREEMENT, SUMMARY, *_ = EXHIBITS
+AGREEMENT, SUMMARY, DISTANCES, STRUCTURE = EXHIBITS
 
 
 @pytest.fixture(params=["built", "paired"])
@@ -24,7 +24,7 @@ def warehouse(request: pytest.FixtureRequest) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.exhibit_id)
+@pytest.mark.parametrize("exhibit", [AGREEMENT, SUMMARY], ids=lambda exhibit: exhibit.exhibit_id)
 def test_the_models_are_those_that_a_reader_chooses_from(
     exhibit: Exhibit, warehouse: duckdb.DuckDBPyConnection
 ) -> None:
@@ -33,6 +33,17 @@ def test_the_models_are_those_that_a_reader_chooses_from(
     expected = [(d.model_id, d.prompt_id, d.population_id) for d in designs(warehouse)]
     assert sorted(shown) == sorted(expected)
     assert len(set(shown)) == len(shown)
+
+
+def test_distances_and_structure_are_of_every_design(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    ((designs_compared,),) = query(warehouse, "select count(*) from marts.agg_item_structure")
+    assert designs_compared > 0
+    assert len(STRUCTURE.rows(warehouse, {})) == designs_compared
+    rows = DISTANCES.rows(warehouse, {})
+    assert len(rows) == 4 * designs_compared
+    assert [row["stratum"] for row in rows[:4]] == ["all", "consensus", "between", "divided"]
 
 
 def test_mean_r_is_that_of_a_second_calculation(
