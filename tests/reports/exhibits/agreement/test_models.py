@@ -38,12 +38,10 @@ def test_the_models_are_those_that_a_reader_chooses_from(
 def test_distances_and_structure_are_of_every_design(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:
-    ((designs_compared,),) = query(warehouse, "select count(*) from marts.agg_item_structure")
-    assert designs_compared > 0
-    assert len(STRUCTURE.rows(warehouse, {})) == designs_compared
-    rows = DISTANCES.rows(warehouse, {})
-    assert len(rows) == 4 * designs_compared
-    assert [row["stratum"] for row in rows[:4]] == ["all", "consensus", "between", "divided"]
+    for exhibit, mart in ((DISTANCES, "agg_distances"), (STRUCTURE, "agg_item_structure")):
+        ((count,),) = query(warehouse, f"select count(*) from marts.{mart}")
+        assert len(exhibit.rows(warehouse, {})) == count > 0
+    assert DISTANCES.rows(warehouse, {})[0]["stratum"] == "all"
 
 
 def test_mean_r_is_that_of_a_second_calculation(
