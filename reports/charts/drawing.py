@@ -7,6 +7,9 @@ import altair as alt
 from valuescope.reports.charts.palette import look
 
 ROWS = "rows"
+SHAPES = "shapes"
+"""The data that all maps share."""
+HEIGHT_PER_WIDTH = "height_per_width"
 WIDTH = "container"
 """As wide as the page allows; pictures in files have a width of their own."""
 
@@ -19,25 +22,35 @@ def rows_named() -> alt.NamedData:
     return alt.NamedData(name=ROWS)
 
 
-def specification(chart: alt.Chart | alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
-    """The chart as Vega-Lite, checked by Altair against Vega-Lite's schema."""
+def specification(
+    chart: alt.Chart | alt.LayerChart | alt.FacetChart, *, height_per_width: float | None = None
+) -> dict[str, Any]:
+    """The chart as Vega-Lite, checked by Altair against Vega-Lite's schema.
+
+    Where the height follows the width, it is `usermeta` for those who draw.
+    """
     described: dict[str, Any] = chart.properties(
         width=WIDTH, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
     ).to_dict()
     described.pop("config", None)
+    if height_per_width is not None:
+        described["usermeta"] = {HEIGHT_PER_WIDTH: height_per_width}
     return described
 
 
 def drawn(described: dict[str, Any], rows: list[dict[str, Any]], ink: str) -> dict[str, Any]:
     """A specification that stands alone: with its rows, a width and a look."""
+    share = described.get("usermeta", {}).get(HEIGHT_PER_WIDTH)
+    height = {} if share is None else {"height": share * _FILE_WIDTH}
     return described | {
+        **height,
         "width": _FILE_WIDTH,
         "datasets": {**described.get("datasets", {}), ROWS: rows},
         "config": look(ink) | {"background": "white", "font": _FILE_FONTS},
     }
 
 
-_LINE = 11
+_LINE = 12
 _MOST_LINES = 5
 
 

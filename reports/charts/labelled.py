@@ -8,6 +8,8 @@ from valuescope.reports.charts.drawing import rows_named
 from valuescope.reports.charts.palette import GREY, INK
 
 _TICKS = 8
+_SHORTEST = 0.5
+"""An axis of r shows this much of it at least, or a small r would look large."""
 
 TICK = "M0,-1V1"
 """An upright stroke, for what is no estimate of its own."""
@@ -63,11 +65,12 @@ def why_nothing(column: str) -> alt.Chart:
     return told
 
 
-def zero() -> alt.Chart:
-    """A dashed line at zero, which stays in view."""
+def zero() -> alt.LayerChart:
+    """A dashed line at zero, which stays in view, on an axis that is never too short."""
     line = alt.Chart(alt.InlineData([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
-    drawn: alt.Chart = line.encode(x="zero:Q")
-    return drawn
+    ends = alt.Chart(alt.InlineData([{"zero": 0.0}, {"zero": _SHORTEST}]))
+    unseen = ends.mark_line(opacity=0, aria=False)
+    return alt.LayerChart(layer=[line.encode(x="zero:Q"), unseen.encode(x="zero:Q")])
 
 
 def numbers(*titles: tuple[str, str], digits: int = 2) -> list[alt.Tooltip]:

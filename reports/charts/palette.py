@@ -19,12 +19,11 @@ PEOPLE = VERMILION
 DIVERGING: Final = "blueorange"
 """Vega's scheme for signed values: blue below 0, orange above it, no red beside green."""
 
+SEQUENTIAL: Final = "viridis"
+"""Vega's scheme from low to high: dark blue to yellow, told apart without red and green."""
+
 FONTS = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif"
 """Fonts of the reader's machine: a page brings none."""
-
-ON_LIGHT = "#000000"
-ON_DARK = "#ffffff"
-"""Text on a coloured mark: its ground is the colour, whatever the page's."""
 
 INK = "currentColor"
 """On a page, marks of text take the page's own colour, light or dark."""
@@ -44,7 +43,7 @@ def look(ink: str = INK) -> dict[str, Any]:
             "gridColor": GREY,
             "gridOpacity": 0.25,
             "labelLimit": _expression("width < 320 ? 104 : 150"),
-            "labelFontSize": 11,
+            "labelFontSize": 12,
             "titleFontSize": 12,
             "labelFlush": False,
         },
@@ -53,14 +52,14 @@ def look(ink: str = INK) -> dict[str, Any]:
             "titleColor": ink,
             "titleFontWeight": "normal",
             "labelLimit": 260,
-            "labelFontSize": 11,
+            "labelFontSize": 12,
             "titleFontSize": 12,
             "orient": "top",
             "columns": _expression("width < 400 ? 1 : 3"),
         },
         "header": {"labelColor": ink, "titleColor": ink},
         "title": {"color": ink},
-        "text": {"color": ink},
+        "text": {"color": ink, "fontSize": 12},
         "view": {"stroke": None},
     }
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -11,6 +11,8 @@ from typing import Any
 
 import duckdb
 
+from valuescope.reports.exhibits.reasons import in_words
+from valuescope.reports.files.number_format import interval, number
 from valuescope.reports.terminal.summary import query
 from valuescope.warehouse.tables.saved_queries import statement
 
@@ -19,6 +21,7 @@ Specification = dict[str, Any]
 """A Vega-Lite specification whose data is named `rows`."""
 
 _QUERIES = Path(__file__).parent / "queries"
+_OTHER_CODES = {"outcome", "excluded_because"}
 _PARAMETER = re.compile(r"\$(\w+)")
 
 
@@ -26,11 +29,11 @@ class Section(StrEnum):
     """The parts of a report, in their order."""
 
     COUNTRIES = "Countries"
-    MODELS = "Models"
-    PAPER = "The paper's figures"
     WORLD = "World"
+    MODELS = "Models"
     COUNTRY = "One country"
     QUESTION = "One question"
+    PAPER = "The paper's figures"
     CULTURE = "Cultural map"
     SPECIFICATION = "What else moves the numbers"
     QUANTIZATION = "Quantization"
@@ -63,12 +66,39 @@ _SELECTOR_OF = {
 class Column:
     """A column of an exhibit's table: its name in the query and its heading.
 
-    Numbers are shown with `digits` decimals.
+    Numbers are shown with `digits` decimals, followed by their interval where `low` and `high`
+    name its ends. On a card, `note` says how to read the number and `beside` is another number
+    to compare it with.
     """
 
     name: str
     heading: str
     digits: int = 2
+    low: str | None = None
+    high: str | None = None
+    note: str = ""
+    beside: "Column | None" = None
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the column says by a code why a number is missing."""
+        return self.name.endswith("null_reason") or self.name in _OTHER_CODES
+
+    @property
+    def names(self) -> set[str]:
+        """The query's columns that this one shows."""
+        own = {name for name in (self.name, self.low, self.high) if name is not None}
+        return own | (self.beside.names if self.beside else set())
+
+    def text(self, row: Row) -> str:
+        """Return what a person reads in a row: words for a code, a number with its interval."""
+        value = row[self.name]
+        if self.is_code and value is not None:
+            return in_words(value)
+        shown = number(value, self.digits)
+        if not self.low or not self.high:
+            return shown
+        return f"{shown} {interval(row[self.low], row[self.high], self.digits)}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -78,8 +108,10 @@ class Exhibit:
     `reading` says in a sentence or two how to read it. `chart` gives the picture's specification;
     an exhibit without one is a table. The query is `queries/EXHIBIT_ID.sql`, that of the exhibit
     that is named in `query_of`, or the saved query that is named; its parameters tell what the
-    exhibit follows. `has_one_row` marks a table that
-    reads better as a list of figures.
+    exhibit follows. `finding` says in a line what the rows show, and is None where they show
+    nothing yet. A chart draws rows that have a value in the column `draws`; `needs` says what to
+    load or score where there are none. `card_count` columns of a table of one row are shown as
+    cards.
     """
 
     exhibit_id: str
@@ -90,7 +122,10 @@ class Exhibit:
     chart: Callable[[], Specification] | None = None
     query_of: str | None = None
     saved_query: str | None = None
-    has_one_row: bool = False
+    finding: Callable[[Sequence[Row]], str | None] | None = None
+    draws: str | None = None
+    needs: str = "a scored model and a loaded survey; valuescope status says what is missing"
+    card_count: int = 0
 
     @cached_property
     def sql(self) -> str:

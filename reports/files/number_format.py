@@ -6,11 +6,25 @@ from typing import Any
 
 
 def number(value: Any, digits: int) -> str:
-    """As a person reads it: two decimals without a leading zero, nothing for null."""
+    """As a person reads it: two decimals without a leading zero, nothing for null.
+
+    A small number that more than two decimals would show as zero is "<.0001".
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float | Decimal):
-        return re.sub(r"^(-?)0(?=\.)", r"\1", f"{value:.{digits}f}")
+        written = re.sub(r"^(-?)0(?=\.)", r"\1", f"{value:.{digits}f}")
+        if digits > 2 and not re.search("[1-9]", written):
+            return f"<.{'0' * (digits - 1)}1" if value > 0 else "0"
+        # "-.00" is no negative number.
+        return written if re.search("[1-9]", written) else written.removeprefix("-")
     return str(value)
+
+
+def interval(low: Any, high: Any, digits: int) -> str:
+    """Return both ends in brackets, nothing where one is missing."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, digits)}, {number(high, digits)}]"

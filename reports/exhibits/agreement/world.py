@@ -1,47 +1,70 @@
 """The world at a glance."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from valuescope.reports.charts.tile_map import tile_map
-from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.charts.labelled import numbers
+from valuescope.reports.charts.world_map import world_map
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
+from valuescope.reports.files.number_format import number
 
 
 def world_agreement() -> dict[str, Any]:
-    """One tile per country, coloured by r over its questions."""
-    return tile_map(
-        "pearson_r",
-        "r",
+    """Each country coloured by r minus what random answers reach there."""
+    return world_map(
+        "r_above_random",
+        "r minus that of random answers",
+        "from lowest to highest",
         (
             alt.Tooltip("country_name:N", title="country"),
-            alt.Tooltip("pearson_r:Q", title="r", format=".2f"),
-            alt.Tooltip("ci_low:Q", title="from", format=".2f"),
-            alt.Tooltip("ci_high:Q", title="to", format=".2f"),
-            alt.Tooltip("blind_baseline_r:Q", title="blind baseline", format=".2f"),
+            *numbers(
+                ("r_above_random", "r minus random answers"),
+                ("r_above_random_ci_low", "from"),
+                ("r_above_random_ci_high", "to"),
+                ("pearson_r", "r"),
+                ("blind_baseline_r", "blind baseline"),
+            ),
             alt.Tooltip("question_count:Q", title="questions"),
         ),
         (
             alt.Tooltip("country_name:N", title="country"),
-            alt.Tooltip("null_reason:N", title="why no r"),
+            alt.Tooltip("random_null_reason:N", title="why no value"),
             alt.Tooltip("question_count:Q", title="questions"),
         ),
     )
 
 
 def world_signed_error() -> dict[str, Any]:
-    """One tile per country, coloured by the model's mean score minus people's on a question."""
-    return tile_map(
+    """Each country coloured by the model's mean score minus people's on a question."""
+    return world_map(
         "signed_error",
         "model minus people",
+        "around zero",
         (
             alt.Tooltip("country_name:N", title="country"),
             alt.Tooltip("short_label:N", title="question"),
-            alt.Tooltip("human_mean_score:Q", title="people", format=".3f"),
-            alt.Tooltip("llm_mean_score:Q", title="model", format=".3f"),
-            alt.Tooltip("signed_error:Q", title="model minus people", format="+.3f"),
+            *numbers(
+                ("human_mean_score", "people"),
+                ("llm_mean_score", "model"),
+                ("signed_error", "model minus people"),
+                digits=3,
+            ),
         ),
-        calculated="datum.llm_mean_score - datum.human_mean_score",
+    )
+
+
+def furthest_above_random(rows: Sequence[Row]) -> str | None:
+    """Name the countries at both ends."""
+    known = [row for row in rows if row["r_above_random"] is not None]
+    if len(known) < 2:
+        return None
+    lowest, *_, highest = sorted(known, key=lambda row: (row["r_above_random"], row["country_id"]))
+    return (
+        f"The model is furthest above random answers in {highest['country_name']} "
+        f"({number(highest['r_above_random'], 2)}), least in {lowest['country_name']} "
+        f"({number(lowest['r_above_random'], 2)})"
     )
 
 
@@ -51,23 +74,30 @@ EXHIBITS = (
         section=Section.WORLD,
         title="Where in the world is the model close to people?",
         reading=(
-            "One tile per country, roughly where it lies: the darker the orange, the closer the "
-            "model follows its people's answers over questions (r); blue is worse than chance. A "
-            "dashed tile has no r, its tooltip and the table say why; a faint one was not asked "
-            "about. Look at the blind baseline before you praise a colour: it reaches a high r "
-            "everywhere without knowing any country."
+            "The colour is r minus what random answers of the same spread reach in that country: "
+            "the model's share of it, without what any answers would reach there. Dots are "
+            "countries too small to be seen. A dashed outline has no value, its tooltip and the "
+            "table say why; grey countries were not asked about. Differences between neighbours "
+            "are small beside their intervals, which the table has."
         ),
         chart=world_agreement,
+        draws="r_above_random",
+        finding=furthest_above_random,
+        needs="a model that was asked five questions or more of two countries or more",
         query_of="country_agreement",
         columns=(
             Column("country_name", "country"),
             Column("continent", "continent"),
-            Column("pearson_r", "r"),
-            Column("ci_low", "from"),
-            Column("ci_high", "to"),
+            Column(
+                "r_above_random",
+                "r minus random answers",
+                low="r_above_random_ci_low",
+                high="r_above_random_ci_high",
+            ),
+            Column("pearson_r", "r", low="ci_low", high="ci_high"),
             Column("blind_baseline_r", "blind baseline"),
             Column("question_count", "questions"),
-            Column("null_reason", "why null"),
+            Column("random_null_reason", "why there is none"),
         ),
     ),
     Exhibit(
@@ -76,16 +106,19 @@ EXHIBITS = (
         title="On one question, where does the model miss, and to which side?",
         reading=(
             "The model's mean score minus people's: orange where the model leans more to the last "
-            "choice than people do, blue where more to the first, white where both are the same. A "
-            "difference of 1, half the scale, has the full colour. One colour over the whole map "
-            "is an error about the question, not about countries."
+            "choice than people do, blue where it leans more to the first, white where both are "
+            "the same. One colour over the whole map is an error about the question, not about "
+            "countries."
         ),
         chart=world_signed_error,
+        draws="signed_error",
+        needs="a model that was asked this question in a country that the survey has",
         query_of="question_countries",
         columns=(
             Column("country_name", "country"),
             Column("human_mean_score", "people", digits=3),
             Column("llm_mean_score", "model", digits=3),
+            Column("signed_error", "model minus people", digits=3),
             Column("first_choice", "-1 is"),
             Column("last_choice", "1 is"),
         ),

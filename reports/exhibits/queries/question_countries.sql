@@ -24,6 +24,7 @@ final as (
         dim_categories.category_name,
         scores.llm_mean_score,
         scores.human_mean_score,
+        scores.llm_mean_score - scores.human_mean_score as signed_error,
         ends.first_choice,
         ends.last_choice
     from marts.fct_mean_scores as scores

@@ -1,0 +1,39 @@
+"""Words for the codes by which marts say why a number is missing."""
+
+_WORDS = {
+    "too_few_questions": "too few questions",
+    "too_few_countries": "too few countries",
+    "too_few_batteries": "the questions come from too few batteries",
+    "one_battery_dominates": "most questions come from one battery",
+    "too_few_designs": "asked in too few ways",
+    "too_few_reference_countries": "too few other countries have these questions",
+    "no_variance": "no variance",
+    "no_variance_in_model": "the model gives the same answer everywhere",
+    "no_variance_in_survey": "people give the same answer everywhere",
+    "no_country_variation": "the model says the same of every country",
+    "no_country_with_r": "no country has an r",
+    "no_country_r": "no country has an r",
+    "no_survey_loaded": "no survey is loaded",
+    "no_dk_counts": 'the file has no "don\'t know" answers, which this coding needs',
+    "not_asked": "the survey did not ask this",
+    "country_not_surveyed": "the survey was not held there",
+    "nominal_scale": "the choices have no order",
+    "knowledge_question": "a quiz question with a right answer",
+    "incomplete_choices": "not all choices were scored",
+    "question_without_other_countries": "no other country has one of the questions",
+    "order_not_controlled": "the choices were shown in one order only",
+    "different_quantization": "the two files round their weights differently",
+    "country_free": "asked without a country",
+    "no_human_shares": "people gave no answers there",
+    "noise_not_measured": "numerical noise was not measured",
+}
+
+
+def in_words(code: str) -> str:
+    """Return a code as words: `too_few_batteries`, "the questions come from too few batteries"."""
+    return _WORDS.get(code, code.replace("_", " "))
+
+
+def words() -> dict[str, str]:
+    """Return the codes whose words are more than the code without its underscores."""
+    return dict(_WORDS)
