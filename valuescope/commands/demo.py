@@ -2,6 +2,8 @@
 
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import click
 import duckdb
@@ -10,6 +12,7 @@ from rich.text import Text
 from valuescope.commands.ingest import print_load_report
 from valuescope.console import out, say, step_progress
 from valuescope.ingest import load_sample
+from valuescope.reports.files.report import make_report
 from valuescope.reports.terminal.nearest_countries import countries_by_error
 from valuescope.reports.terminal.summary import (
     Design,
@@ -19,6 +22,8 @@ from valuescope.reports.terminal.summary import (
 )
 from valuescope.reports.terminal.summary_tables import nearest_and_farthest
 from valuescope.scorer.engine.numerics import Numerics, default_threads
+from valuescope.scorer.models.files import is_installed
+from valuescope.scorer.models.found import found_files
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.study import Plan
 from valuescope.scorer.planning.templates import named_template
@@ -32,6 +37,7 @@ from valuescope.warehouse.tables.build import build_warehouse
 from valuescope.warehouse.tables.caveats import caveats
 
 MODEL = "smollm2-135m-instruct"
+LARGER = "llama-3.2-1b-instruct"
 _SHOWN = 4
 
 
@@ -62,9 +68,32 @@ def command() -> None:
     say(f"Built {summary.models} models, {summary.tests} checks passed.")
     connection = open_for_reading(home)
     try:
-        _print_findings(home, connection, designs(connection, MODEL, design.prompt_id)[0])
+        _print_findings(connection, designs(connection, MODEL, design.prompt_id)[0])
     finally:
         connection.close()
+    with step_progress("Drawing the page"):
+        (page,) = make_report(
+            home,
+            model=MODEL,
+            prompt=design.prompt_id,
+            format_name="html",
+            output=home.path / "demo.html",
+            overwrite=True,
+        ).files
+    _print_next_steps(home, page, next_model(home, instrument))
+
+
+def next_model(home: Home, instrument: Instrument) -> str:
+    """Return what `score --model` takes next with what is installed, with a remark if need be."""
+    for registered in instrument.models.values():
+        if registered.model_name != MODEL and is_installed(registered, home):
+            return registered.model_name
+    for file in found_files():
+        if file.problem is None and file.name != MODEL:
+            return file.name
+    if find_spec("huggingface_hub") is not None:
+        return f"{LARGER}   (downloads it)"
+    return "FILE.gguf   (any GGUF file that you have)"
 
 
 def _asked_together(
@@ -96,7 +125,7 @@ def _asked_together(
     ]
 
 
-def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: Design) -> None:
+def _print_findings(connection: duckdb.DuckDBPyConnection, design: Design) -> None:
     console = out()
     console.print(Text("\nWhat the model gets right, and what wrong", style="bold"))
     for question in question_agreement(connection, design):
@@ -119,15 +148,18 @@ def _print_findings(home: Home, connection: duckdb.DuckDBPyConnection, design: D
             style="dim",
         )
     )
-    console.print(f"\nWarehouse: {home.database}", soft_wrap=True)
+
+
+def _print_next_steps(home: Home, page: Path, model: str) -> None:
+    console = out()
+    console.print(f"\nOpen the page:  {page}", soft_wrap=True)
+    console.print(f"Warehouse:      {home.database}", soft_wrap=True)
     if shutil.which("valuescope") is None:
         console.print("First:          source .venv/bin/activate")
     console.print(
         'Query it now:   valuescope sql "select question_id, pearson_r from '
         'agg_question_correlations"\n'
-        "As a page:      valuescope report --format html\n"
-        "A larger model: valuescope score --model llama-3.2-1b-instruct   (downloads it; a path to "
-        "a GGUF works too)\n"
+        f"Another model:  valuescope score --model {model}\n"
         "All questions:  valuescope ingest WVS_Cross-National_Wave_7_csv_v6_0.csv   (from the WVS "
         "site)\n"
         "Then:           valuescope build && valuescope report",
