@@ -111,6 +111,8 @@ EXHIBITS = (
             "1.96 standard errors, a lower bound; a model has none."
         ),
         chart=cultural_map,
+        draws="human_self_expression",
+        needs="a survey file with a row for each respondent",
         columns=(
             Column("country_id", "code"),
             Column("country_name", "country"),

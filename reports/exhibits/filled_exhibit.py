@@ -23,6 +23,12 @@ class FilledExhibit:
     rows: list[Row]
     sql: str
 
+    @property
+    def title(self) -> str:
+        """Return what the rows show in a line, or the exhibit's question where nothing says so."""
+        said = self.exhibit.finding(self.rows) if self.exhibit.finding else None
+        return said or self.exhibit.title
+
 
 def fill_exhibits(
     connection: duckdb.DuckDBPyConnection,

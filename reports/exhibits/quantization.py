@@ -1,5 +1,6 @@
 """What smaller files of a model change."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -16,9 +17,17 @@ from valuescope.reports.charts.labelled import (
     rows_with,
 )
 from valuescope.reports.charts.palette import INK, MODEL, VERMILION
-from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
+from valuescope.reports.exhibits.reasons import in_words
+from valuescope.reports.files.number_format import interval, number
 
 _HEIGHT = 56
+_ANSWERS = {
+    "no difference beyond numerical noise": "may be used",
+    "small change in r": "may be used for r",
+    "changes results": "may not be used",
+    "undecided": "undecided",
+}
 _DRIFT = {"rms_noise_floor": "numerical noise alone", "rms_score_drift": "drift of mean scores"}
 
 
@@ -64,6 +73,23 @@ def quantization_drift() -> dict[str, Any]:
     return specification(alt.layer(points, answers).properties(height=alt.Step(_HEIGHT)))
 
 
+def may_be_used(rows: Sequence[Row]) -> str | None:
+    """Answer for each pair of files whether the smaller one may be used, with the numbers."""
+    said = [_answer(row) for row in rows if row["pearson_r_delta"] is not None]
+    return "; ".join(said) or None
+
+
+def _answer(row: Row) -> str:
+    if row["answer"] is None:
+        answer = f"no answer ({in_words(row['null_reason'])})"
+    else:
+        answer = _ANSWERS[row["answer"]]
+    low, high = row["pearson_r_delta_ci_low"], row["pearson_r_delta_ci_high"]
+    change = f"{number(row['pearson_r_delta'], 3)} {interval(low, high, 3)}".rstrip()
+    likeliest = f"{100 * row['modal_answer_changed_share']:.0f}% of likeliest answers change"
+    return f"{row['pair_name']}: {answer}; r changes by {change}, {likeliest}"
+
+
 EXHIBITS = (
     Exhibit(
         exhibit_id="quantization_drift",
@@ -76,6 +102,9 @@ EXHIBITS = (
             "there is no answer."
         ),
         chart=quantization_drift,
+        draws="rms_score_drift",
+        finding=may_be_used,
+        needs="two files of one model in different quantizations, asked the same questions",
         columns=(
             Column("pair_name", "files"),
             Column("answer", "answer"),
@@ -85,9 +114,13 @@ EXHIBITS = (
             Column("modal_answer_changed_share", "other answer likeliest"),
             Column("pearson_r", "r", digits=3),
             Column("other_pearson_r", "r of the larger file", digits=3),
-            Column("pearson_r_delta", "difference", digits=3),
-            Column("pearson_r_delta_ci_low", "from", digits=3),
-            Column("pearson_r_delta_ci_high", "to", digits=3),
+            Column(
+                "pearson_r_delta",
+                "difference",
+                digits=3,
+                low="pearson_r_delta_ci_low",
+                high="pearson_r_delta_ci_high",
+            ),
             Column("scored_cell_count", "cells"),
             Column("country_count", "countries"),
             Column("file_bytes", "bytes"),

@@ -1,5 +1,6 @@
 """What a researcher's own choices do to the numbers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -7,7 +8,7 @@ import altair as alt
 from valuescope.reports.charts.drawing import specification
 from valuescope.reports.charts.labelled import kinds, lookup, numbers, rows_with, why_nothing
 from valuescope.reports.charts.palette import MODEL, ORANGE, PEOPLE
-from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
 
 _CURVE_HEIGHT = 170
 _GAP = 24
@@ -129,6 +130,18 @@ def variance_components() -> dict[str, Any]:
     )
 
 
+def largest_component(rows: Sequence[Row]) -> str | None:
+    """Name the two components with the largest shares."""
+    known = [row for row in rows if row["share_of_total"] is not None]
+    largest = sorted(known, key=lambda row: -row["share_of_total"])[:2]
+    if not largest:
+        return None
+    shares = " and ".join(
+        f"{row['component_name']} {100 * row['share_of_total']:.0f}%" for row in largest
+    )
+    return f"Most of the variance of the model's answers: {shares}"
+
+
 EXHIBITS = (
     Exhibit(
         exhibit_id="specification_curve",
@@ -141,6 +154,8 @@ EXHIBITS = (
             "highest afterwards would be picking a result."
         ),
         chart=specification_curve,
+        draws="pearson_r",
+        needs="the same questions asked with several prompts, orders or answer styles",
         columns=(
             Column("specification_rank", "rank"),
             Column("template_id", "template"),
@@ -157,7 +172,7 @@ EXHIBITS = (
             Column("country_count", "countries"),
             Column("cell_count", "cells"),
             Column("is_chosen", "chosen design"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
     Exhibit(
@@ -171,6 +186,9 @@ EXHIBITS = (
             "answering by position. People's answers play no part here."
         ),
         chart=variance_components,
+        draws="share_of_total",
+        finding=largest_component,
+        needs="a model that was asked the same questions about several countries",
         columns=(
             Column("component_name", "component"),
             Column("share_of_total", "share", digits=4),
@@ -180,7 +198,7 @@ EXHIBITS = (
             Column("crossed_design_count", "designs"),
             Column("question_count", "questions"),
             Column("country_count", "countries"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
 )

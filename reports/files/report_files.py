@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import groupby
@@ -13,11 +14,11 @@ import vl_convert
 from valuescope.reports.charts.drawing import drawn
 from valuescope.reports.exhibits.exhibit import Column
 from valuescope.reports.exhibits.filled_exhibit import FilledExhibit
-from valuescope.reports.files.number_format import number
 from valuescope.reports.terminal.summary import Design
 from valuescope.warehouse.tables.json_text import json_text, plain
 
 _INK = "black"
+_TITLE_LENGTH = 80
 _PIXELS_A_POINT = 2.0
 _NO_FILE_NAME = re.compile(r"[^\w.-]+")
 
@@ -84,7 +85,7 @@ def as_markdown(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -
         lines += [f"## {section}", ""]
         for filled in shown:
             lines += [
-                f"### {filled.exhibit.title}",
+                f"### {filled.title}",
                 "",
                 *_subject(filled),
                 filled.exhibit.reading,
@@ -107,7 +108,9 @@ def file_name(filled: FilledExhibit) -> str:
 
 def _standing_alone(filled: FilledExhibit) -> dict[str, Any]:
     assert filled.exhibit.chart is not None
-    return drawn(filled.exhibit.chart(), plain(filled.rows), _INK)
+    lines = textwrap.wrap(filled.title, _TITLE_LENGTH)
+    title = {"text": lines, "anchor": "start", "fontSize": 14}
+    return drawn(filled.exhibit.chart(), plain(filled.rows), _INK) | {"title": title}
 
 
 def _subject(filled: FilledExhibit) -> list[str]:
@@ -143,10 +146,7 @@ def _markdown_table(filled: FilledExhibit) -> list[str]:
     return [
         _line(column.heading for column in columns),
         _line("--:" if _is_numeric(filled, column) else "---" for column in columns),
-        *(
-            _line(_escaped(number(row[column.name], column.digits)) for column in columns)
-            for row in filled.rows
-        ),
+        *(_line(_escaped(column.text(row)) for column in columns) for row in filled.rows),
     ]
 
 

@@ -49,6 +49,7 @@
             last_choice: choices[choices.length - 1],
             llm_mean_score: scaled(model, frame.units.mean_score),
             human_mean_score: scaled(people, frame.units.mean_score),
+            signed_error: scaled(model - people, frame.units.mean_score),
         };
     }
 
@@ -93,6 +94,13 @@
     const followed = (exhibit) =>
         [...new Set(exhibit.parameters.map((name) => FOLLOWS[name]))].sort().join(" ");
 
+    // What the rows say in a line, where that is more than a question.
+    async function findingFor(exhibit, chosen, rows) {
+        if (rows.length && FINDINGS[exhibit.id]) return FINDINGS[exhibit.id](rows, chosen);
+        if (followed(exhibit) !== "design") return exhibit.finding;
+        return (await opened(`design-${chosen.design}`)).findings[exhibit.id] ?? null;
+    }
+
     async function rowsFor(exhibit, chosen) {
         const follows = followed(exhibit);
         if (!follows) return rowsOf(exhibit.rows);
@@ -113,6 +121,38 @@
                 throw new Error(`${exhibit.id} follows ${follows}, which this page cannot show`);
         }
     }
+
+    // --- Findings about cells --------------------------------------------------------------------
+
+    const twoDecimals = (value) => shown(value, 2);
+    const furthest = (rows, column) => rows.reduce(
+        (most, row) => (Math.abs(row[column]) > Math.abs(most[column]) ? row : most));
+    const ends = (rows, column) => {
+        const values = rows.map((row) => row[column]);
+        return `${twoDecimals(Math.min(...values))} to ${twoDecimals(Math.max(...values))}`;
+    };
+    const likeliest = (rows, column) => rows.reduce(
+        (most, row) => ((row[column] ?? -1) > (most[column] ?? -1) ? row : most));
+    const percent = (share) => `${Math.round(100 * share)}%`;
+
+    const FINDINGS = {
+        question_countries: (rows) => `People's mean scores go from ${ends(rows, "human_mean_score")}, `
+            + `the model's from ${ends(rows, "llm_mean_score")}`,
+        world_signed_error: (rows) => `The model leans more to "${rows[0].last_choice}" than people in `
+            + `${rows.filter((row) => row.signed_error > 0).length} of ${rows.length} countries, furthest off in ${furthest(rows, "signed_error").country_name} `
+            + `(${twoDecimals(furthest(rows, "signed_error").signed_error)})`,
+        country_scatter: (rows) => "On average, people and model are "
+            + `${twoDecimals(rows.reduce((sum, row) => sum + Math.abs(row.signed_error), 0) / rows.length)} `
+            + `apart over ${rows.length} questions, on a scale of 2`,
+        country_gaps: (rows) => `Farthest apart: ${furthest(rows, "signed_error").short_label}, `
+            + `people ${twoDecimals(furthest(rows, "signed_error").human_mean_score)}, `
+            + `model ${twoDecimals(furthest(rows, "signed_error").llm_mean_score)}`,
+        answer_shares: (rows) => {
+            const [people, model] = [likeliest(rows, "human_share"), likeliest(rows, "llm_probability")];
+            const said = people.human_share === null ? "" : `Most people: ${people.choice_text} (${percent(people.human_share)}). `;
+            return `${said}Likeliest for the model: ${model.choice_text} (${percent(model.llm_probability)})`;
+        },
+    };
 
     // --- What was chosen, kept in the address so that it can be sent to somebody -----------------
 
@@ -165,19 +205,26 @@
         option(selects.category, "all", "all");
         new Map(frame.questions.map((question) => [question[3], question[4]]))
             .forEach((name, id) => option(selects.category, id, name));
+        // Nothing is chosen yet.
+        for (const select of Object.values(selects)) select.selectedIndex = -1;
     }
 
+    // What the address does not name stays as it is; at first, what there is most to see of.
     function readAddress() {
         const wanted = new URLSearchParams(location.hash.slice(1));
-        const placed = (list, matches) => Math.max(0, list.findIndex(matches));
-        selects.design.value = String(placed(frame.designs, (one) => one.key === wanted.get("design")));
-        const byName = Number(selects.country.options[0]?.value ?? 0);
-        const country = frame.countries.findIndex(([id]) => id === wanted.get("country"));
-        selects.country.value = String(country < 0 ? byName : country);
-        selects.category.value = wanted.get("category") ?? "all";
+        const found = (name, list, matches, select) => {
+            const index = wanted.has(name) ? list.findIndex(matches) : -1;
+            return index >= 0 ? index : Number(select.value || frame.first[name] || 0);
+        };
+        selects.design.value = String(found("design", frame.designs,
+            (one) => one.key === wanted.get("design"), selects.design));
+        selects.country.value = String(found("country", frame.countries,
+            ([id]) => id === wanted.get("country"), selects.country));
+        const question = found("question", frame.questions,
+            ([id]) => id === wanted.get("question"), selects.question);
+        selects.category.value = wanted.get("category") ?? (selects.category.value || "all");
         if (selects.category.selectedIndex < 0) selects.category.value = "all";
-        fillQuestions(selects.category.value,
-            placed(frame.questions, ([id]) => id === wanted.get("question")));
+        fillQuestions(selects.category.value, question);
     }
 
     const chosenNow = () => ({
@@ -216,53 +263,85 @@
         if (value === null || value === undefined) return "";
         if (typeof value === "boolean") return value ? "yes" : "no";
         if (!isNumber(value)) return String(value);
-        return minus(Number.isInteger(value) && digits === 0 ? String(value)
-            : value.toFixed(digits).replace(/^(-?)0(?=\.)/, "$1"));
+        if (Number.isInteger(value) && digits === 0) return minus(String(value));
+        const written = value.toFixed(digits).replace(/^(-?)0(?=\.)/, "$1");
+        if (/[1-9]/.test(written)) return minus(written);
+        if (digits <= 2) return written.replace("-", "");
+        return value > 0 ? `<.${"0".repeat(digits - 1)}1` : "0";
+    }
+
+    const inWords = (code) => frame.words[code] ?? code.replaceAll("_", " ");
+
+    function intervalOf(column, row) {
+        const [low, high] = [row[column.low], row[column.high]];
+        if (low === null || low === undefined || high === null || high === undefined) return "";
+        return `[${shown(low, column.digits)}, ${shown(high, column.digits)}]`;
+    }
+
+    function textOf(column, row, digits) {
+        const value = row[column.name];
+        if (column.is_code && value) return inWords(value);
+        return `${shown(value, digits)} ${intervalOf(column, row)}`.trim();
+    }
+
+    function element(name, text, className = "") {
+        const made = document.createElement(name);
+        made.textContent = text;
+        made.className = className;
+        return made;
     }
 
     function tableOf(exhibit, rows) {
-        const present = exhibit.columns.filter(([name]) => rows.some((row) => row[name] !== null && row[name] !== undefined));
+        const known = (name) => rows.map((row) => row[name]).filter((value) => value !== null && value !== undefined);
+        const present = exhibit.columns.filter(({ name }) => known(name).length);
         const table = document.createElement("table");
-        const caption = document.createElement("caption");
-        caption.textContent = exhibit.title;
-        caption.className = "hidden-caption";
-        table.append(caption);
+        table.append(element("caption", exhibit.title, "hidden-caption"));
         const head = table.createTHead().insertRow();
-        const numeric = present.map(([name]) => rows.every((row) => row[name] == null || isNumber(row[name])));
-        const whole = present.map(([name]) => rows.every((row) => row[name] == null || Number.isInteger(row[name])));
-        present.forEach(([, heading], index) => {
-            const cellOfHead = document.createElement("th");
+        const numeric = present.map(({ name }) => known(name).every(isNumber));
+        const whole = present.map(({ name }) => known(name).every(Number.isInteger));
+        present.forEach((column, index) => {
+            const cellOfHead = element("th", column.heading, numeric[index] ? "number" : "");
             cellOfHead.scope = "col";
-            cellOfHead.textContent = heading;
-            if (numeric[index]) cellOfHead.className = "number";
             head.append(cellOfHead);
         });
         const body = table.createTBody();
         for (const row of rows) {
             const line = body.insertRow();
-            present.forEach(([name, , digits], index) => {
-                const cellOfRow = line.insertCell();
-                cellOfRow.textContent = shown(row[name], whole[index] ? 0 : digits);
-                cellOfRow.className = numeric[index] ? "number" : "text";
+            present.forEach((column, index) => {
+                const digits = whole[index] && !column.low ? 0 : column.digits;
+                line.append(element("td", textOf(column, row, digits), numeric[index] ? "number" : "text"));
             });
         }
         return table;
     }
 
-    // One row reads better as a list.
-    function listOf(exhibit, row) {
-        const list = document.createElement("dl");
-        for (const [name, heading, digits] of exhibit.columns) {
-            if (row[name] === null || row[name] === undefined) continue;
-            const pair = document.createElement("div");
-            const term = document.createElement("dt");
-            const value = document.createElement("dd");
-            term.textContent = heading;
-            value.textContent = shown(row[name], Number.isInteger(row[name]) ? 0 : digits);
-            pair.append(term, value);
-            list.append(pair);
+    // One row reads better as cards, and what is beside them as a list.
+    function cardsOf(exhibit, row) {
+        const isKnown = ({ name }) => row[name] !== null && row[name] !== undefined;
+        const cards = document.createElement("dl");
+        cards.className = "cards";
+        for (const column of exhibit.columns.slice(0, exhibit.card_count)) {
+            if (!isKnown(column)) continue;
+            const card = document.createElement("div");
+            const value = element("dd", shown(row[column.name], column.digits), "value");
+            value.append(element("span", intervalOf(column, row), "interval"));
+            card.append(element("dt", column.heading), value);
+            if (column.beside && isKnown(column.beside)) {
+                card.append(element("dd", `${column.beside.heading}: ${textOf(column.beside, row, column.digits)}`, "note"));
+            }
+            if (column.note) card.append(element("dd", column.note, "note"));
+            cards.append(card);
         }
-        return list;
+        const others = document.createElement("dl");
+        for (const column of exhibit.columns.slice(exhibit.card_count).filter(isKnown)) {
+            const pair = document.createElement("div");
+            const digits = Number.isInteger(row[column.name]) ? 0 : column.digits;
+            pair.append(element("dt", column.heading), element("dd", textOf(column, row, digits)));
+            others.append(pair);
+        }
+        const both = document.createElement("div");
+        both.append(cards, others);
+        return both;
     }
 
     function csvOf(rows) {
@@ -295,7 +374,9 @@
             exhibit: exhibits.get(article.dataset.exhibit),
             chart: article.querySelector(".chart"),
             drawing: article.querySelector(".drawing"),
+            heading: article.querySelector("h3"),
             empty: article.querySelector(".empty"),
+            hint: article.querySelector(".scroll-hint"),
             numbers: article.querySelector("details.numbers"),
             rowsPlace: article.querySelector(".rows"),
             code: article.querySelector("details.query code"),
@@ -313,6 +394,8 @@
         }
         const specification = structuredClone(part.exhibit.specification);
         specification.data.find(({ name }) => name === "rows").values = rows;
+        const shapes = specification.data.find(({ name }) => name === "shapes");
+        if (shapes) shapes.values = frame.shapes;
         const made = await window.vegaEmbed(part.drawing, specification, {
             mode: "vega",
             logLevel: ONLY_ERRORS,
@@ -327,13 +410,25 @@
     function fillTable(part) {
         const isOpen = !part.numbers || part.numbers.open;
         if (!isOpen) return;
-        const isList = part.exhibit.has_one_row && part.rows.length === 1;
+        const isCards = part.exhibit.card_count && part.rows.length === 1;
         part.rowsPlace.replaceChildren(
-            isList ? listOf(part.exhibit, part.rows[0]) : tableOf(part.exhibit, part.rows));
-        const scrolls = part.rowsPlace.scrollWidth > part.rowsPlace.clientWidth
-            || part.rowsPlace.scrollHeight > part.rowsPlace.clientHeight;
+            isCards ? cardsOf(part.exhibit, part.rows[0]) : tableOf(part.exhibit, part.rows));
+        part.rowsPlace.classList.toggle("as-cards", Boolean(isCards));
+        const scrolls = !isCards && part.rowsPlace.scrollWidth > part.rowsPlace.clientWidth
+            || !isCards && part.rowsPlace.scrollHeight > part.rowsPlace.clientHeight;
+        part.rowsPlace.classList.toggle("scrolls", scrolls);
+        part.hint.hidden = !scrolls;
         // Who has no mouse must be able to scroll it.
         part.rowsPlace.tabIndex = scrolls ? 0 : -1;
+    }
+
+    const isDrawn = ({ draws }, row) => !draws || (row[draws] !== null && row[draws] !== undefined);
+
+    // One line instead of an empty figure.
+    function whyEmpty(exhibit, rows) {
+        const reason = rows.map((row) => row.random_null_reason ?? row.demeaned_null_reason ?? row.null_reason)
+            .find((code) => code);
+        return `${exhibit.title} No data: ${reason ? `${inWords(reason)}. This` : "this"} needs ${exhibit.needs}.`;
     }
 
     async function show(part, chosen) {
@@ -342,21 +437,23 @@
         if (part.key === key) return;
         part.key = key;
         const rows = await rowsFor(part.exhibit, chosen);
+        const finding = await findingFor(part.exhibit, chosen, rows);
         if (part.key !== key) return; // Something else was chosen meanwhile.
         part.rows = rows;
-        part.article.classList.toggle("without-rows", !rows.length);
-        part.empty.hidden = rows.length > 0;
-        part.empty.textContent = rows.length ? "" : "Nothing to show: this warehouse holds no such rows for what is chosen.";
-        if (part.numbers) part.numbers.hidden = !rows.length;
+        const isEmpty = !rows.some((row) => isDrawn(part.exhibit, row));
+        part.article.classList.toggle("without-rows", isEmpty);
+        part.empty.hidden = !isEmpty;
+        part.empty.textContent = isEmpty ? whyEmpty(part.exhibit, rows) : "";
+        part.heading.textContent = finding ?? part.exhibit.title;
         part.code.textContent = statementOf(part.exhibit, values);
         fillTable(part);
-        if (part.chart) {
-            part.chart.hidden = !rows.length;
-            if (rows.length) await draw(part, rows);
-        }
+        if (part.chart && !isEmpty) await draw(part, rows);
     }
 
     function tellWhatIsShown(chosen) {
+        for (const line of document.querySelectorAll(".findings [data-design]")) {
+            line.classList.toggle("chosen", line.dataset.design === frame.designs[chosen.design].key);
+        }
         const country = frame.countries[chosen.country];
         const question = frame.questions[chosen.question];
         const category = chosen.category === "all" ? "all categories" : selects.category.selectedOptions[0].textContent;
@@ -433,7 +530,12 @@
 
     selects.category.addEventListener("change", () => fillQuestions(selects.category.value, selects.question.value));
     for (const select of Object.values(selects)) select.addEventListener("change", choose);
-    window.addEventListener("hashchange", () => { readAddress(); choose(); });
+    window.addEventListener("hashchange", () => {
+        // The address of a part of the page chooses nothing.
+        if (!location.hash.includes("=")) return;
+        readAddress();
+        choose();
+    });
 
     for (const part of parts.values()) {
         part.numbers?.addEventListener("toggle", () => fillTable(part));

@@ -13,11 +13,16 @@ from typing import Any
 
 import duckdb
 import jinja2
+import numpy as np
+import numpy.typing as npt
 import vl_convert
 
+from valuescope.reports.charts.drawing import HEIGHT_PER_WIDTH, SHAPES
 from valuescope.reports.charts.palette import look
 from valuescope.reports.exhibits.catalogue import EXHIBITS
-from valuescope.reports.exhibits.exhibit import Exhibit, Row, Section, Selector
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section, Selector
+from valuescope.reports.exhibits.finding import findings
+from valuescope.reports.exhibits.reasons import words
 from valuescope.reports.page.cells import (
     MEAN_SCORE_UNITS,
     SHARE_UNITS,
@@ -27,6 +32,7 @@ from valuescope.reports.page.cells import (
     grid,
     people,
 )
+from valuescope.reports.page.facts import facts
 from valuescope.reports.terminal.summary import Design, query
 from valuescope.warehouse.tables.caveats import compared_surveys
 from valuescope.warehouse.tables.json_text import plain
@@ -34,6 +40,8 @@ from valuescope.warehouse.tables.json_text import plain
 _FOLDER = Path(__file__).parent
 _DIGITS = 5
 """Significant digits of the numbers on a page; it shows fewer."""
+
+_NEARLY_ALL = 0.9
 
 DETAILED_DESIGNS = 20
 """How many designs a page shows cell by cell; its tables of all models show the others too."""
@@ -53,28 +61,32 @@ def html(
     origin: Origin,
     exhibits: Sequence[Exhibit] = EXHIBITS,
 ) -> str:
-    """The page of these designs, the first of them shown first.
+    """Return the page of these designs, the one with the highest r shown first.
 
     `designs` beyond DETAILED_DESIGNS are named as left out. The same warehouse gives the same
     page, byte for byte. Raises ValuescopeError when the marts are not built.
     """
+    found = findings(connection, designs)
     detailed = designs[:DETAILED_DESIGNS]
     cells = grid(connection, detailed)
     sides: dict[tuple[str | None, str], People] = {}
-    chunks = []
+    contents = []
     for design in detailed:
         key = (design.population_id, design.coding_id)
         if key not in sides:
             sides[key] = people(connection, cells, *key)
-        chunks.append(
-            _packed(
-                _design_data(
-                    connection, cells, design, sides[key], list(sides).index(key), exhibits
-                )
-            )
+        contents.append(
+            _design_data(connection, cells, design, sides[key], list(sides).index(key), exhibits)
         )
+    first = next((detailed.index(one.design) for one in found if one.design in detailed), 0)
+    shapes: list[Any] = []
     frame = {
-        "exhibits": [_exhibit_data(connection, exhibit) for exhibit in exhibits],
+        "exhibits": [_exhibit_data(connection, exhibit, shapes) for exhibit in exhibits],
+        "shapes": shapes[0] if shapes else None,
+        "words": words(),
+        "first": _first_choice(cells, contents[first], list(sides.values())) | {"design": first}
+        if contents
+        else {},
         "designs": [_design_name(design) for design in detailed],
         "countries": _countries(connection, cells),
         "questions": _questions(connection, cells),
@@ -82,13 +94,15 @@ def html(
     }
     return _template("page.html").render(
         sections=_sections(exhibits),
+        findings=found,
+        facts=facts(connection, designs),
         designs=detailed,
         left_out=designs[DETAILED_DESIGNS:],
         origin=origin,
         surveys=compared_surveys(connection),
         frame=_packed(frame),
         sides=[_packed(_side_data(side)) for side in sides.values()],
-        chunks=chunks,
+        chunks=[_packed(content) for content in contents],
         vega=_vega(),
         style=_text("page.css"),
         script=_text("page.js"),
@@ -103,18 +117,64 @@ def _sections(exhibits: Sequence[Exhibit]) -> list[tuple[Section, list[Exhibit]]
     ]
 
 
-def _exhibit_data(connection: duckdb.DuckDBPyConnection, exhibit: Exhibit) -> dict[str, Any]:
+def _first_choice(
+    cells: Grid, content: dict[str, Any], sides: Sequence[People]
+) -> dict[str, int | None]:
+    """Return the country and the question with the largest gap, of those with most data."""
+    shape = (len(cells.question_ids), len(cells.country_ids))
+    model, human = (
+        np.array(scores, dtype=float).reshape(shape)
+        for scores in (content["mean_scores"], sides[content["side"]].mean_scores)
+    )
+    gaps = np.abs(model - human)
+    return {"country": _largest(gaps.T), "question": _largest(gaps)}
+
+
+def _largest(gaps: npt.NDArray[np.float64]) -> int | None:
+    """Return the row with the largest mean, of those with nearly as many values as any."""
+    counts = (~np.isnan(gaps)).sum(axis=1)
+    if not counts.any():
+        return None
+    sums = np.nansum(gaps, axis=1)
+    means = np.where(counts >= _NEARLY_ALL * counts.max(), sums / np.maximum(counts, 1), -1)
+    return int(means.argmax())
+
+
+def _exhibit_data(
+    connection: duckdb.DuckDBPyConnection, exhibit: Exhibit, shapes: list[Any]
+) -> dict[str, Any]:
+    # What follows no selector is here once; all else comes with its design.
+    rows = exhibit.rows(connection, {}) if not exhibit.parameters else None
     return {
         "id": exhibit.exhibit_id,
         "title": exhibit.title,
         "parameters": exhibit.parameters,
-        "columns": [[column.name, column.heading, column.digits] for column in exhibit.columns],
-        "specification": _compiled(exhibit.chart()) if exhibit.chart else None,
-        "has_one_row": exhibit.has_one_row,
+        "columns": [_column_data(column) for column in exhibit.columns],
+        "specification": _compiled(exhibit.chart(), shapes) if exhibit.chart else None,
+        "draws": exhibit.draws,
+        "needs": exhibit.needs,
+        "card_count": exhibit.card_count,
         "sql": exhibit.sql,
-        # What follows no selector is here once; all else comes with its design.
-        "rows": _table(exhibit.rows(connection, {})) if not exhibit.parameters else None,
+        "rows": None if rows is None else _table(rows),
+        "finding": _finding(exhibit, rows),
     }
+
+
+def _column_data(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "heading": column.heading,
+        "digits": column.digits,
+        "low": column.low,
+        "high": column.high,
+        "note": column.note,
+        "is_code": column.is_code,
+        "beside": _column_data(column.beside) if column.beside else None,
+    }
+
+
+def _finding(exhibit: Exhibit, rows: Sequence[Row] | None) -> str | None:
+    return exhibit.finding(rows) if exhibit.finding and rows else None
 
 
 def _design_data(
@@ -127,12 +187,18 @@ def _design_data(
 ) -> dict[str, Any]:
     """All about one design: rows of the exhibits that follow it alone, and its cells."""
     mean_scores, probabilities = answers(connection, cells, design, side)
+    of_design = {
+        exhibit: exhibit.rows(connection, design.parameters)
+        for exhibit in exhibits
+        if exhibit.selectors == {Selector.DESIGN}
+    }
     return {
         "side": side_number,
-        "rows": {
-            exhibit.exhibit_id: _table(exhibit.rows(connection, design.parameters))
-            for exhibit in exhibits
-            if exhibit.selectors == {Selector.DESIGN}
+        "rows": {exhibit.exhibit_id: _table(rows) for exhibit, rows in of_design.items()},
+        "findings": {
+            exhibit.exhibit_id: said
+            for exhibit, rows in of_design.items()
+            if (said := _finding(exhibit, rows))
         },
         "by_country": {
             exhibit.exhibit_id: {
@@ -212,9 +278,19 @@ def _packed(content: dict[str, Any]) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _compiled(specification: dict[str, Any]) -> dict[str, Any]:
-    """Vega-Lite as Vega, which a browser draws without compiling anything."""
+def _compiled(specification: dict[str, Any], shapes: list[Any]) -> dict[str, Any]:
+    """Return Vega-Lite as Vega, which a browser draws without compiling anything.
+
+    The shapes of maps go to `shapes`, once for all of them.
+    """
     compiled: dict[str, Any] = vl_convert.vegalite_to_vega(specification | {"config": look()})
+    share = specification.get("usermeta", {}).get(HEIGHT_PER_WIDTH)
+    if share is not None:
+        del compiled["height"]
+        compiled["signals"].append({"name": "height", "update": f"{share} * width"})
+    for data in compiled["data"]:
+        if data["name"] == SHAPES:
+            shapes[:] = [data.pop("values")]
     return compiled
 
 

@@ -6,7 +6,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
-from valuescope.reports.files.number_format import number
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.reports.terminal.nearest_countries import CountryScore
 from valuescope.reports.terminal.number_line import HEADING, LEGEND, Strip
@@ -117,7 +116,7 @@ def exhibit_table(exhibit: Exhibit, rows: Sequence[Row], shown: int) -> FittingT
         is_text = any(isinstance(row[column.name], str) for row in few)
         table.add_column(column.heading, justify="left" if is_text else "right")
     for position, row in enumerate(few, start=1):
-        cells = (number(row[column.name], column.digits) for column in columns)
+        cells = (column.text(row) for column in columns)
         table.add_row(*cells, end_section=position == shown < len(few))
     return table
 

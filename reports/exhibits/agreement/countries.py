@@ -1,13 +1,21 @@
 """The headline: how close a model is to each country."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
 from valuescope.reports.charts.drawing import specification
-from valuescope.reports.charts.labelled import TICK, kinds, lookup, numbers, rows_with, zero
+from valuescope.reports.charts.labelled import (
+    TICK,
+    kinds,
+    lookup,
+    numbers,
+    rows_with,
+    zero,
+)
 from valuescope.reports.charts.palette import BLUE, GREEN, MODEL, ORANGE, PEOPLE, PURPLE
-from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
 
 _ROW_HEIGHT = 17
 _BY_R = alt.EncodingSortField(field="pearson_r", op="max", order="descending")
@@ -63,7 +71,10 @@ def country_demeaned() -> dict[str, Any]:
         x=alt.X("demeaned_ci_low:Q"), x2="demeaned_ci_high:Q", y=_countries()
     )
     points = known.mark_point(filled=True, size=48, opacity=1, color=MODEL).encode(
-        x=alt.X("demeaned_pearson_r:Q", title="demeaned r: what is special about a country"),
+        x=alt.X(
+            "demeaned_pearson_r:Q",
+            title="demeaned r: what is special about a country",
+        ),
         y=_countries(),
         tooltip=[
             alt.Tooltip("country_name:N", title="country"),
@@ -79,30 +90,86 @@ def country_demeaned() -> dict[str, Any]:
     return specification(chart)
 
 
+def below_blind(rows: Sequence[Row]) -> str | None:
+    """Count the countries where r is below that of the blind baseline."""
+    known = [row for row in rows if row["r_above_blind"] is not None]
+    if not known:
+        return None
+    below = [row for row in known if row["r_above_blind"] < 0]
+    clearly = [
+        row
+        for row in below
+        if row["r_above_blind_ci_high"] is not None and row["r_above_blind_ci_high"] < 0
+    ]
+    return (
+        f"Knowing no country at all is closer in {len(below)} of {len(known)} countries, "
+        f"in {len(clearly)} of them with the whole interval"
+    )
+
+
+def above_zero(rows: Sequence[Row]) -> str | None:
+    """Count the countries whose demeaned r is above 0."""
+    known = [row for row in rows if row["demeaned_pearson_r"] is not None]
+    if not known:
+        return None
+    clearly = [
+        row for row in known if row["demeaned_ci_low"] is not None and row["demeaned_ci_low"] > 0
+    ]
+    return (
+        f"What is special about a country: demeaned r has an interval above 0 in {len(clearly)} "
+        f"of {len(known)} countries"
+    )
+
+
 EXHIBITS = (
     Exhibit(
         exhibit_id="key_figures",
         section=Section.COUNTRIES,
-        title="The model in short",
+        title="The model in four numbers",
         reading=(
-            "Means over countries. What r is worth shows in the difference to the blind baseline, "
-            "which knows nothing about any country: below 0, the model knows less than that. Place "
-            "among random: the share of random answers of the same spread that the model is above. "
-            "Reliability of ranks: the rank correlation to expect between this order of the "
-            "countries and that by as many other questions; 0 is chance, 1 the same order again."
+            "Means over countries, with 95% intervals. Random answers have the model's own spread "
+            "and its leaning to positions, and know nothing. Reliability of ranks: the rank "
+            "correlation to expect between this order of the countries and that by as many other "
+            "questions; 0 is chance, 1 the same order again."
         ),
-        has_one_row=True,
+        card_count=4,
+        draws="mean_pearson_r",
+        needs="a model that was asked five questions or more of a country in the survey",
         columns=(
-            Column("mean_pearson_r", "mean r"),
-            Column("ci_low", "r from"),
-            Column("ci_high", "r to"),
-            Column("mean_blind_baseline_r", "blind baseline"),
-            Column("mean_r_above_blind", "r minus blind"),
-            Column("r_above_blind_ci_low", "difference from"),
-            Column("r_above_blind_ci_high", "difference to"),
-            Column("random_r_above_blind", "random answers reach"),
-            Column("random_place", "place among random"),
-            Column("mean_demeaned_pearson_r", "demeaned r"),
+            Column(
+                "mean_pearson_r",
+                "r: match with people",
+                low="ci_low",
+                high="ci_high",
+                note="1 is a perfect match",
+                beside=Column("mean_blind_baseline_r", "knowing no country"),
+            ),
+            Column(
+                "mean_r_above_blind",
+                "r minus that of knowing no country",
+                low="r_above_blind_ci_low",
+                high="r_above_blind_ci_high",
+                note="above 0, the model adds something",
+                beside=Column(
+                    "random_r_above_blind",
+                    "random answers",
+                    low="random_r_above_blind_low",
+                    high="random_r_above_blind_high",
+                ),
+            ),
+            Column(
+                "mean_demeaned_pearson_r",
+                "what is special about a country (demeaned r)",
+                low="demeaned_ci_low",
+                high="demeaned_ci_high",
+                note="0 tells no country from another",
+            ),
+            Column(
+                "moved_by_order",
+                "moved by reversing the choices",
+                note="part of r is leaning to a position",
+            ),
+            Column("random_place", "place among random answers"),
             Column("country_ranking_reliability", "reliability of ranks by r"),
             Column("demeaned_country_ranking_reliability", "by demeaned r"),
             Column("mean_country_gain", "country gain"),
@@ -110,7 +177,7 @@ EXHIBITS = (
             Column("country_count", "countries"),
             Column("common_question_count", "common questions"),
             Column("choice_order", "choice order"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
     Exhibit(
@@ -125,16 +192,27 @@ EXHIBITS = (
             "nothing about the country."
         ),
         chart=country_agreement,
+        draws="pearson_r",
+        finding=below_blind,
+        needs="a model that was asked five questions or more of a country in the survey",
         columns=(
             Column("country_name", "country"),
             Column("continent", "continent"),
-            Column("pearson_r", "r"),
-            Column("ci_low", "from"),
-            Column("ci_high", "to"),
-            Column("r_rank", "rank"),
-            Column("r_rank_low", "rank from"),
-            Column("r_rank_high", "rank to"),
+            Column("pearson_r", "r", low="ci_low", high="ci_high"),
+            Column("r_rank", "rank", low="r_rank_low", high="r_rank_high"),
             Column("blind_baseline_r", "blind baseline"),
+            Column(
+                "r_above_blind",
+                "r minus blind",
+                low="r_above_blind_ci_low",
+                high="r_above_blind_ci_high",
+            ),
+            Column(
+                "random_r_above_blind",
+                "random answers minus blind",
+                low="random_r_above_blind_low",
+                high="random_r_above_blind_high",
+            ),
             Column("best_other_country_r", "best other country"),
             Column("best_other_country_name", "which"),
             Column("country_free_r", "no country named"),
@@ -142,7 +220,7 @@ EXHIBITS = (
             Column("skill", "skill"),
             Column("country_gain", "country gain"),
             Column("question_count", "questions"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
     Exhibit(
@@ -154,16 +232,20 @@ EXHIBITS = (
             "r of what is left. Around zero, the model tells no country from another."
         ),
         chart=country_demeaned,
+        draws="demeaned_pearson_r",
+        finding=above_zero,
+        needs="a model that was asked the same questions about ten countries or more",
         columns=(
             Column("country_name", "country"),
-            Column("demeaned_pearson_r", "demeaned r"),
-            Column("demeaned_ci_low", "from"),
-            Column("demeaned_ci_high", "to"),
-            Column("demeaned_rank", "rank"),
-            Column("demeaned_rank_low", "rank from"),
-            Column("demeaned_rank_high", "rank to"),
+            Column(
+                "demeaned_pearson_r",
+                "demeaned r",
+                low="demeaned_ci_low",
+                high="demeaned_ci_high",
+            ),
+            Column("demeaned_rank", "rank", low="demeaned_rank_low", high="demeaned_rank_high"),
             Column("demeaned_question_count", "questions"),
-            Column("demeaned_null_reason", "why null"),
+            Column("demeaned_null_reason", "why there is none"),
         ),
     ),
 )

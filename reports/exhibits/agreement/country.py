@@ -18,7 +18,7 @@ from valuescope.reports.charts.labelled import why_nothing, zero
 from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
-_ROW_HEIGHT = 30
+_ROW_HEIGHT = 38
 _MOST_OF_A_KIND = 8
 _LINE_LENGTH = 26
 
@@ -116,6 +116,7 @@ def country_categories() -> dict[str, Any]:
     return specification(chart.properties(height=alt.Step(_ROW_HEIGHT)))
 
 
+_NEEDS = "a model that was asked about this country, and people's answers there"
 _QUESTIONS = (
     Column("question_id", "question"),
     Column("short_label", "about"),
@@ -136,6 +137,7 @@ EXHIBITS = (
             "about this country, since all countries' people answer much alike."
         ),
         chart=country_scatter,
+        needs=_NEEDS,
         columns=_QUESTIONS,
     ),
     Exhibit(
@@ -148,6 +150,7 @@ EXHIBITS = (
             "the middle of the scale: an undecided model stands there too."
         ),
         chart=country_gaps,
+        needs=_NEEDS,
         query_of="country_scatter",
         columns=_QUESTIONS,
     ),
@@ -162,6 +165,8 @@ EXHIBITS = (
             "too small to be compared with others."
         ),
         chart=country_categories,
+        draws="rho0",
+        needs="five questions or more of one category in this country",
         columns=(
             Column("category_name", "category"),
             Column("rho0", "rho0"),
@@ -169,7 +174,7 @@ EXHIBITS = (
             Column("rho0_above_blind", "above blind"),
             Column("mean_absolute_error", "mean absolute error"),
             Column("question_count", "questions"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
 )

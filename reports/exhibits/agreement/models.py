@@ -1,5 +1,6 @@
 """Models beside one another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -17,9 +18,10 @@ from valuescope.reports.charts.labelled import (
     zero,
 )
 from valuescope.reports.charts.palette import BLUE, MODEL, VERMILION
-from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
+from valuescope.reports.files.number_format import number
 
-_HEIGHT = 32
+_HEIGHT = 46
 _BY_R = alt.EncodingSortField(field="mean_pearson_r", op="max", order="descending")
 _BLIND = "blind baseline"
 _MODEL = "model, with 95% interval"
@@ -64,6 +66,18 @@ def model_agreement() -> dict[str, Any]:
     )
 
 
+def highest_r(rows: Sequence[Row]) -> str | None:
+    """Name the design with the highest r beside the blind baseline on the same cells."""
+    known = [row for row in rows if row["mean_pearson_r"] is not None]
+    if not known:
+        return None
+    first = max(known, key=lambda row: row["mean_pearson_r"])
+    said = f"Highest r: {first['design_name']} ({number(first['mean_pearson_r'], 2)})"
+    if first["mean_blind_baseline_r"] is None:
+        return said
+    return f"{said}; knowing no country at all: {number(first['mean_blind_baseline_r'], 2)}"
+
+
 EXHIBITS = (
     Exhibit(
         exhibit_id="model_agreement",
@@ -77,15 +91,19 @@ EXHIBITS = (
             "same questions alike: from below those surely closer to above those surely less close."
         ),
         chart=model_agreement,
+        draws="mean_pearson_r",
+        finding=highest_r,
+        needs="a model that was asked five questions or more of a country in the survey",
         columns=(
             Column("design_name", "model"),
-            Column("mean_pearson_r", "mean r"),
-            Column("ci_low", "from"),
-            Column("ci_high", "to"),
+            Column("mean_pearson_r", "mean r", low="ci_low", high="ci_high"),
             Column("mean_blind_baseline_r", "blind baseline"),
-            Column("mean_r_above_blind", "r - blind"),
-            Column("r_above_blind_ci_low", "from"),
-            Column("r_above_blind_ci_high", "to"),
+            Column(
+                "mean_r_above_blind",
+                "r - blind",
+                low="r_above_blind_ci_low",
+                high="r_above_blind_ci_high",
+            ),
             Column("random_r_above_blind", "random answers reach"),
             Column("random_place", "place among random"),
             Column("model_rank", "rank"),
@@ -95,7 +113,7 @@ EXHIBITS = (
             Column("model_ranking_reliability", "reliability of ranks"),
             Column("country_count", "countries"),
             Column("is_order_controlled", "order controlled"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
     Exhibit(
@@ -115,18 +133,22 @@ EXHIBITS = (
             Column("display_name", "model"),
             Column("quantization", "quantization"),
             Column("prompt_name", "asked"),
-            Column("mean_pearson_r", "mean r"),
-            Column("ci_low", "from"),
-            Column("ci_high", "to"),
+            Column("mean_pearson_r", "mean r", low="ci_low", high="ci_high"),
             Column("mean_blind_baseline_r", "blind baseline"),
-            Column("mean_r_above_blind", "r - blind"),
-            Column("r_above_blind_ci_low", "from"),
-            Column("r_above_blind_ci_high", "to"),
+            Column(
+                "mean_r_above_blind",
+                "r - blind",
+                low="r_above_blind_ci_low",
+                high="r_above_blind_ci_high",
+            ),
             Column("random_r_above_blind", "random answers reach"),
             Column("random_place", "place among random"),
-            Column("mean_demeaned_pearson_r", "demeaned r"),
-            Column("demeaned_ci_low", "from"),
-            Column("demeaned_ci_high", "to"),
+            Column(
+                "mean_demeaned_pearson_r",
+                "demeaned r",
+                low="demeaned_ci_low",
+                high="demeaned_ci_high",
+            ),
             Column("mean_country_gain", "country gain"),
             Column("mean_skill", "skill"),
             Column("mean_off_choice_mass", "off-choice mass"),
@@ -136,7 +158,7 @@ EXHIBITS = (
             Column("survey_precedes_cutoff", "survey older"),
             Column("is_order_controlled", "order controlled"),
             Column("population_id", "people"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
     Exhibit(

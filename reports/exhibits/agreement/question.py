@@ -1,5 +1,6 @@
 """One question, over countries."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -18,10 +19,11 @@ from valuescope.reports.charts.dumbbell import (
 )
 from valuescope.reports.charts.labelled import why_nothing
 from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
-from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
+from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
+from valuescope.reports.files.number_format import number
 
 _COUNTRY_HEIGHT = 17
-_QUESTION_HEIGHT = 30
+_QUESTION_HEIGHT = 38
 _BAR_HEIGHT = 17
 _MOST_OF_A_KIND = 10
 _LINE_LENGTH = 26
@@ -143,6 +145,19 @@ def question_agreement() -> dict[str, Any]:
     return specification(chart.properties(height=alt.Step(_QUESTION_HEIGHT)))
 
 
+def questions_with_r(rows: Sequence[Row]) -> str | None:
+    """Count the questions with an r above 0, and name the highest."""
+    known = [row for row in rows if row["pearson_r"] is not None]
+    if not known:
+        return None
+    above = [row for row in known if row["pearson_r"] > 0]
+    first = max(known, key=lambda row: row["pearson_r"])
+    return (
+        f"r across countries is above 0 on {len(above)} of {len(known)} questions, highest on "
+        f"{first['question_id']} {first['short_label']} ({number(first['pearson_r'], 2)})"
+    )
+
+
 EXHIBITS = (
     Exhibit(
         exhibit_id="question_countries",
@@ -154,6 +169,7 @@ EXHIBITS = (
             "slope; one whose marks stand in a column gives every country the same answer."
         ),
         chart=question_countries,
+        needs="a model that was asked this question in a country that the survey has",
         columns=(
             Column("country_name", "country"),
             Column("human_mean_score", "people", digits=3),
@@ -173,6 +189,7 @@ EXHIBITS = (
             "scale, which have no mean score, are here too."
         ),
         chart=answer_shares,
+        needs="a model that was asked this question about this country",
         columns=(
             Column("choice_index", "number"),
             Column("choice_text", "choice"),
@@ -192,6 +209,9 @@ EXHIBITS = (
             "standard deviation)."
         ),
         chart=question_agreement,
+        draws="pearson_r",
+        finding=questions_with_r,
+        needs="a model that was asked one question about five countries or more",
         columns=(
             Column("question_id", "question"),
             Column("short_label", "about"),
@@ -202,7 +222,7 @@ EXHIBITS = (
             Column("llm_standard_deviation", "model's standard deviation"),
             Column("human_standard_deviation", "people's standard deviation"),
             Column("country_count", "countries"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
 )

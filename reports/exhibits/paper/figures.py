@@ -219,6 +219,8 @@ EXHIBITS = (
             "Boxes that coincide need not agree country by country."
         ),
         chart=category_scores,
+        draws="keyed_mean_score",
+        needs="questions with a keyed direction, asked of people and the model",
         columns=(
             Column("category_name", "category"),
             Column("country_name", "country"),
@@ -238,19 +240,19 @@ EXHIBITS = (
             "the blind baseline of the same countries, which differs between continents too."
         ),
         chart=continents,
+        draws="pearson_r",
+        needs="a model that was asked five questions or more of a country in the survey",
         columns=(
             Column("continent", "continent"),
             Column("size_group", "size"),
             Column("display_name", "model"),
             Column("quantization", "quantization"),
             Column("prompt_name", "asked"),
-            Column("pearson_r", "mean r"),
-            Column("ci_low", "from"),
-            Column("ci_high", "to"),
+            Column("pearson_r", "mean r", low="ci_low", high="ci_high"),
             Column("blind_baseline_r", "blind baseline"),
             Column("country_count", "countries"),
             Column("is_order_controlled", "order controlled"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
     Exhibit(
@@ -265,6 +267,8 @@ EXHIBITS = (
             "difference is not 0. No difference shown is no finding of equality."
         ),
         chart=base_and_chat,
+        draws="delta",
+        needs="a base model and its chat version, scored with the same prompts",
         columns=(
             Column("pair_name", "chat model: what changes"),
             Column("chat_mode", "asked"),
@@ -272,14 +276,15 @@ EXHIBITS = (
             Column("other_chat_mode", "asked"),
             Column("model_estimate", "r of the chat model"),
             Column("other_estimate", "r of the other"),
-            Column("delta", "difference"),
-            Column("ci_low", "from"),
-            Column("ci_high", "to"),
+            Column("delta", "difference", low="ci_low", high="ci_high"),
             Column("smallest_detectable_delta", "smallest that would show"),
             Column("verdict", "verdict"),
-            Column("demeaned_delta", "difference of demeaned r"),
-            Column("demeaned_ci_low", "from"),
-            Column("demeaned_ci_high", "to"),
+            Column(
+                "demeaned_delta",
+                "difference of demeaned r",
+                low="demeaned_ci_low",
+                high="demeaned_ci_high",
+            ),
             Column("country_count", "countries"),
             Column("question_count", "questions"),
             Column("is_order_controlled", "order controlled"),

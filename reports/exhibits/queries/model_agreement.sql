@@ -37,7 +37,11 @@ named as (
             if(count(distinct wording_set) over () > 1, wording_set || ' wordings', null),
             if(count(distinct coding_id) over () > 1, coding_id || ' coding', null),
             if(count(distinct answer_style) over () > 1, answer_style || ' answers', null),
-            if(count(distinct choice_order) over () > 1, choice_order || ' order', null),
+            if(
+                count(distinct choice_order) over () > 1,
+                if(choice_order = 'averaged', 'orders averaged', choice_order || ' order only'),
+                null
+            ),
             if(count(distinct chat_mode) over () > 1, 'chat ' || chat_mode, null),
             if(count(distinct elicitation) over () > 1, elicitation, null)
         ) as described
@@ -58,16 +62,21 @@ select
     mean_r_above_blind,
     r_above_blind_ci_low,
     r_above_blind_ci_high,
+    r_above_blind_q_value,
     random_r_above_blind,
+    random_r_above_blind_low,
+    random_r_above_blind_high,
     random_place,
     model_rank,
     model_rank_low,
     model_rank_high,
     ranked_model_count,
     model_ranking_reliability,
+    order_spread,
     country_count,
     is_order_controlled,
     coalesce(null_reason, interval_null_reason) as null_reason,
+    interval_null_reason,
     model_id,
     prompt_id,
     population_id

@@ -11,6 +11,8 @@ select
     agg.r_above_blind_ci_low,
     agg.r_above_blind_ci_high,
     agg.random_r_above_blind,
+    agg.random_r_above_blind_low,
+    agg.random_r_above_blind_high,
     agg.random_place,
     agg.mean_demeaned_pearson_r,
     agg.demeaned_ci_low,

@@ -66,7 +66,8 @@ def test_every_exhibit_answers_and_its_rows_have_its_columns(
     exhibit: Exhibit, warehouse: duckdb.DuckDBPyConnection
 ) -> None:
     for row in exhibit.rows(warehouse, chosen(warehouse)):
-        assert {column.name for column in exhibit.columns} <= set(row)
+        assert {name for column in exhibit.columns for name in column.names} <= set(row)
+        assert exhibit.draws is None or exhibit.draws in row
 
 
 @pytest.mark.parametrize("exhibit", ALL, ids=by_id)
@@ -111,6 +112,7 @@ def test_words_are_there_for_a_newcomer(exhibit: Exhibit) -> None:
     assert len(exhibit.title) > 10
     assert 60 < len(exhibit.reading) < 520
     assert exhibit.reading.endswith(".")
+    assert not exhibit.needs.endswith(".")
 
 
 def test_ids_and_queries_belong_together() -> None:

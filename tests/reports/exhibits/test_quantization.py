@@ -6,7 +6,7 @@ import pytest
 
 from tests.reports.exhibits.pictures import marks
 from valuescope.reports.exhibits.exhibit import Row
-from valuescope.reports.exhibits.quantization import EXHIBITS, quantization_drift
+from valuescope.reports.exhibits.quantization import EXHIBITS, may_be_used, quantization_drift
 
 (DRIFT,) = EXHIBITS
 
@@ -43,6 +43,15 @@ def test_without_measured_noise_there_is_no_answer_and_the_reason(
     rows = DRIFT.rows(paired, {})
     assert {row["answer"] for row in rows} == {None}
     assert {row["null_reason"] for row in rows} == {"noise_not_measured"}
+    said = may_be_used(rows)
+    assert said is not None
+    assert said.count("no answer (numerical noise was not measured); r changes by") == 2
+    yes = {**rows[0], "answer": "small change in r", "modal_answer_changed_share": 0.061}
+    yes |= {"pearson_r_delta": -0.005, "pearson_r_delta_ci_low": -0.0081}
+    assert may_be_used([{**yes, "pearson_r_delta_ci_high": -0.002}]) == (
+        f"{yes['pair_name']}: may be used for r; r changes by -.005 [-.008, -.002], "
+        "6% of likeliest answers change"
+    )
     (points,) = marks(quantization_drift(), rows, "symbol")
     assert [mark.said["kind"] for mark in points] == ["drift of mean scores"] * 2
     (told,) = marks(quantization_drift(), rows, "text")

@@ -11,7 +11,7 @@ EXHIBIT = next(exhibit for exhibit in EXHIBITS if exhibit.exhibit_id == "country
 
 
 def filled(design: Design | None, **chosen: str) -> FilledExhibit:
-    row = dict.fromkeys((column.name for column in EXHIBIT.columns), None)
+    row = dict.fromkeys((name for column in EXHIBIT.columns for name in column.names), None)
     row |= {"country_name": "A|B <i>`C`", "pearson_r": -0.126, "question_count": 5}
     return FilledExhibit(EXHIBIT, design, chosen, [row], "select 1")
 

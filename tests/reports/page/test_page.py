@@ -14,6 +14,8 @@ from tests.dbt_project.agreement_study import AgreementStudy
 from tests.reports.page.browsing import DESKTOP, PHONE, Opened, opened
 from valuescope.reports.exhibits.catalogue import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Selector
+from valuescope.reports.exhibits.finding import findings
+from valuescope.reports.files.number_format import number
 from valuescope.reports.page.cells import MEAN_SCORE_UNITS, SHARE_UNITS
 from valuescope.reports.page.page import Origin, html
 from valuescope.reports.terminal.summary import designs
@@ -39,13 +41,58 @@ def test_the_query_of_an_exhibit_gives_its_numbers(
     assert query is not None
     relation = warehouse.sql(query)
     expected = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-    shown = _saved(chosen, exhibit)
-    if not expected:
-        assert shown == []
+    if not article.locator("details.query").is_visible():
+        assert all(exhibit.draws and row[exhibit.draws] is None for row in expected)
+        assert f"{exhibit.title} No data" in article.locator(".empty").inner_text()
+        assert exhibit.needs in article.inner_text()
         return
+    shown = _saved(chosen, exhibit)
     for name in expected[0]:
         for row, wanted in zip(shown, expected, strict=True):
             _assert_same(row[name], wanted[name], _tolerance(exhibit, name))
+
+
+def test_the_first_screen_says_what_was_found(
+    desktop: Opened, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    found = findings(warehouse, designs(warehouse))
+    shown = desktop.page.locator(".findings li")
+    assert shown.all_text_contents() == [f"{one.name}: {one.sentence}" for one in found]
+    first = shown.first.bounding_box()
+    assert first is not None
+    assert first["y"] + first["height"] < DESKTOP[1]
+    assert "chosen" in (shown.first.get_attribute("class") or "")
+    r, blind = (
+        f"{number(row[0], 2)} [{number(row[1], 2)}, {number(row[2], 2)}]".replace("-", "\u2212")
+        for row in _summary(warehouse, found[0].design.parameters)
+    )
+    cards = desktop.page.locator("#key_figures .cards > div")
+    assert [r in cards.nth(0).inner_text(), blind in cards.nth(1).inner_text()] == [True, True]
+    desktop.page.locator(".findings a").nth(1).click()
+    desktop.settle()
+    assert "chosen" in (shown.nth(1).get_attribute("class") or "")
+    assert desktop.problems == []
+
+
+def test_it_opens_on_the_country_and_question_with_the_largest_gap(
+    desktop: Opened, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    design = findings(warehouse, designs(warehouse))[0].design
+    for name in ("country", "question"):
+        rows = warehouse.execute(
+            f"""
+            select {name}_id, count(*) as cells, avg(absolute_error) as gap
+            from marts.fct_mean_scores
+            where model_id = $model_id and prompt_id = $prompt_id
+                and population_id = $population_id and absolute_error is not null
+            group by all
+            qualify cells >= 0.9 * max(cells) over ()
+            order by gap desc
+            """,
+            {key: design.parameters[key] for key in ("model_id", "prompt_id", "population_id")},
+        ).fetchall()
+        address = desktop.page.evaluate("new URLSearchParams(location.hash.slice(1)).toString()")
+        assert f"{name}={rows[0][0]}" in address.split("&")
 
 
 def test_choosing_changes_what_is_told_and_shown(
@@ -154,6 +201,22 @@ def chosen(browser: Browser, page_file: Path) -> "Opened":
     return shown
 
 
+def _summary(
+    connection: duckdb.DuckDBPyConnection, parameters: dict[str, str | None]
+) -> list[tuple[float, ...]]:
+    """r and r above blind, each with its interval."""
+    ((*six,),) = connection.execute(
+        """
+        select mean_pearson_r, ci_low, ci_high,
+            mean_r_above_blind, r_above_blind_ci_low, r_above_blind_ci_high
+        from marts.agg_model_summary
+        where model_id = ? and prompt_id = ? and population_id is not distinct from ?
+        """,
+        [parameters[name] for name in ("model_id", "prompt_id", "population_id")],
+    ).fetchall()
+    return [tuple(six[:3]), tuple(six[3:])]
+
+
 def _saved(shown: Opened, exhibit: Exhibit) -> list[dict[str, str]]:
     article = shown.page.locator(f"#{exhibit.exhibit_id}")
     for closed in article.locator("details.query:not([open]) > summary").all():
@@ -170,6 +233,9 @@ def _tolerance(exhibit: Exhibit, column: str) -> float:
         return FIVE_DIGITS
     if column in ("human_share", "llm_probability"):
         return HALF_A_PERCENT
+    if column == "signed_error":
+        # Both sides are rounded.
+        return 2 * HALF_A_UNIT
     return HALF_A_UNIT
 
 
