@@ -29,7 +29,7 @@ _ROOM_FOR_NAMES = 700
 _SMALLEST_SPAN = 0.2
 """Smaller differences keep colours that are alike."""
 
-# Countries without a place are dots in the empty south of the Pacific, in lines from here.
+# Countries off the map are dots in the empty south of the Pacific, in lines from here.
 _LEFT, _TOP, _STEP, _IN_A_LINE = -176, -30, 6, 16
 
 
@@ -62,28 +62,28 @@ def world_map(
         "description": undescribed,
     }
     land = alt.Chart(_shapes()).mark_geoshape(fill=GREY, fillOpacity=0.16, stroke=None, aria=False)
-    outlines = _placed(known).transform_filter("isValid(datum.outline)")
-    dots = _placed(known).transform_filter("isValid(datum.longitude)")
+    outlines = _located(known).transform_filter("isValid(datum.outline)")
+    dots = _located(known).transform_filter("isValid(datum.longitude)")
     where = {"longitude": "longitude:Q", "latitude": "latitude:Q"}
     layers = [
         land,
         outlines.mark_geoshape(stroke=GREY, strokeWidth=0.5, description=described).encode(
             shape="outline:G", color=colour, tooltip=list(tooltip)
         ),
-        _placed(unknown)
+        _located(unknown)
         .transform_filter("isValid(datum.outline)")
         .mark_geoshape(**dashed)
         .encode(shape="outline:G", tooltip=list(unknown_tooltip)),
         dots.mark_circle(
             size=_DOT, opacity=1, stroke=GREY, strokeWidth=1, description=described
         ).encode(**where, color=colour, tooltip=list(tooltip)),
-        _placed(unknown)
+        _located(unknown)
         .transform_filter("isValid(datum.longitude)")
         .mark_circle(size=_DOT, opacity=1, **dashed)
         .encode(**where, tooltip=list(unknown_tooltip)),
         _names(dots, "left", "right", -6),
         _names(dots, "right", "left", 6),
-        _placed("datum.number_without_place === 1")
+        _located("datum.number_off_the_map === 1")
         .transform_calculate(latitude=f"{_TOP} + {_STEP}")
         .mark_text(text="not on the map:", align="left", dx=-4, color=INK)
         .encode(**where),
@@ -125,9 +125,9 @@ def _scale(value: str, kind: Kind) -> alt.Scale:
     )
 
 
-def _placed(condition: str) -> alt.Chart:
-    """Return the rows with their `outline` and the place of their dot, where they have one."""
-    placed: alt.Chart = (
+def _located(condition: str) -> alt.Chart:
+    """Return the rows with their `outline` and the position of their dot, if any."""
+    located: alt.Chart = (
         alt.Chart()
         .transform_lookup(
             lookup="country_id",
@@ -142,24 +142,22 @@ def _placed(condition: str) -> alt.Chart:
                 fields=["longitude", "latitude", "side"],
             ),
         )
-        .transform_calculate(
-            is_without_place="!isValid(datum.outline) && !isValid(datum.longitude)"
-        )
+        .transform_calculate(is_off_the_map="!isValid(datum.outline) && !isValid(datum.longitude)")
         .transform_window(
             number="row_number()",
             sort=[alt.SortField("country_name")],
-            groupby=["is_without_place"],
+            groupby=["is_off_the_map"],
         )
-        .transform_calculate(number_without_place="datum.is_without_place ? datum.number : null")
+        .transform_calculate(number_off_the_map="datum.is_off_the_map ? datum.number : null")
         .transform_calculate(
-            longitude=f"datum.is_without_place ? {_LEFT} + {_STEP} * "
+            longitude=f"datum.is_off_the_map ? {_LEFT} + {_STEP} * "
             f"((datum.number - 1) % {_IN_A_LINE}) : datum.longitude",
-            latitude=f"datum.is_without_place ? {_TOP} - {_STEP} * "
+            latitude=f"datum.is_off_the_map ? {_TOP} - {_STEP} * "
             f"floor((datum.number - 1) / {_IN_A_LINE}) : datum.latitude",
         )
         .transform_filter(condition)
     )
-    return placed
+    return located
 
 
 def _shapes() -> alt.InlineData:

@@ -428,7 +428,8 @@
     function whyEmpty(exhibit, rows) {
         const reason = rows.map((row) => row.random_null_reason ?? row.demeaned_null_reason ?? row.null_reason)
             .find((code) => code);
-        return `${exhibit.title} No data: ${reason ? `${inWords(reason)}. This` : "this"} needs ${exhibit.needs}.`;
+        const title = /[?.]$/.test(exhibit.title) ? exhibit.title : `${exhibit.title}.`;
+        return `${title} No data: ${reason ? `${inWords(reason)}. This` : "this"} needs ${exhibit.needs}.`;
     }
 
     async function show(part, chosen) {
