@@ -538,6 +538,9 @@
         choose();
     });
 
+    // Paper cannot be unfolded.
+    window.addEventListener("beforeprint", () => { document.getElementById("about").open = true; });
+
     for (const part of parts.values()) {
         part.numbers?.addEventListener("toggle", () => fillTable(part));
         part.article.querySelector(".copy").addEventListener("click", async (event) => {
