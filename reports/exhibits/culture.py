@@ -69,7 +69,7 @@ def _names(places: alt.Chart) -> alt.Chart:
         .transform_calculate(
             name=f"datum.places > {_MOST_NAMES} ? datum.country_id : datum.country_name"
         )
-        .mark_text(color=INK, align="left", dx=5, dy=-5, fontSize=9)
+        .mark_text(color=INK, align="left", dx=5, dy=-5, fontSize=12)
         .encode(x=_ACROSS, y=_UP, text="name:N")
     )
     return names

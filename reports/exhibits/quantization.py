@@ -1,5 +1,6 @@
 """What smaller files of a model change."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,27 +68,32 @@ def quantization_drift() -> dict[str, Any]:
             "'; r ' + format(datum.pearson_r, '.2f') + ', larger file ' + "
             "format(datum.other_pearson_r, '.2f') : '')"
         )
-        .mark_text(align="left", dy=15, fontSize=11, color=INK, opacity=0.8)
+        .mark_text(align="left", dy=15, fontSize=12, color=INK, opacity=0.8)
         .encode(x=alt.value(3), y=pairs, text="told:N")
     )
     return specification(alt.layer(points, answers).properties(height=alt.Step(_HEIGHT)))
 
 
 def may_be_used(rows: Sequence[Row]) -> str | None:
-    """Answer for each pair of files whether the smaller one may be used, with the numbers."""
-    said = [_answer(row) for row in rows if row["pearson_r_delta"] is not None]
-    return "; ".join(said) or None
+    """Say whether the smaller file may be used, with the numbers where there is one pair."""
+    known = [row for row in rows if row["pearson_r_delta"] is not None]
+    if not known:
+        return None
+    if len(known) > 1:
+        counts = Counter(_answer(row) for row in known)
+        each = ", ".join(f"{answer}: {count}" for answer, count in counts.items())
+        return f"Of {len(known)} smaller files, {each}"
+    (row,) = known
+    low, high = row["pearson_r_delta_ci_low"], row["pearson_r_delta_ci_high"]
+    change = f"{number(row['pearson_r_delta'], 3)} {interval(low, high, 3)}".rstrip()
+    likeliest = f"{100 * row['modal_answer_changed_share']:.0f}% of likeliest answers change"
+    return f"{row['pair_name']}: {_answer(row)}; r changes by {change}, {likeliest}"
 
 
 def _answer(row: Row) -> str:
     if row["answer"] is None:
-        answer = f"no answer ({in_words(row['null_reason'])})"
-    else:
-        answer = _ANSWERS[row["answer"]]
-    low, high = row["pearson_r_delta_ci_low"], row["pearson_r_delta_ci_high"]
-    change = f"{number(row['pearson_r_delta'], 3)} {interval(low, high, 3)}".rstrip()
-    likeliest = f"{100 * row['modal_answer_changed_share']:.0f}% of likeliest answers change"
-    return f"{row['pair_name']}: {answer}; r changes by {change}, {likeliest}"
+        return f"no answer ({in_words(row['null_reason'])})"
+    return _ANSWERS[row["answer"]]
 
 
 EXHIBITS = (

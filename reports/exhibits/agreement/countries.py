@@ -90,20 +90,28 @@ def country_demeaned() -> dict[str, Any]:
     return specification(chart)
 
 
-def below_blind(rows: Sequence[Row]) -> str | None:
-    """Count the countries where r is below that of the blind baseline."""
+_ONE_ORDER = "no verdict, because the choices were shown in one order only"
+
+
+def beside_blind(rows: Sequence[Row]) -> str | None:
+    """Count the countries where r is below and above that of the blind baseline."""
     known = [row for row in rows if row["r_above_blind"] is not None]
     if not known:
         return None
-    below = [row for row in known if row["r_above_blind"] < 0]
-    clearly = [
-        row
-        for row in below
-        if row["r_above_blind_ci_high"] is not None and row["r_above_blind_ci_high"] < 0
-    ]
+    below = sum(row["r_above_blind"] < 0 for row in known)
+    if not known[0]["is_order_controlled"]:
+        return (
+            f"r is below that of knowing no country at all in {below} of {len(known)} countries; "
+            f"{_ONE_ORDER}"
+        )
+    sure = [row for row in known if row["r_above_blind_ci_low"] is not None]
+    lower = sum(row["r_above_blind_ci_high"] < 0 for row in sure)
+    higher = sum(row["r_above_blind_ci_low"] > 0 for row in sure)
     return (
-        f"Knowing no country at all is closer in {len(below)} of {len(known)} countries, "
-        f"in {len(clearly)} of them with the whole interval"
+        f"Beside knowing no country at all, r is lower in {lower} of {len(known)} countries and "
+        f"higher in {higher}; the intervals of the others hold 0"
+        if len(sure) == len(known)
+        else f"r is below that of knowing no country at all in {below} of {len(known)} countries"
     )
 
 
@@ -112,12 +120,15 @@ def above_zero(rows: Sequence[Row]) -> str | None:
     known = [row for row in rows if row["demeaned_pearson_r"] is not None]
     if not known:
         return None
-    clearly = [
-        row for row in known if row["demeaned_ci_low"] is not None and row["demeaned_ci_low"] > 0
-    ]
+    if not known[0]["is_order_controlled"]:
+        above = sum(row["demeaned_pearson_r"] > 0 for row in known)
+        return f"Demeaned r is above 0 in {above} of {len(known)} countries; {_ONE_ORDER}"
+    clearly = sum(
+        row["demeaned_ci_low"] is not None and row["demeaned_ci_low"] > 0 for row in known
+    )
     return (
-        f"What is special about a country: demeaned r has an interval above 0 in {len(clearly)} "
-        f"of {len(known)} countries"
+        f"Demeaned r, what is special about a country, has an interval above 0 in {clearly} of "
+        f"{len(known)} countries"
     )
 
 
@@ -193,7 +204,7 @@ EXHIBITS = (
         ),
         chart=country_agreement,
         draws="pearson_r",
-        finding=below_blind,
+        finding=beside_blind,
         needs="a model that was asked five questions or more of a country in the survey",
         columns=(
             Column("country_name", "country"),

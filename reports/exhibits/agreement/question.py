@@ -65,7 +65,7 @@ def question_countries() -> dict[str, Any]:
 def _above(x: Any, align: Any) -> alt.Chart:
     """`words` at one end of the scale, above it."""
     text = alt.Chart(rows_named()).mark_text(
-        align=align, fontSize=11, dy=-8, limit={"expr": "width / 2 - 6"}
+        align=align, fontSize=12, dy=-8, limit={"expr": "width / 2 - 6"}
     )
     above: alt.Chart = text.encode(x=x, y=alt.value(0), text="words:N", tooltip="words:N")
     return above

@@ -1,6 +1,7 @@
 select
     agg.country_id,
     dim_countries.country_name,
+    agg.is_order_controlled,
     dim_countries.continent,
     agg.pearson_r,
     agg.ci_low,

@@ -1,6 +1,7 @@
 select
     agg.country_id,
     dim_countries.country_name,
+    agg.is_order_controlled,
     agg.pearson_r,
     agg.demeaned_pearson_r,
     agg.demeaned_ci_low,

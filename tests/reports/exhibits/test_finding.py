@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from valuescope.reports.exhibits.agreement.countries import above_zero, beside_blind
 from valuescope.reports.exhibits.finding import finding, findings
 from valuescope.reports.terminal.summary import designs
 
@@ -90,6 +91,32 @@ def test_two_questions_of_many_countries_say_what_one_country_cannot() -> None:
     )
     none = {**few, "mean_pearson_r": None, "null_reason": "too_few_questions", "country_count": 0}
     assert finding(none, [], []).startswith("no r with people: too few questions.")
+
+
+def test_titles_count_countries_by_whole_intervals_and_not_on_one_order() -> None:
+    def row(low: float, high: float, is_order_controlled: bool = True) -> dict[str, Any]:
+        middle = (low + high) / 2
+        return {
+            "is_order_controlled": is_order_controlled,
+            "r_above_blind": middle,
+            "r_above_blind_ci_low": low,
+            "r_above_blind_ci_high": high,
+            "demeaned_pearson_r": middle,
+            "demeaned_ci_low": low,
+        }
+
+    ends = [(-0.3, -0.1), (-0.2, -0.1), (-0.3, 0.1), (0.1, 0.2)]
+    rows = [row(*both) for both in ends]
+    assert beside_blind(rows) == (
+        "Beside knowing no country at all, r is lower in 2 of 4 countries and higher in 1; the "
+        "intervals of the others hold 0"
+    )
+    assert str(above_zero(rows)).endswith("has an interval above 0 in 1 of 4 countries")
+    alone = [row(*both, is_order_controlled=False) for both in ends]
+    assert str(beside_blind(alone)).startswith("r is below that of knowing no country at all in 3")
+    for said in (beside_blind(alone), above_zero(alone)):
+        assert str(said).endswith("no verdict, because the choices were shown in one order only")
+    assert beside_blind([]) is above_zero([]) is None
 
 
 def test_every_design_of_a_study_has_one_that_keeps_to_its_marts(
