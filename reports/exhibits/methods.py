@@ -104,7 +104,7 @@ EXHIBITS = (
         title="Which questions were left out, or kept with a caution?",
         reading=(
             "Questions that no mean score rests on, with the reason, then those that are kept "
-            "although codes lie outside their scale or something is to be kept in mind."
+            "although codes are outside their scale or something is to be kept in mind."
         ),
         saved_query="what_was_excluded",
         columns=(

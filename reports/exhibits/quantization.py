@@ -100,9 +100,9 @@ EXHIBITS = (
     Exhibit(
         exhibit_id="quantization_drift",
         section=Section.QUANTIZATION,
-        title="May a smaller file stand for the larger one?",
+        title="May a smaller file be used for the larger one?",
         reading=(
-            "How far mean scores of a smaller file lie from the larger one's, cell by cell, "
+            "How far mean scores of a smaller file are from the larger one's, cell by cell, "
             "beside what arithmetic alone would move them. The answer is about results: whether "
             "r changes. Where the noise was not measured, by scoring with several numerics, "
             "there is no answer."

@@ -150,7 +150,7 @@ EXHIBITS = (
         reading=(
             "Above, the model's mean r under every template, order, answer style and "
             "normalisation that was scored, from high to low, on identical cells; below, what "
-            "each of them is. A choice whose strokes lie on one side moves r. To pick the "
+            "each of them is. A choice whose strokes are on one side moves r. To pick the "
             "highest afterwards would be picking a result."
         ),
         chart=specification_curve,
@@ -180,7 +180,7 @@ EXHIBITS = (
         section=Section.SPECIFICATION,
         title="What do the model's answers depend on?",
         reading=(
-            "How much of the variance of its mean scores lies between questions, between "
+            "How much of the variance of its mean scores is between questions, between "
             "countries, and between the ways of asking. 'Question by country' is what it says "
             "about countries beyond a general level for each; 'question by choice order' is "
             "answering by position. People's answers play no part here."

@@ -93,7 +93,7 @@ COMPARING = (
         reading=(
             "Both models' r on the cells that both have in one coding, the largest lead of the "
             "first on top; the stroke is the blind baseline on the same cells. Only a line "
-            "marked as told apart stands for a difference that the paired test supports; they "
+            "marked as told apart is a difference that the paired test supports; they "
             "exist for base and chat models and for sizes of one family."
         ),
         chart=compared_countries,

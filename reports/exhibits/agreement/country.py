@@ -145,9 +145,9 @@ EXHIBITS = (
         section=Section.COUNTRY,
         title="On which questions is it nearest to people, and on which farthest away?",
         reading=(
-            "The eight questions with the shortest way from people to model, then the eight with "
-            "the longest; the table has all. Short ways are no knowledge where people stand in "
-            "the middle of the scale: an undecided model stands there too."
+            "The eight questions where model and people are closest, then the eight where they are "
+            "farthest apart; the table has all. A small gap is no evidence of knowledge where "
+            "people are in the middle of the scale: an undecided model is there too."
         ),
         chart=country_gaps,
         needs=_NEEDS,

@@ -164,9 +164,9 @@ EXHIBITS = (
         section=Section.QUESTION,
         title="What do the people of each country answer, and what does the model expect?",
         reading=(
-            "One row per country, in the order of its people's mean score, which lies between the "
+            "One row per country, in the order of its people's mean score, which is between the "
             "first choice (-1) and the last (1). A model that knows the countries follows people's "
-            "slope; one whose marks stand in a column gives every country the same answer."
+            "slope; one whose marks form a column gives every country the same answer."
         ),
         chart=question_countries,
         needs="a model that was asked this question in a country that the survey has",

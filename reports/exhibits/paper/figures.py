@@ -31,6 +31,8 @@ from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 _CATEGORY_HEIGHT = 56
 _CONTINENT_HEIGHT = 92
+_MOST_NAMES = 4
+"""More dots of a continent have no room for their names, which their tooltips have."""
 _PAIR_HEIGHT = 36
 
 _SIZES = {
@@ -153,8 +155,20 @@ def continents() -> dict[str, Any]:
         ],
         **position,
     )
+    is_right = "datum.pearson_r > 0.5"
+    names = (
+        known.transform_joinaggregate(designs="count()", groupby=["continent"])
+        .transform_filter(f"datum.designs <= {_MOST_NAMES}")
+        .mark_text(
+            align={"expr": f"{is_right} ? 'right' : 'left'"},
+            dx={"expr": f"{is_right} ? -8 : 8"},
+            dy=-8,
+            color=INK,
+        )
+        .encode(x="pearson_r:Q", text="display_name:N", **position)
+    )
     return specification(
-        alt.layer(zero(), interval, blind, points, why_nothing("pearson_r")).properties(
+        alt.layer(zero(), interval, blind, points, names, why_nothing("pearson_r")).properties(
             height=alt.Step(_CONTINENT_HEIGHT, **{"for": "position"})
         )
     )
@@ -215,7 +229,7 @@ EXHIBITS = (
         reading=(
             "A box holds the middle half of the countries, its stroke is the median and the line "
             "reaches from the lowest country to the highest. Both are over the same questions "
-            "and countries, turned so that a high score lies at each question's named pole. "
+            "and countries, turned so that a high score is at each question's named pole. "
             "Boxes that coincide need not agree country by country."
         ),
         chart=category_scores,
@@ -234,9 +248,9 @@ EXHIBITS = (
         section=Section.PAPER,
         title="Figures 2 and 3: Are small and large models closer to some continents?",
         reading=(
-            "A dot a model and way of asking: the mean r of the continent's countries, with a "
-            "95% interval where there are five or more. Within a continent the small models "
-            "stand on top, then medium and large ones, each from high to low. The strokes are "
+            "Each dot is one model and way of asking: the mean r of the continent's countries, with "
+            "a 95% interval where there are five or more. Within a continent the small models "
+            "are on top, then medium and large ones, each from high to low. The strokes are "
             "the blind baseline of the same countries, which differs between continents too."
         ),
         chart=continents,

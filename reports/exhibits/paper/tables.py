@@ -73,7 +73,7 @@ EXHIBITS = (
         reading=(
             "Six shares of people that the paper prints beside those of the loaded survey, under "
             "each coding, and what models say. They agree within 2 points or not; which of them "
-            "stands in Table 3 and which in Table 4 is not known."
+            "is in Table 3 and which in Table 4 is not known."
         ),
         saved_query="tables_3_and_4_printed_figures",
         columns=(
