@@ -248,8 +248,8 @@ EXHIBITS = (
         section=Section.PAPER,
         title="Figures 2 and 3: Are small and large models closer to some continents?",
         reading=(
-            "Each dot is one model and way of asking: the mean r of the continent's countries, with "
-            "a 95% interval where there are five or more. Within a continent the small models "
+            "Each dot is one model and way of asking: the mean r of the continent's countries, "
+            "with a 95% interval where there are five or more. Within a continent the small models "
             "are on top, then medium and large ones, each from high to low. The strokes are "
             "the blind baseline of the same countries, which differs between continents too."
         ),
