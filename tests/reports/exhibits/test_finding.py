@@ -36,6 +36,8 @@ def country(name: str, r: float | None, above: float | None, error: float) -> di
         "country_name": name,
         "pearson_r": r,
         "question_count": 8,
+        "ci_low": None,
+        "ci_high": None,
         "r_above_random": above,
         "r_above_random_ci_low": None if above is None else above - error,
         "r_above_random_ci_high": None if above is None else above + error,
@@ -85,10 +87,12 @@ def test_two_questions_of_many_countries_say_what_one_country_cannot() -> None:
         "country_count": 1,
     }
     assert finding(few, [country("United States", -0.004, None, 0)], QUESTIONS) == (
-        "r .00 with United States over 8 questions (no interval: the questions come from too few "
-        "batteries). Between countries: r \u2212.05 on Q1 Family (97 countries). No verdict: the "
-        "choices were shown in one order only."
+        "r .00 with people in United States over 8 questions (no interval: the questions come "
+        "from too few batteries). Between countries: r \u2212.05 on Q1 Family (97 countries). No "
+        "verdict: the choices were shown in one order only."
     )
+    alone = {**country("Chile", 0.2, None, 0), "ci_low": -0.1, "ci_high": 0.4}
+    assert finding(few, [alone], []).startswith("r .00 [\u2212.10, .40] with people in Chile")
     none = {**few, "mean_pearson_r": None, "null_reason": "too_few_questions", "country_count": 0}
     assert finding(none, [], []).startswith("no r with people: too few questions.")
 

@@ -104,7 +104,8 @@ def test_choosing_changes_what_is_told_and_shown(
     labels = desktop.page.locator("#choose-design option").all_text_contents()
     found = designs(warehouse)
     assert len(labels) == len(found)
-    place = next(n for n, design in enumerate(found) if design.model_id != found[0].model_id)
+    shown = findings(warehouse, found)[0].design.model_id
+    place = next(n for n, design in enumerate(found) if design.model_id != shown)
     desktop.choose("design", labels[place])
     desktop.settle()
     assert desktop.table("country_agreement") != before
