@@ -324,7 +324,7 @@
             if (!isKnown(column)) continue;
             const card = document.createElement("div");
             const value = element("dd", shown(row[column.name], column.digits), "value");
-            value.append(element("span", intervalOf(column, row), "interval"));
+            value.append(" ", element("span", intervalOf(column, row), "interval"));
             card.append(element("dt", column.heading), value);
             if (column.beside && isKnown(column.beside)) {
                 card.append(element("dd", `${column.beside.heading}: ${textOf(column.beside, row, column.digits)}`, "note"));

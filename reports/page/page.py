@@ -97,6 +97,7 @@ def html(
         findings=found,
         facts=facts(connection, designs),
         designs=detailed,
+        can_be_chosen={design.key for design in detailed},
         left_out=designs[DETAILED_DESIGNS:],
         origin=origin,
         surveys=compared_surveys(connection),

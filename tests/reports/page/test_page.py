@@ -87,7 +87,7 @@ def test_it_opens_on_the_country_and_question_with_the_largest_gap(
             from marts.fct_mean_scores
             where model_id = $model_id and prompt_id = $prompt_id
                 and population_id = $population_id and absolute_error is not null
-            group by all
+            group by {name}_id
             qualify cells >= 0.9 * max(cells) over ()
             order by gap desc
             """,
