@@ -272,16 +272,16 @@
 
     const inWords = (code) => frame.words[code] ?? code.replaceAll("_", " ");
 
-    function intervalOf(column, row) {
+    function intervalOf(column, row, digits = column.digits) {
         const [low, high] = [row[column.low], row[column.high]];
         if (low === null || low === undefined || high === null || high === undefined) return "";
-        return `[${shown(low, column.digits)}, ${shown(high, column.digits)}]`;
+        return `[${shown(low, digits)}, ${shown(high, digits)}]`;
     }
 
     function textOf(column, row, digits) {
         const value = row[column.name];
         if (column.is_code && value) return inWords(value);
-        return `${shown(value, digits)} ${intervalOf(column, row)}`.trim();
+        return `${shown(value, digits)} ${intervalOf(column, row, digits)}`.trim();
     }
 
     function element(name, text, className = "") {
@@ -298,7 +298,8 @@
         table.append(element("caption", exhibit.title, "hidden-caption"));
         const head = table.createTHead().insertRow();
         const numeric = present.map(({ name }) => known(name).every(isNumber));
-        const whole = present.map(({ name }) => known(name).every(Number.isInteger));
+        const whole = present.map(({ name, low, high }) => [name, low, high]
+            .every((one) => !one || known(one).every(Number.isInteger)));
         present.forEach((column, index) => {
             const cellOfHead = element("th", column.heading, numeric[index] ? "number" : "");
             cellOfHead.scope = "col";
@@ -308,7 +309,7 @@
         for (const row of rows) {
             const line = body.insertRow();
             present.forEach((column, index) => {
-                const digits = whole[index] && !column.low ? 0 : column.digits;
+                const digits = whole[index] ? 0 : column.digits;
                 line.append(element("td", textOf(column, row, digits), numeric[index] ? "number" : "text"));
             });
         }

@@ -106,9 +106,7 @@ EXHIBITS = (
             ),
             Column("random_r_above_blind", "random answers reach"),
             Column("random_place", "place among random"),
-            Column("model_rank", "rank"),
-            Column("model_rank_low", "rank from"),
-            Column("model_rank_high", "rank to"),
+            Column("model_rank", "rank", low="model_rank_low", high="model_rank_high"),
             Column("ranked_model_count", "of"),
             Column("model_ranking_reliability", "reliability of ranks"),
             Column("country_count", "countries"),
@@ -125,7 +123,7 @@ EXHIBITS = (
             "random: the share of random answers that the model is above; .5 is chance. Demeaned "
             "r (empty if it says the same of every country) and country gain: knowledge of one "
             "country rather than of all. Skill: 1 is perfect, below 0 is worse than blind. "
-            "Off-choice mass: on words that begin no choice. Order spread: r in the survey's "
+            "Off-choice mass: on words that start no choice. Order spread: r in the survey's "
             "order minus r reversed. Survey older: it was released before the model's text ends, "
             "and may be part of it."
         ),
@@ -193,7 +191,7 @@ EXHIBITS = (
             Column("mean_llm_entropy", "model's entropy"),
             Column("cell_count", "cells", digits=0),
             Column("is_order_controlled", "order controlled"),
-            Column("effective_respondents_null_reason", "why null"),
+            Column("effective_respondents_null_reason", "why there is none"),
         ),
     ),
     Exhibit(
@@ -221,7 +219,7 @@ EXHIBITS = (
             Column("question_count", "questions", digits=0),
             Column("pair_count", "pairs", digits=0),
             Column("is_order_controlled", "order controlled"),
-            Column("null_reason", "why null"),
+            Column("null_reason", "why there is none"),
         ),
     ),
 )

@@ -43,9 +43,7 @@ EXHIBITS = (
             "of its items and ranks nothing. That this is the paper's Table 2 is an assumption."
         ),
         columns=(
-            Column("category_rank", "rank"),
-            Column("category_rank_low", "rank from"),
-            Column("category_rank_high", "to"),
+            Column("category_rank", "rank", low="category_rank_low", high="category_rank_high"),
             Column("category_ranking_reliability", "reliability of ranks"),
             Column("category_name", "category"),
             Column("rho0", "rho0"),
