@@ -40,7 +40,8 @@ def test_own_rows_describe_and_pair_models_that_were_scored_before(
     instrument: Instrument, new_home: Callable[[], Home]
 ) -> None:
     home, random = new_home(), np.random.default_rng(3)
-    questions, countries = ["Q1", "Q2", "Q3"], ["ARG", "CHN"]
+    questions = ["Q1", "Q27", "Q46", "Q57", "Q106", "Q112", "Q176", "Q199"]
+    countries = ["ARG", "CHN"]
     add_load(home, "people", random_counts(instrument, questions, countries, seed=1))
     land_design(home, "raw", chat_mode="raw")
     for model_id, (name, is_chat) in MODELS.items():
@@ -65,7 +66,7 @@ def test_own_rows_describe_and_pair_models_that_were_scored_before(
         land_cells(home, cells)
     home.instrument.mkdir(parents=True)
     (home.instrument / "models.csv").write_text(OWN.format(digest=DIGEST), encoding="utf-8")
-    build_successfully(home, *WITHOUT_TESTS, "--select", "+int_compared_pairs")
+    build_successfully(home, *WITHOUT_TESTS, "--select", "+cmp_base_chat")
 
     described = read(home, "select * from marts.dim_models").set_index("model_id")
     columns = ["model_name", "is_in_registry", "size_group", "partner_model_name", "corpus_kind"]
@@ -84,8 +85,8 @@ def test_own_rows_describe_and_pair_models_that_were_scored_before(
         "registered": 8_000_000_000,
         **dict.fromkeys(("chat", DIGEST, "phi", "other"), 1),
     }
-    pairs = read(home, "select * from intermediate.int_compared_pairs")
-    weights = pairs[pairs["comparison"] == "base_chat_weights"]
+    differences = read(home, "select * from marts.cmp_base_chat")
+    weights = differences[differences["comparison"] == "base_chat_weights"]
     assert set(zip(weights["model_id"], weights["other_model_id"], strict=True)) == {
         ("chat", "base"),
         (DIGEST, "registered"),

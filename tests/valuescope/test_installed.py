@@ -216,18 +216,18 @@ def test_a_home_of_a_clone_is_used_by_an_installed_copy(
     assert len(asked.splitlines()) > 1
 
 
-def test_a_model_is_scored_with_an_engine_that_is_installed_already(
-    installed: Installation,
-) -> None:
-    installed.succeed(
-        *("score", "--model", "smollm2-135m-instruct", "--answer", "label", "--compute", "as-is"),
-        *("--countries", "JPN", "--questions", "Q1"),
-        PYTHONPATH=installed.engine,
-    )
-    cache = installed.user / ".cache" / "valuescope"
-    # `dbt` is there once a test before this one has built.
-    assert {path.name for path in cache.iterdir()} - {"dbt"} == {"sha256.json", "trials"}
-    assert not (installed.home / "models").exists()
+def test_the_demo_runs_with_an_engine_that_is_installed_already(installed: Installation) -> None:
+    home = {"VALUESCOPE_HOME": installed.user / "demo"}
+    printed = installed.succeed("demo", PYTHONPATH=installed.engine, **home)
+    assert "What the model gets right, and what wrong" in printed
+    assert (installed.user / "demo" / "demo.html").stat().st_size > 100_000
+
+    counted = "select count(pearson_r) from agg_question_correlations"
+    assert installed.succeed("sql", counted, "--format", "csv", **home).split()[1] == "2"
+    # What is large lies once for all homes; `dbt` holds the parsed project.
+    cache = {path.name for path in (installed.user / ".cache" / "valuescope").iterdir()}
+    assert cache >= {"dbt", "sha256.json", "trials"}
+    assert not (installed.user / "demo" / "models").exists()
 
 
 def test_without_the_engine_the_extra_is_named(installed: Installation) -> None:
