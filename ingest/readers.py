@@ -178,7 +178,7 @@ def _look(
 
 
 def _survey_folder(path: Path, work: Path) -> Path | None:
-    """The folder with a survey of the user's own, unpacked if need be; None for anything else."""
+    """Return the folder of a user's own survey, unpacked if need be; None for anything else."""
     if path.is_dir():
         return path if is_own_survey(path) else None
     if path.is_file() and read_head(path).startswith(b"PK\x03\x04"):
@@ -316,7 +316,10 @@ def _respondents(
 
 
 def _stated(file: RespondentFile, instrument: Instrument, options: LoadOptions) -> Stated:
-    """What the user says of all rows. Raises ValuescopeError where the file says it itself."""
+    """Return the options that hold for all rows.
+
+    Raises ValuescopeError if the file has a column for one of them.
+    """
     find, layout = file.source.find, file.layout
     for option, value, column in (
         ("--country", options.country, find(*layout.country, *layout.country_number)),
@@ -389,7 +392,7 @@ def _tidy(
 def _own_survey(
     folder: Path, instrument: Instrument, options: LoadOptions, problems: Problems, work: Path
 ) -> tuple[Load, Read]:
-    """A survey with an instrument of its own, beside marginals like any other."""
+    """Return a survey with an instrument of its own, beside marginals like any other."""
     own = read_own_survey(folder, load_instrument().surveys, problems, survey_id=options.survey_id)
     if own is None:
         problems.raise_refusals()

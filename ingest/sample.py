@@ -37,7 +37,7 @@ class Extract:
 
     @property
     def file(self) -> str:
-        """Where the installed package keeps the data set."""
+        """Return the path of the data set in the installed package."""
         return f"{PACKAGE}/_data/stevedata/{self.name}.pkl.compress"
 
 

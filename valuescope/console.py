@@ -28,12 +28,12 @@ _PIPE_WIDTH = 100_000
 
 
 def out() -> Console:
-    """The console for data."""
+    """Return the console for data."""
     return _plain_console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def err() -> Console:
-    """The console for progress and messages."""
+    """Return the console for progress and messages."""
     return _plain_console(stderr=True, soft_wrap=True)
 
 
@@ -56,7 +56,7 @@ def ask(lines: Iterable[str], question: str, declined: str) -> None:
 
 
 def _plain_console(**settings: Any) -> Console:
-    """A console that takes names and values as they are: `[/a]` is no style, `:x:` no emoji.
+    """Return a console without markup: `[/a]` is not a style, `:x:` is not an emoji.
 
     With NO_COLOR set it writes no escape sequence at all, bold type included.
     """
@@ -78,7 +78,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def cell_progress() -> Iterator[Progress]:
-    """A progress bar with rate and time left, on stderr."""
+    """Show a progress bar with rate and time left, on stderr."""
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -94,7 +94,7 @@ def cell_progress() -> Iterator[Progress]:
 
 @contextmanager
 def step_progress(description: str) -> Iterator[Progress]:
-    """A spinner for a step of unknown length, on stderr; nothing where stderr is no terminal."""
+    """Show a spinner for a step of unknown length, on stderr; nothing if it is not a terminal."""
     console = err()
     with Progress(
         SpinnerColumn(),

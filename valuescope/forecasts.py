@@ -1,4 +1,4 @@
-"""What scoring will take, as tables: run by run as measured, or part by part as planned."""
+"""Tables of what scoring will take: run by run as measured, or part by part as planned."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from valuescope.scorer.runs.plan import PlannedRun
 
 
 def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
-    """One row per run of a model and a design."""
+    """Print one row per run of a model and a design."""
     table = _table("What scoring will take", "model", "design", "computed")
     for column in ("cells", "tokens", "tokens/s", "time", "memory"):
         table.add_column(column, justify="right")
@@ -51,7 +51,7 @@ def print_parts(
     pace: Pace | None,
     numerics: Numerics,
 ) -> None:
-    """One row per part, `mine` marked, and one for all."""
+    """Print one row per part, with `mine` marked, and one for all."""
     table = _table("The parts of the study", "part")
     for column in ("models", "tasks", "cells", "tokens", "time", "memory"):
         table.add_column(column, justify="right")

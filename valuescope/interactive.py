@@ -131,7 +131,7 @@ def _keys() -> KeyBindings:
 
 
 def completer(home: Home) -> Completer:
-    """Completes tables, columns, saved queries, keywords and the prompt's own words."""
+    """Return a completer of tables, columns, saved queries, keywords and the prompt's words."""
     columns = run_query(
         home,
         """

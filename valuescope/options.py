@@ -54,7 +54,7 @@ orders_option = click.option(
 
 
 def asked_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which questions are asked about which countries."""
+    """Return the options that say which questions are asked about which countries."""
     for option in reversed(
         (
             survey_option,
@@ -85,7 +85,7 @@ def asked_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def design_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that make up a prompt design."""
+    """Return the options that make up a prompt design."""
     for option in reversed(
         (
             click.option(

@@ -17,7 +17,7 @@ class WrongUsageError(ValuescopeError):
 
 
 def unknown_name(thing: str, value: str, known: Iterable[str], next_step: str) -> ValuescopeError:
-    """The error for a name that does not exist, with the nearest names that do.
+    """Return the error for a name that does not exist, with the nearest names that do.
 
     >>> str(unknown_name("country", "JAP", ["JPN", "USA"], "See `valuescope status`."))
     "Unknown country 'JAP'; did you mean JPN? See `valuescope status`."

@@ -1,4 +1,4 @@
-"""Where things lie: the home of a study, the cache for all of them, and the package's own files."""
+"""Paths: the home of a study, the cache for all of them, and the package's own files."""
 
 import os
 import re
@@ -30,57 +30,57 @@ class Home:
 
     @property
     def database(self) -> Path:
-        """The DuckDB file."""
+        """Return the DuckDB file."""
         return self.path / "valuescope.duckdb"
 
     @property
     def warehouse(self) -> str:
-        """What to call the warehouse in messages."""
+        """Return the warehouse's name for messages."""
         return str(self.database) if self.lake is None else f"the lake {self.lake}"
 
     @property
     def lock(self) -> Path:
-        """Held by the one command that writes the database."""
+        """Return the lock file of the one command that writes the database."""
         return self.path / "valuescope.lock"
 
     @property
     def landing(self) -> Path:
-        """The landing zone of the current shard schema."""
+        """Return the landing zone of the current shard schema."""
         return self.path / "landing" / "schema=1"
 
     @property
     def damaged(self) -> Path:
-        """Shards that could not be read, in a folder for each table."""
+        """Return shards that could not be read, in a folder for each table."""
         return self.path / "landing" / "damaged"
 
     @property
     def variables(self) -> Path:
-        """The dbt variables that `valuescope build` starts from; there need be none."""
+        """Return the dbt variables that `valuescope build` starts from; there need be none."""
         return self.path / "variables.json"
 
     @property
     def instrument(self) -> Path:
-        """The user's own part of the instrument."""
+        """Return the user's own part of the instrument."""
         return self.path / "instrument"
 
     @property
     def wordings(self) -> Path:
-        """The user's own wordings of the instrument, a folder for each set."""
+        """Return the user's own wordings of the instrument, a folder for each set."""
         return self.instrument / "wordings"
 
     @property
     def surveys(self) -> Path:
-        """The instruments of other surveys than the project's own, a folder for each."""
+        """Return the instruments of other surveys than the project's own, a folder for each."""
         return self.instrument / "surveys"
 
     @property
     def models(self) -> Path:
-        """GGUF files of this home alone. They are used, but downloads go to the cache."""
+        """Return the folder of this home's own GGUF files; downloads go to the cache."""
         return self.path / "models"
 
     @property
     def cache(self) -> Path:
-        """What is large and the same for every home; in the home for a user without a folder."""
+        """Return the cache, which all homes share; in the home if the user has no folder."""
         return user_cache() or self.path / "cache"
 
 

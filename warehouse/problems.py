@@ -70,7 +70,7 @@ class Problems:
 
 
 def listed(names: Iterable[str], total: int | None = None, shown: int = _SHOWN) -> str:
-    """The first names and how many more there are.
+    """Return the first names and how many more there are.
 
     >>> listed(["Q1", "Q2"])
     'Q1, Q2'

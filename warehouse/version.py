@@ -53,7 +53,7 @@ def project_commit() -> str | None:
 
 
 def code_sha256() -> str:
-    """SHA-256 of the SQL and Python that compute the tables, as dbt's `record_inputs` takes it."""
+    """Return the SHA-256 of the SQL and Python that compute the tables, as `record_inputs` does."""
     files = [
         DBT_PROJECT / "dbt_project.yml",
         *DBT_PROJECT.glob("macros/**/*.sql"),

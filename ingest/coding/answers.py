@@ -103,7 +103,7 @@ def _answers(
 
 
 def _whole_number(text: str) -> int | None:
-    """The whole number that a text is, BAD for one with a fraction, None for anything else."""
+    """Return a text as a whole number; BAD if it has a fraction, None for anything else."""
     try:
         number = float(text.replace(",", ".") if "." not in text else text)
     except ValueError:

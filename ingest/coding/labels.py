@@ -53,7 +53,7 @@ _NUMBERED_LABEL = re.compile(
 
 
 def normal(label: str) -> str:
-    """A label without case, accents of apostrophes, punctuation and invisible characters.
+    """Return a label without case, accents of apostrophes, punctuation and invisible characters.
 
     >>> normal("Don´t\u200b  know ")
     'dont know'
@@ -65,7 +65,7 @@ def normal(label: str) -> str:
 
 
 def codes_of_labels(question: Question) -> Mapping[str, int]:
-    """The normal form of every label that stands for a code of the question, missing codes too."""
+    """Return the normal form of every label of the question's codes, missing codes too."""
     found: dict[str, int] = dict(_MISSING)
     for choice in question.choices["native"]:
         if len(choice.survey_codes) != 1:
@@ -83,7 +83,7 @@ def codes_of_labels(question: Question) -> Mapping[str, int]:
 
 
 def code_of_label(label: str, codes: Mapping[str, int]) -> int | None:
-    """The code of a cell's label, None when no option has it.
+    """Return the code of a cell's label, None when no option has it.
 
     What files append to a label (a note in brackets, an asterisk, a full stop, `_1`) is dropped
     only where the whole text is no label. A number that stands right before or after it must be
@@ -106,12 +106,12 @@ def code_of_label(label: str, codes: Mapping[str, int]) -> int | None:
 
 
 def missing_code(label: str) -> int | None:
-    """The code of the missing answer that a label means, None when it means none."""
+    """Return the code of the missing answer that a label means, None when it means none."""
     return code_of_label(label, _MISSING)
 
 
 def nearest_label(label: str, question: Question) -> str:
-    """The choice whose text is most like a label that no option has, and its code."""
+    """Return the choice whose text is most like a label that no option has, and its code."""
     texts = {normal(choice.text): choice for choice in question.choices["native"]}
     near = difflib.get_close_matches(normal(label), texts, n=1, cutoff=0.0)
     if not near:
@@ -122,7 +122,7 @@ def nearest_label(label: str, question: Question) -> str:
 
 @cache
 def _labels() -> dict[str, dict[str, int]]:
-    """By question: what files say where it is not a choice's text, and answers off the scale."""
+    """Return labels that are not a choice's text, and answers off the scale, by question."""
     found: dict[str, dict[str, int]] = {}
     with LABELS.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

@@ -84,7 +84,7 @@ def _refuse_huge_sheets(path: Path, file: Path) -> None:
 
 
 def _excel_extent(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
-    """The last row and column of a sheet, 0 where no cell lies far out."""
+    """Return the last row and column of a sheet, 0 where no cell lies far out."""
     if not any(_FAR_CELL.search(text) for text in _chunks(archive, name)):
         return 0, 0
     rows = columns = 0
@@ -96,7 +96,7 @@ def _excel_extent(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
 
 
 def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """The text of a member in pieces, each with the end of the one before."""
+    """Yield the text of a member in pieces, each with the end of the one before."""
     rest = b""
     with archive.open(name) as member:
         while block := member.read(_CHUNK):
@@ -112,7 +112,7 @@ def _column_number(letters: bytes) -> int:
 
 
 def _open_document_extent(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
-    """The last row and column that hold something; programs repeat empty ones to the end."""
+    """Return the last row and column that hold something; programs repeat empty ones to the end."""
     rows = columns = most_rows = 0
     with archive.open(name) as member:
         for _, element in ElementTree.iterparse(member):

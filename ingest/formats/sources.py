@@ -110,12 +110,12 @@ class Source:
         )
 
     def raw(self, column: str) -> str:
-        """SQL for a column as it is."""
+        """Return SQL for a column as it is."""
         name = self.column_names[self._positions[column][0]].replace('"', '""')
         return f'"{name}"'
 
     def cell(self, column: str) -> str:
-        """SQL for the trimmed text of a column, null where it is blank.
+        """Return SQL for the trimmed text of a column, null where it is blank.
 
         Whole numbers have no decimal point.
         """
@@ -129,7 +129,7 @@ class Source:
         return f"nullif(trim(cast({value} as varchar)), '')"
 
     def text(self, column: str | None) -> str:
-        """SQL for the trimmed text of a column, null where it is missing or there is no column."""
+        """Return SQL for the trimmed text of a column; null if text or column is missing."""
         if column is None:
             return "cast(null as varchar)"
         cell = self.cell(column)
@@ -137,7 +137,7 @@ class Source:
         return f"case when {is_known} then {cell} end"
 
     def number(self, column: str | None) -> str:
-        """SQL for the number in a column, null where it is none; a decimal comma is understood."""
+        """Return SQL for the number in a column, else null; a decimal comma is understood."""
         if column is None:
             return "cast(null as double)"
         if column in self.numbers:
@@ -153,7 +153,7 @@ def _positions_by(columns: Iterable[str], key: Callable[[str], str]) -> Mapping[
 
 
 def decimal(text: str) -> str:
-    """SQL for the number that a text holds, with a decimal point or a decimal comma."""
+    """Return SQL for the number that a text holds, with a decimal point or a decimal comma."""
     return (
         f"try_cast(if(contains({text}, ',') and not contains({text}, '.'), "
         f"replace({text}, ',', '.'), {text}) as double)"
@@ -161,7 +161,7 @@ def decimal(text: str) -> str:
 
 
 def whole(number: str) -> str:
-    """SQL for a number as an integer, null where it has a fraction or is out of range."""
+    """Return SQL for a number as an integer, null where it has a fraction or is out of range."""
     return f"case when {number} = floor({number}) then try_cast({number} as integer) end"
 
 
@@ -199,19 +199,19 @@ def open_table(path: Path, file: Path, work: Path) -> Source:
 
 
 def read_head(file: Path) -> bytes:
-    """The first bytes of a file, to tell what it is."""
+    """Return the first bytes of a file, to tell what it is."""
     with file.open("rb") as opened:
         return opened.read(_HEADER_BYTES)
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parquet_relation(file: Path) -> str:
-    """SQL for the rows of a Parquet file."""
+    """Return SQL for the rows of a Parquet file."""
     return f"read_parquet({_pattern(file)})"
 
 
@@ -244,7 +244,7 @@ def open_relation(
 
 
 def _json_names(path: Path, file: Path, relation: str) -> list[str] | None:
-    """The columns as the file spells them; DuckDB numbers those that differ only in case."""
+    """Return the columns as the file spells them; DuckDB numbers those that differ only in case."""
     with duckdb.connect() as connection:
         names = [
             str(row[0])
@@ -277,7 +277,7 @@ def _parquet_names(file: Path) -> list[str]:
 
 
 def _open_arrow(path: Path, file: Path, work: Path) -> Source:
-    """Arrow and Feather files, of both versions, rewritten as Parquet."""
+    """Open an Arrow or Feather file, of either version, rewritten as Parquet."""
     table = pyarrow.feather.read_table(file)
     target = work / f"{file.stem}.parquet"
     names = [f"column_{position}" for position in range(table.num_columns)]
@@ -318,7 +318,7 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
 
 
 def _are_row_names(values: list[str]) -> bool:
-    """Whether values are the numbers of rows, some of which may have been filtered out."""
+    """Return whether values are row numbers, some of which may have been filtered out."""
     if len(values) < 2 or not all(value.isascii() and value.isdigit() for value in values):
         return False
     numbers = [int(value) for value in values]
@@ -326,7 +326,7 @@ def _are_row_names(values: list[str]) -> bool:
 
 
 def _without_start(file: Path, length: int, work: Path) -> Path:
-    """A copy in `work` of a file of UTF-8 without its first characters, which are ASCII."""
+    """Return a copy in `work` of a file of UTF-8 without its first characters, which are ASCII."""
     copy = work / f"rest-of-{file.name}"
     with file.open("rb") as source, copy.open("wb") as target:
         start = source.read(len(codecs.BOM_UTF8))
@@ -336,7 +336,7 @@ def _without_start(file: Path, length: int, work: Path) -> Path:
 
 
 def _first_records(file: Path, delimiter: str) -> list[list[str]]:
-    """The header and some rows, as far as they can be read; at least an empty header."""
+    """Return the header and some rows, as far as they can be read; at least an empty header."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
@@ -351,7 +351,7 @@ def _first_records(file: Path, delimiter: str) -> list[list[str]]:
 
 
 def _fit(records: list[list[str]]) -> tuple[bool, int]:
-    """How well a delimiter fits: rows as long as the header, then the number of columns."""
+    """Rate a delimiter: whether rows are as long as the header, then the number of columns."""
     header, *rows = records
     lengths = {len(row) for row in rows}
     is_even = len(header) > 1 and len(lengths) <= 1 and lengths <= {len(header), len(header) + 1}
@@ -359,7 +359,7 @@ def _fit(records: list[list[str]]) -> tuple[bool, int]:
 
 
 def _as_utf8(path: Path, file: Path, head: bytes, work: Path) -> tuple[Path, tuple[str, ...]]:
-    """The file itself when it is UTF-8, else a copy in `work` that is, and what to say of it."""
+    """Return the file if it is UTF-8, else a UTF-8 copy in `work`, and a note for the user."""
     mark = next((bom for bom in _BYTE_ORDER_MARKS if head.startswith(bom)), b"")
     encoding = _BYTE_ORDER_MARKS.get(mark, "utf-8")
     if encoding != "utf-16" and b"\0" in head:
@@ -404,7 +404,7 @@ def _decodes(file: Path, encoding: str) -> bool:
 
 
 def _is_utf8(file: Path) -> bool:
-    """Whether a file is UTF-8 throughout, as Arrow finds out ten times faster than Python."""
+    """Return whether a file is all UTF-8; Arrow checks this ten times faster than Python."""
     rest = b""
     try:
         with file.open("rb") as opened:
@@ -420,7 +420,7 @@ def _is_utf8(file: Path) -> bool:
 
 
 def _pattern(path: Path) -> str:
-    """The path as SQL text, with what DuckDB would take for wildcards made literal."""
+    """Return the path as SQL text, with what DuckDB would take for wildcards made literal."""
     return _quote(re.sub(r"([\[*?])", r"[\1]", str(path)))
 
 

@@ -31,7 +31,7 @@ PORTABLE = _Format("spss_portable", "SPSS portable", pyreadstat.read_por)
 
 
 def statistics_format(head: bytes) -> _Format | None:
-    """SPSS or Stata by the first bytes of a file, None for anything else."""
+    """Recognise SPSS and Stata by the first bytes of a file; None for anything else."""
     # Lines of 80 characters, which some systems end and others do not.
     if b"SPSS PORT FILE" in head[:512].replace(b"\r", b"").replace(b"\n", b""):
         return PORTABLE
@@ -110,7 +110,7 @@ def _labelled_missing(labels: Mapping[object, object]) -> Mapping[str, float]:
 
 
 def _describe(path: Path, file: Path, form: _Format) -> tuple[Any, str | None]:
-    """The file's metadata, and the encoding to read it in where its own does not work."""
+    """Return the file's metadata, and the encoding to read it in where its own does not work."""
     problem: Exception | None = None
     for encoding in (None,) if form is PORTABLE else (None, "WINDOWS-1252"):
         options = {} if form is PORTABLE else {"encoding": encoding}
@@ -179,7 +179,7 @@ def _texts(values: Iterable[object]) -> pa.Array:
 
 
 def _numbers(values: Any, missing: Mapping[str, float]) -> pa.Array:
-    """One column of a chunk; extended missing values become the codes that their labels mean."""
+    """Convert one column of a chunk; extended missing values become their labels' codes."""
     if not np.issubdtype(np.asarray(values).dtype, np.number):
         numbers = [missing.get(v) if isinstance(v, str) else v for v in values]
         values = np.array([np.nan if v is None else float(v) for v in numbers])

@@ -233,7 +233,7 @@ def _missing_rates(
 def _directions(
     connection: duckdb.DuckDBPyConnection, questions: Mapping[str, Question]
 ) -> tuple[DirectionCheck, ...]:
-    """Questions whose answers seem turned round, by their usual majority or what is loaded."""
+    """Return questions whose answers seem reversed, by their usual majority or other loads."""
     scores = _mean_scores(connection, "everybody", questions)
     checks = []
     for question_id, side in _anchors().items():
@@ -274,7 +274,10 @@ def _directions(
 def _mean_scores(
     connection: duckdb.DuckDBPyConnection, table: str, questions: Mapping[str, Question]
 ) -> dict[str, dict[tuple[int, str], float]]:
-    """Mean scores of ordered questions by wave and country, choice k of K at -1 + 2(k-1)/(K-1)."""
+    """Return mean scores of ordered questions by wave and country.
+
+    Choice k of K scores -1 + 2(k-1)/(K-1).
+    """
     rows = connection.execute(
         f"""
         select question_id, wave, country_id, code, sum(sum_of_weights)
@@ -309,7 +312,7 @@ def _mean_scores(
 def _differences(
     connection: duckdb.DuckDBPyConnection, load: "Load"
 ) -> tuple[ShareDifference, ...]:
-    """The largest difference of a valid answer's share, by population and question."""
+    """Return the largest difference of a valid answer's share, by population and question."""
     if not _has_table(connection, "loaded"):
         return ()
     shares = """
@@ -378,6 +381,6 @@ def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 @cache
 def _anchors() -> dict[str, str]:
-    """At which end of a question most people of nearly every country are found."""
+    """Return the end of each question that a majority chooses in nearly every country."""
     with ANCHORS.open(encoding="utf-8", newline="") as file:
         return {row["question_id"]: row["end"] for row in csv.DictReader(file)}

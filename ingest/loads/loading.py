@@ -60,7 +60,7 @@ class Load:
     breakdowns: tuple[str, ...] = ("all",)
 
     def load_id(self, wave: int, subgroup_id: str) -> str:
-        """The same for a corrected file of the same name, which then replaces this load."""
+        """Return the same for a corrected file of the same name, which then replaces this load."""
         parts = (
             self.survey_id,
             self.file_name,
@@ -72,12 +72,12 @@ class Load:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def selection(self, wave: int) -> str:
-        """The wave selection that the rows of `wave` belong to."""
+        """Return the wave selection that the rows of `wave` belong to."""
         return self.wave_selection or str(wave)
 
     @property
     def options_json(self) -> str:
-        """The options as `raw.survey_loads` keeps them."""
+        """Return the options as `raw.survey_loads` keeps them."""
         return json.dumps(dict(self.options), sort_keys=True)
 
 
@@ -147,7 +147,7 @@ def check_load(
 
 
 def checked_weighting(weighting: str) -> str:
-    """`weighting` when it exists. Raises ValuescopeError otherwise."""
+    """Return `weighting` if it exists. Raises ValuescopeError otherwise."""
     if weighting not in WEIGHTINGS:
         raise unknown_name(
             "weighting", weighting, WEIGHTINGS, f"Weightings: {', '.join(WEIGHTINGS)}."
@@ -173,7 +173,7 @@ def _read(
 
 
 def _same_load(load: Load, home: Home) -> tuple[str, ...]:
-    """The ids of the loads that have this very content and these options already, if any."""
+    """Return the ids of the loads that have this very content and these options already, if any."""
     if not has_warehouse(home):
         return ()
     with open_for_reading(home, is_latest=True) as connection:

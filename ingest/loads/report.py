@@ -126,17 +126,17 @@ class FileReport:
 
     @property
     def country_ids(self) -> tuple[str, ...]:
-        """The countries of the file, each once, in alphabetical order."""
+        """Return the countries of the file, each once, in alphabetical order."""
         return tuple(sorted({country.country_id for country in self.countries}))
 
     @property
     def first_year(self) -> int | None:
-        """The first year of fieldwork, None where the file tells none."""
+        """Return the first year of fieldwork, None where the file tells none."""
         return min((c.first_year for c in self.countries if c.first_year is not None), default=None)
 
     @property
     def last_year(self) -> int | None:
-        """The last year of fieldwork, None where the file tells none."""
+        """Return the last year of fieldwork, None where the file tells none."""
         return max((c.last_year for c in self.countries if c.last_year is not None), default=None)
 
 

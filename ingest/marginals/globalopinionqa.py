@@ -104,7 +104,7 @@ class _Item:
 
     @cached_property
     def codes(self) -> tuple[int, ...]:
-        """The code of each option: its position in the list, negative where it is no answer."""
+        """Return the code of each option: its position in the list, negative if not an answer."""
         return tuple(
             _missing_code(option) or position
             for position, option in enumerate(self.options, start=1)
@@ -112,13 +112,13 @@ class _Item:
 
     @cached_property
     def answers(self) -> tuple[tuple[int, str], ...]:
-        """Code and text of the options that are answers."""
+        """Return code and text of the options that are answers."""
         pairs = zip(self.codes, self.options, strict=True)
         return tuple((code, option) for code, option in pairs if code > 0)
 
     @cached_property
     def question_id(self) -> str:
-        """Readable, and the same in every order and selection of the file's rows."""
+        """Return a readable id, the same in every order and selection of the file's rows."""
         content = json.dumps([self.question, self.options, self.source], ensure_ascii=False)
         words = re.sub(r"\W+", "_", self.question.casefold()).strip("_").split("_")
         return f"{SURVEY_ID}:{'_'.join(words[:5])[:40]}_{_short_hash(content)}"
@@ -126,7 +126,7 @@ class _Item:
 
 @dataclass
 class _Notes:
-    """What is left out or odd, by what is said of it."""
+    """Warnings about what is left out or unusual, grouped by message."""
 
     found: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -140,7 +140,7 @@ class _Notes:
 
 
 def is_globalopinionqa(columns: Iterable[str]) -> bool:
-    """Whether a file's columns are those of GlobalOpinionQA."""
+    """Return whether a file has the columns of GlobalOpinionQA."""
     return {column.strip().casefold() for column in columns} >= set(_COLUMNS)
 
 
@@ -199,7 +199,7 @@ def _items(
 
 
 def _csv_rows(source: Source) -> Iterator[tuple[int, list[str] | str]]:
-    """The last line of each row and its values of `_COLUMNS`, or what is wrong with the row."""
+    """Yield each row's last line and its values of `_COLUMNS`, or what is wrong with it."""
     positions = [source.columns.index(source.find(name) or "") for name in _COLUMNS]
     # Answers of a hundred countries in one cell are longer than csv expects.
     earlier_limit = csv.field_size_limit(sys.maxsize)
@@ -220,7 +220,7 @@ def _csv_rows(source: Source) -> Iterator[tuple[int, list[str] | str]]:
 def _table_rows(
     connection: duckdb.DuckDBPyConnection, source: Source
 ) -> Iterator[tuple[int, list[str]]]:
-    """The same of a file that is no text; its header counts as the first line."""
+    """Yield the same for a file that is not a text; its header counts as the first line."""
     columns = [column for name in _COLUMNS if (column := source.find(name)) is not None]
     chosen = ", ".join(source.raw(column) for column in columns)
     rows = connection.execute(f"select {chosen} from {source.rows(columns)}").fetchall()
@@ -231,7 +231,7 @@ def _table_rows(
 def _item(
     line: int, notes: _Notes, question: str, selections: str, options: str, source: str
 ) -> _Item:
-    """One row of the file. Raises ValueError, saying what the row has, when it cannot be read."""
+    """Read one row of the file. Raises ValueError, which says what is wrong with the row."""
     wording = " ".join(question.split())
     if not wording:
         raise ValueError("has no question")
@@ -265,7 +265,7 @@ def _item(
 
 
 def _literal(what: str, text: str) -> object:
-    """A Python literal, as Python and NumPy print it; never code that is run."""
+    """Return a Python literal, as Python and NumPy print it; never code that is run."""
     try:
         python = _with_commas(_DEFAULTDICT.sub("dict(", text.strip()))
         return _value(ast.parse(python, mode="eval").body)
@@ -274,7 +274,7 @@ def _literal(what: str, text: str) -> object:
 
 
 def _with_commas(text: str) -> str:
-    """NumPy prints the items of an array without commas between them; give them back.
+    """Put commas between the items of arrays, which NumPy prints without them.
 
     >>> _with_commas("['Yes' 'No']")
     "['Yes','No']"
@@ -293,7 +293,7 @@ def _with_commas(text: str) -> str:
 
 
 def _value(node: ast.expr) -> object:
-    """The value of a literal, through the calls that NumPy and `defaultdict` print around it.
+    """Return the value of a literal without the calls that NumPy and `defaultdict` print around it.
 
     Missing numbers (nan) are None.
     """
@@ -328,14 +328,14 @@ def _is_share(value: object) -> bool:
 
 
 def _text(option: str | int | float) -> str:
-    """An option as a text; whole numbers without the decimals that pandas gives them."""
+    """Return an option as a text; whole numbers without the decimals that pandas gives them."""
     if isinstance(option, float) and option.is_integer():
         option = int(option)
     return " ".join(str(option).split())
 
 
 def _usable(items: Iterable[_Item], notes: _Notes) -> Iterator[_Item]:
-    """Without questions that cannot be asked as they stand."""
+    """Yield the questions that can be asked as they are."""
     for item in items:
         example = f"line {item.line}, {textwrap.shorten(item.question, 50)}"
         texts = [text for _, text in item.answers]
@@ -352,7 +352,7 @@ def _usable(items: Iterable[_Item], notes: _Notes) -> Iterator[_Item]:
 def _countries(
     items: Iterable[_Item], instrument: Instrument, problems: Problems, notes: _Notes
 ) -> dict[str, str]:
-    """The country of each key of the selections; keys that are left out have none."""
+    """Return the country of each key of the selections; keys that are left out have none."""
     keys = dict.fromkeys(key for item in items for key in item.selections)
     found, unknown = {}, []
     for key in keys:
@@ -382,7 +382,7 @@ def _countries(
 def _marginals(
     items: Iterable[_Item], countries: dict[str, str], notes: _Notes
 ) -> dict[tuple[str, str, int], float]:
-    """The share of each country, question and code.
+    """Return the share of each country, question and code.
 
     What one question says twice of a country is left out: nothing tells which is meant.
     """
@@ -433,7 +433,7 @@ def _store(
 
 
 def _tolerance(shares: Shares) -> float:
-    """How far rounding to the decimals of the longest share can move the sum."""
+    """Return how far rounding to the decimals of the longest share can move the sum."""
     decimals = max(len(repr(share).partition(".")[2]) for share in shares)
     rounding = len(shares) * 0.5 * 10.0**-decimals
     return max(min(rounding, _LARGEST_TOLERANCE), _SMALLEST_TOLERANCE) + 1e-9
@@ -507,7 +507,7 @@ def _scale_kind(item: _Item) -> str:
 
 
 def _counts_up(texts: Sequence[str]) -> bool:
-    """Whether the options are ascending whole numbers.
+    """Return whether the options are ascending whole numbers.
 
     The ends may be texts where what is between them numbers its position: Never, 2, 3, .., Always.
     """
@@ -520,19 +520,19 @@ def _counts_up(texts: Sequence[str]) -> bool:
 
 @cache
 def _ordered_scales() -> frozenset[tuple[str, ...]]:
-    """The label sequences of ordered_scales.csv, each in its order and reversed."""
+    """Return the label sequences of ordered_scales.csv, each in its order and reversed."""
     with _SCALES.open(encoding="utf-8", newline="") as file:
         scales = [tuple(map(_normal, row["labels"].split("|"))) for row in csv.DictReader(file)]
     return frozenset(scales) | {scale[::-1] for scale in scales}
 
 
 def _normal(text: str) -> str:
-    """How texts are compared: case, white space, apostrophes and a full stop at the end aside."""
+    """Normalise a text for comparison: case, white space, apostrophes and a last full stop."""
     return " ".join(re.sub("[’‘´`]", "'", text).casefold().split()).removesuffix(".").rstrip()
 
 
 def _missing_code(option: str) -> int | None:
-    """The missing code of an option that is no answer, None of one that is.
+    """Return the missing code of an option that is no answer, None of one that is.
 
     >>> _missing_code("Don’t know"), _missing_code("Missing; Unknown"), _missing_code("Neither")
     (-1, -5, None)

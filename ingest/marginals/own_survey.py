@@ -42,14 +42,14 @@ class OwnSurvey:
 
     @property
     def sha256(self) -> str:
-        """Changes with every file, so that a corrected wording is not taken for the old survey."""
+        """Return a hash of all files: a survey with a corrected wording is another survey."""
         parts = [f"{path.name}\0".encode() + path.read_bytes() for path in self.files]
         hashes = [hashlib.sha256(part).hexdigest() for part in parts]
         return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def is_own_survey(folder: Path) -> bool:
-    """Whether a folder looks like a survey of one's own, complete or not."""
+    """Return whether a folder looks like a user's own survey, complete or not."""
     return any((folder / name).is_file() for name in (QUESTIONS, CHOICES))
 
 
@@ -107,7 +107,7 @@ def read_own_survey(
 
 
 def category_id(survey_id: str, name: str) -> str:
-    """The id of a category by its name.
+    """Return the id of a category by its name.
 
     >>> category_id("ess", "Trust & politics")
     'ess:trust_politics'
@@ -141,7 +141,7 @@ def _facts(folder: Path, problems: Problems) -> dict[str, str]:
 def _rows(
     path: Path, needed: tuple[str, ...], more: tuple[str, ...], problems: Problems
 ) -> list[WrittenRow]:
-    """The rows with all columns, blank where the file lacks one that it may lack."""
+    """Return the rows with all columns, blank where the file lacks one that it may lack."""
     try:
         rows = list(written_rows(path, needed))
     except ValuescopeError as error:
@@ -160,7 +160,7 @@ def _own_id(survey_id: str, name: str) -> str:
 
 
 def _categories(survey_id: str, questions: Iterable[WrittenRow]) -> Iterable[WrittenRow]:
-    """Categories in the order of their first question.
+    """Yield categories in the order of their first question.
 
     Empty names are reported later, with their question.
     """

@@ -61,7 +61,7 @@ class TidyColumns:
 
     @property
     def used(self) -> frozenset[str]:
-        """Every column of the file that plays a part."""
+        """Return every column of the file that plays a part."""
         named = (
             self.country,
             self.question,
@@ -78,7 +78,7 @@ class TidyColumns:
 
 
 def find_columns(source: Source) -> TidyColumns | None:
-    """The parts that the columns play, None when the file is not tidy marginals."""
+    """Return the parts that the columns play, None when the file is not tidy marginals."""
     country = source.find(*COUNTRY)
     question = source.find(*QUESTION)
     code = source.find(*CODE)
@@ -118,7 +118,7 @@ def find_columns(source: Source) -> TidyColumns | None:
 
 
 def missing_columns(source: Source) -> tuple[str, ...]:
-    """What the file lacks to be tidy marginals, in words."""
+    """Describe the columns that the file lacks to be tidy marginals."""
     parts = {
         f"country ({', '.join(COUNTRY)})": COUNTRY,
         f"question ({', '.join(QUESTION)})": QUESTION,

@@ -64,13 +64,13 @@ class Breakdown:
 
     @property
     def name(self) -> str:
-        """As `raw.survey_loads` calls it: `all`, `sex,age` or `halves,split=1,seed=20220`."""
+        """Return its name in raw.survey_loads: `all`, `sex,age` or `halves,split=1,seed=20220`."""
         if self.split is not None:
             return f"halves,split={self.split},seed={self.seed}"
         return ",".join(trait.name for trait in self.traits) or ALL
 
     def cells(self) -> list[str]:
-        """The subgroup ids of its cells; the n-th belongs to cell number n."""
+        """Return the subgroup ids of its cells; the n-th belongs to cell number n."""
         if self.split is not None:
             return [f"half={half},split={self.split},seed={self.seed}" for half in (1, 2)]
         cells = [""]
@@ -87,7 +87,10 @@ EVERYBODY = Breakdown()
 
 
 def parse_breakdown(text: str) -> Breakdown:
-    """`sex,age` as a breakdown. Raises ValuescopeError for unknown or repeated traits."""
+    """Parse a breakdown such as `sex,age`.
+
+    Raises ValuescopeError for unknown or repeated traits.
+    """
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
         raise ValuescopeError(
@@ -101,5 +104,5 @@ def parse_breakdown(text: str) -> Breakdown:
 
 
 def split_halves(count: int, seed: int = DEFAULT_SEED) -> tuple[Breakdown, ...]:
-    """`count` independent random divisions of respondents into halves."""
+    """Return `count` independent random divisions of respondents into halves."""
     return tuple(Breakdown(split=split, seed=seed) for split in range(1, count + 1))

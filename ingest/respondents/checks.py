@@ -20,7 +20,7 @@ _ROWS = "count(*) || if(count(*) = 1, ' row', ' rows')"
 
 
 def check_value_labels(file: RespondentFile, instrument: Instrument, problems: Problems) -> None:
-    """A label that belongs to another code of the question: the scale may run the other way."""
+    """Warn of labels that belong to another code: the scale may run the other way."""
     wrong = []
     for item in file.items:
         question = instrument.questions.get(item.question_id)
@@ -162,7 +162,7 @@ def check_rows(
 def check_duplicates(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
 ) -> None:
-    """A row that comes twice counts somebody twice; a number that comes twice may be a slip."""
+    """Refuse rows that are there twice; warn of numbers that are there twice."""
     repeated = (
         "select country_wave, interview from respondents where interview is not null "
         "group by country_wave, interview having count(*) > 1"
@@ -213,7 +213,7 @@ def check_duplicates(
 def warn_of_size(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile, read: int, problems: Problems
 ) -> None:
-    """Whoever has a part of a release may not know it."""
+    """Warn when the file has fewer or more respondents than its release."""
     releases = connection.execute(
         "select distinct release from respondents where release is not null"
     ).fetchall()

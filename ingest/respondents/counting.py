@@ -129,7 +129,7 @@ def read_respondents(
 def _columns_with_nulls(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile
 ) -> frozenset[str]:
-    """The questions with answers that the quick way could not read: blank ones or no codes."""
+    """Return the questions with answers that the quick way cannot read: blanks and non-codes."""
     counts = ", ".join(
         f'count(*) - count("{item.question_id}") filter (isfinite("{item.question_id}"))'
         for item in file.items
@@ -200,7 +200,7 @@ def _weight(source: Source, column: str | None) -> str:
 
 
 def _study(source: Source, layout: Layout) -> str:
-    """SQL for the study that a row of a merged file is of, null where nothing tells it."""
+    """Return SQL for the study that a row of a merged file is of, null where nothing tells it."""
     column, other = source.find(*layout.study), source.find(*layout.other_wave)
     text = f"lower({source.text(column)})"
     other_study = EVS_STUDY if layout.own_study == WVS_STUDY else WVS_STUDY
@@ -220,7 +220,7 @@ def _study(source: Source, layout: Layout) -> str:
 
 
 def _wave(source: Source, column: str, years: Mapping[str, int]) -> str:
-    """SQL for the wave: a number, or a label with its years or `Wave 7`."""
+    """Return SQL for the wave: a number, or a label with its years or `Wave 7`."""
     text = source.text(column)
     by_year = " ".join(f"when '{year}' then {wave}" for year, wave in years.items())
     return (
@@ -231,7 +231,7 @@ def _wave(source: Source, column: str, years: Mapping[str, int]) -> str:
 
 
 def _mode(source: Source, column: str | None) -> str:
-    """SQL for the mode of an interview: its label, or the code that the file does not explain."""
+    """Return SQL for the mode of an interview: its label, or its code if it has no label."""
     text = source.text(column)
     if column is None:
         return text
@@ -245,7 +245,7 @@ def _mode(source: Source, column: str | None) -> str:
 
 
 def _trait(source: Source, trait: Trait, columns: Sequence[TraitColumn]) -> str:
-    """SQL for the number of a respondent's category, null where it is not known."""
+    """Return SQL for the number of a respondent's category, null where it is not known."""
     for candidate in columns:
         column = source.find(candidate.column)
         if column is None:
@@ -423,7 +423,7 @@ def _draw_halves(
 
 
 def _cell(breakdown: Breakdown) -> str:
-    """SQL for the number of a respondent's cell, as `Breakdown.cells` counts; null for none."""
+    """Return SQL for the number of a respondent's cell in `Breakdown.cells`; null for none."""
     if breakdown.split is not None:
         return f"half_{breakdown.split}"
     cell = "0"

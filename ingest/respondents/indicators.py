@@ -94,7 +94,7 @@ def store_moments(
 
 
 def moments(values: Floats, weights: Floats) -> dict[str, npt.NDArray[np.float64]]:
-    """Sums over the respondents that answered both of two indicators, i in rows, j in columns.
+    """Return sums over respondents who answered both of two indicators, i in rows, j in columns.
 
     `values` is respondents x indicators, NaN where missing; `weights` has one entry a respondent.
     """
@@ -114,7 +114,7 @@ def moments(values: Floats, weights: Floats) -> dict[str, npt.NDArray[np.float64
 
 
 def _value(item: Item, codes: Mapping[int, int]) -> str:
-    """SQL for what the answer to one question adds to the indicator, null for any other answer."""
+    """Return SQL for the value that one question adds to the indicator; null for other answers."""
     if item.recodes is not None:
         codes = {old: codes[new] for old, new in item.recodes.items() if new in codes}
     cases = " ".join(f"when {code} then {value}" for code, value in codes.items())
@@ -122,7 +122,7 @@ def _value(item: Item, codes: Mapping[int, int]) -> str:
 
 
 def _groups(group: Floats) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
-    """The members of each group in their order; NaN is in no group."""
+    """Yield the members of each group in their order; NaN is in no group."""
     known = np.flatnonzero(~np.isnan(group))
     if not len(known):
         return
@@ -135,7 +135,7 @@ def _groups(group: Floats) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
 def _table(
     names: Mapping[str, object], indicators: Mapping[str, str], values: Floats, weights: Floats
 ) -> pa.Table:
-    """One row an ordered pair of indicators that somebody answered both of."""
+    """Return one row per ordered pair of indicators that somebody answered both of."""
     sums = {name: matrix.ravel() for name, matrix in moments(values, weights).items()}
     answered = sums["respondents"] > 0
     pairs = [(one, other) for one in indicators for other in indicators]
@@ -158,14 +158,14 @@ def _table(
 
 
 def _floats(column: npt.ArrayLike) -> Floats:
-    """A column of numbers with NaN for null."""
+    """Return a column of numbers with NaN for null."""
     floats: Floats = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
     return floats
 
 
 @cache
 def _indicators() -> Mapping[str, Mapping[str, Mapping[int, int]]]:
-    """What each code of an indicator's questions adds to it, as the seed has it."""
+    """Return the value that each code adds: by indicator, question and code, as in the seed."""
     found: dict[str, dict[str, dict[int, int]]] = {}
     with INDICATOR_CODES.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

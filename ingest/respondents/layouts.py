@@ -166,17 +166,17 @@ class RespondentFile:
 
     @property
     def is_joint(self) -> bool:
-        """Whether it is the joint file, in which both surveys' rows may have no wave."""
+        """Return whether it is the joint file, in which rows of both surveys may have no wave."""
         return self.layout.layout_id == JOINT_EVS_WVS.layout_id
 
     @property
     def format_id(self) -> str:
-        """As `raw.survey_loads` calls it, such as `wvs7_csv` or `wvs7_inverted_spss`."""
+        """Return its id in `raw.survey_loads`, such as `wvs7_csv` or `wvs7_inverted_spss`."""
         edition = "_inverted" if self.inverted else ""
         return f"{self.layout.layout_id}{edition}_{self.source.kind}"
 
     def ignored_columns(self) -> tuple[str, ...]:
-        """Columns that look like questions but are not loaded: variants such as `Q33_3`."""
+        """Return columns that look like questions but are not loaded: variants such as `Q33_3`."""
         if self.layout is not WAVE7:
             return ()
         used = {item.column for item in self.items}
@@ -214,7 +214,7 @@ def of_evs(file: RespondentFile) -> RespondentFile:
 
 
 def recognise(source: Source, instrument: Instrument, problems: Problems) -> RespondentFile | None:
-    """The respondent file that the columns show, complete or not; None for anything else."""
+    """Return the respondent file that the columns show, complete or not; None for anything else."""
     wave7 = (*WAVE7.country, *WAVE7.country_number, *WAVE7.wave, WAVE7.interview, WAVE7.weight)
     has_questions = any(re.match(r"Q\d", column, re.IGNORECASE) for column in source.columns)
     if has_questions and source.find(*wave7) is not None:
@@ -229,7 +229,7 @@ def recognise(source: Source, instrument: Instrument, problems: Problems) -> Res
 def missing_columns(
     file: RespondentFile, is_weighted: bool, stated: Stated
 ) -> tuple[tuple[str, str], ...]:
-    """The columns without which the file cannot be loaded, and what to do about each."""
+    """Return the columns without which the file cannot be loaded, and what to do about each."""
     layout, source = file.layout, file.source
     missing = []
     has_country = source.find(*layout.country, *layout.country_number) is not None
@@ -257,7 +257,7 @@ def missing_columns(
 
 
 def other_edition(source: Source) -> str | None:
-    """What a file of the survey is that cannot be loaded as it is, None when it is not known."""
+    """Describe an edition of the survey that cannot be loaded; None if it is not recognised."""
     numbered = [c for c in source.columns if re.fullmatch(r"V[1-9]\d*[A-Z]?", c, re.IGNORECASE)]
     if len(numbered) > 1 and source.find("V2", "V1") is not None:
         return (
@@ -271,7 +271,7 @@ def other_edition(source: Source) -> str | None:
 def _wave7_items(
     source: Source, instrument: Instrument, problems: Problems
 ) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """Exact question names only: `Q33_3` is another variable. `Q11P` is Q11 of another edition."""
+    """Find the questions by exact names: `Q33_3` is another variable, `Q11P` is Q11."""
     inverted = _items_of_seed(INVERTED_ITEMS, "inverted_variable")
     items, turned = [], []
     for question in instrument.questions_of_survey(DEFAULT_SURVEY):
@@ -313,7 +313,7 @@ def _trend_items(source: Source, of_evs: bool = False) -> tuple[Item, ...]:
 def _items_of_seed(
     path: Path, variable: str, filled: str | None = None
 ) -> dict[str, tuple[str, Mapping[int, int] | None]]:
-    """By variable: its question, and its codes where they differ from the question's.
+    """Return each variable's question, and its codes if they differ from the question's.
 
     Only rows in which the column `filled` is not empty.
     """

@@ -24,7 +24,7 @@ _NO_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """Ray, joined to the cluster at `address`, or started on this machine and ended afterwards.
+    """Join Ray's cluster at `address`, or start Ray on this machine and end it afterwards.
 
     Usage statistics stay off. Raises ValuescopeError where Ray is not installed, where nothing
     answers at the address in `SECONDS_TO_ANSWER`, and where another version does.

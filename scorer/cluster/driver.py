@@ -163,7 +163,7 @@ class _Driver:
     # --- Where replicas start ---
 
     def _start_replicas(self) -> None:
-        """Models that nobody scores yet come first, in their order, then those with most left."""
+        """Start replicas: models without any come first, then those with most left to score."""
         wanting = sorted(
             (state for state in self._states if state.jobs and not state.is_waiting),
             key=lambda state: -state.cost_for_each,
@@ -197,7 +197,7 @@ class _Driver:
         return needs
 
     def _look_up(self, state: ModelState) -> None:
-        """Where this machine has the model's file, it settles which file is meant."""
+        """Identify the model by its file, if this machine has it."""
         if state.is_looked_up:
             return
         state.is_looked_up = True
@@ -304,7 +304,7 @@ class _Driver:
             self._end(serving)
 
     def _value(self, awaited: Any) -> Any:
-        """What has come; None at the end of a stream."""
+        """Return the result that has arrived; None at the end of a stream."""
         if not isinstance(awaited, self._ray.ObjectRefGenerator):
             return self._ray.get(awaited)
         try:
@@ -412,13 +412,13 @@ class _Driver:
 
 
 def _cause(error: Exception) -> Exception:
-    """The problem that a worker raised, where it is one that the user can act on."""
+    """Return the problem that a worker raised, where it is one that the user can act on."""
     cause = getattr(error, "cause", None)
     return cause if isinstance(cause, ValuescopeError) else error
 
 
 def _in_short(error: Exception) -> str:
-    """What Ray says of a worker that is gone, without its advice."""
+    """Return Ray's message about a lost worker, without its advice."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     detail = re.search(r"Worker exit detail: [^.]*\.", str(error))
     return f"{lines[0].strip()} {detail[0]}" if detail else lines[0].strip()

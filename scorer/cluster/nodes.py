@@ -25,7 +25,7 @@ class Nodes:
         self._looked_at = -SECONDS_BETWEEN_LOOKS
 
     def smallest_processor_count(self) -> int:
-        """The processors of the machine that has fewest."""
+        """Return the processors of the machine that has fewest."""
         return min((max(1, int(node["Resources"]["CPU"])) for node in self._nodes()), default=1)
 
     def require_room(

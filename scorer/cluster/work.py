@@ -32,7 +32,7 @@ class DesignRun:
 
     @property
     def cells_over(self) -> int:
-        """Cells that nobody has to score any more."""
+        """Return cells that nobody has to score any more."""
         if self.is_over:
             return self.cells
         return self.run.cells_settled if self.run else 0
@@ -78,7 +78,7 @@ class ModelState:
 
     @property
     def cost_for_each(self) -> float:
-        """What is left for each replica; without any, more than any other model has."""
+        """Return the work left for each replica; infinity without replicas."""
         return self.model.parameters * len(self.jobs) / self.replicas if self.replicas else inf
 
     def next_job(self) -> Job | None:
@@ -91,7 +91,7 @@ class ModelState:
 
 
 def state_of(work: ModelWork, numerics: Numerics) -> ModelState:
-    """The state of a model before anything of it is scored."""
+    """Return the state of a model before anything of it is scored."""
     runs = [DesignRun(asked.design, asked.cells, len(asked.blocks)) for asked in work.designs]
     jobs = deque(
         Job(run, block)

@@ -64,7 +64,7 @@ def _measured_speed(
     numerics: Numerics,
     threads: int,
 ) -> float:
-    """Tokens a second on as many of `cells` as make a short measurement."""
+    """Return tokens a second on as many of `cells` as make a short measurement."""
     part = list(cells)
     while len(part) > 1 and count_nodes(part) > _MEASURED_TOKENS:
         part = part[: len(part) // 2]

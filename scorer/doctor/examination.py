@@ -80,5 +80,5 @@ class Examination:
 
     @property
     def problems(self) -> tuple[Check, ...]:
-        """The checks that the model does not pass."""
+        """Return the checks that the model does not pass."""
         return tuple(check for check in self.checks if check.status == "problem")

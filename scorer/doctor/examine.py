@@ -136,7 +136,7 @@ def examine(
 
 
 def load_known_answers(path: Path = KNOWN_ANSWERS) -> tuple[KnownAnswer, ...]:
-    """The questions whose answers are known."""
+    """Return the questions whose answers are known."""
     items = tomllib.loads(path.read_text(encoding="utf-8"))["items"]
     return tuple(
         KnownAnswer(item["question"], tuple(item["choices"]), item["right"]) for item in items
@@ -144,7 +144,7 @@ def load_known_answers(path: Path = KNOWN_ANSWERS) -> tuple[KnownAnswer, ...]:
 
 
 def opens_a_thought(piece: str) -> bool:
-    """Whether a token is how thinking models begin.
+    """Return whether a token starts the thoughts of thinking models.
 
     >>> [opens_a_thought(piece) for piece in ("<think>", "[THINK]", "<|channel|>", " I think")]
     [True, True, True, False]
@@ -165,7 +165,7 @@ class _Subject:
 
     @cached_property
     def cells(self) -> list[list[TokenisedCell]]:
-        """The survey's prompts, question by question."""
+        """Return the survey's prompts, question by question."""
         return [
             [self.tokenise(question, country, self.design) for country in countries]
             for question, countries in self.asked
@@ -173,12 +173,12 @@ class _Subject:
 
     @cached_property
     def reference(self) -> list[CellScore]:
-        """The survey's prompts as single sequences."""
+        """Return the survey's prompts as single sequences."""
         return self.score(self.cells, path="sequence")
 
     @cached_property
     def scores(self) -> list[CellScore]:
-        """The survey's prompts as scoring would score them."""
+        """Return the survey's prompts as scoring would score them."""
         return self.score(self.cells)
 
     def tokenise(
@@ -210,7 +210,7 @@ def _check(name: str, find: Callable[[], Finding]) -> Check:
 def _asked(
     instrument: Instrument, design: PromptDesign, count: int
 ) -> list[tuple[Question, list[Country | None]]]:
-    """Questions with few and with many choices, each in a few countries and in none."""
+    """Return questions with few and with many choices, each in a few countries and in none."""
     on_scale = sorted(
         (
             question
@@ -239,7 +239,7 @@ def _asked(
 def _computation(
     model_file: ModelFile, numerics: Numerics, home: Home, threads: int, earlier: str | None
 ) -> tuple[Computation, Check]:
-    """How scoring would compute, or the file as it is where that fails."""
+    """Choose the computation as scoring does; if that fails, compute the file as it is."""
     name = "computation"
     try:
         found = choose_computation(model_file, numerics, home, threads, earlier)
@@ -301,7 +301,7 @@ def _boundary(subject: _Subject) -> Finding:
 
 
 def _file(model: Model) -> Check:
-    """What llama.cpp finds strange about the file, and what was taken in the place of it."""
+    """Report what llama.cpp finds wrong with the file, and the values used instead."""
     taken = [
         f"{key} is {value!r} by the registry or --pre-tokenizer, not by the file."
         for key, value in model.metadata_overrides.items()
@@ -313,7 +313,7 @@ def _file(model: Model) -> Check:
 
 
 def _chosen_path(subject: _Subject, gave_up: str | None) -> tuple[Check, str]:
-    """The path that scoring would take; single sequences where none can be tried."""
+    """Return the path that scoring would take; single sequences where none can be tried."""
     name = "scoring path"
     if gave_up is not None:
         return Check(name, "warning", gave_up), "sequence"
@@ -424,7 +424,10 @@ def _off_choice_mass(subject: _Subject) -> Finding:
 
 
 def _likeliest_off_choice(subject: _Subject) -> dict[str, float]:
-    """First tokens that begin no choice, averaged over one prompt of each question."""
+    """Return the likeliest first tokens that start none of the choices.
+
+    Probabilities are averaged over one prompt of each question.
+    """
     model, cells = subject.model, [cells[0] for cells in subject.cells]
     everything = range(model.description.vocabulary_size)
     total = np.zeros(len(everything))
@@ -446,7 +449,7 @@ def _likeliest_off_choice(subject: _Subject) -> dict[str, float]:
 
 
 def _noise(subject: _Subject) -> list[NoiseMeasurement]:
-    """What the path, smaller batches, the cache's type and flash attention do to answers."""
+    """Measure how path, batch size, cache type and flash attention change answers."""
     smaller = max(8, subject.numerics.batch_size // 4)
     ways: Mapping[str, dict[str, Any]] = {
         f", batches of {smaller}": {"batch_size": smaller},
@@ -480,7 +483,7 @@ def _noise_of(
 def _computations(
     home: Home, model_file: ModelFile, subject: _Subject
 ) -> tuple[ComputeMeasurement, ...]:
-    """The file as it is and its weights written out, where half of the memory holds them."""
+    """Return the file as it is and its weights written out, where half of the memory holds them."""
     parameter_count = subject.model.description.parameter_count
     fitting = [
         compute_type
@@ -519,7 +522,7 @@ def _computations(
 def _computed_file(
     home: Home, model_file: ModelFile, subject: _Subject, compute_type: str
 ) -> Iterator[Path]:
-    """The file to load, removed again where it is new and scoring would not use it."""
+    """Yield the file to load, removed again where it is new and scoring would not use it."""
     kept = {model_file.path, *written_files(home)}
     parameter_count = subject.model.description.parameter_count
     path = computed_file(model_file, parameter_count, compute_type, home)
@@ -531,7 +534,7 @@ def _computed_file(
 
 
 def _made_question(wording: str, choices: Sequence[str], design: PromptDesign) -> Question:
-    """A question that is not the survey's, in the design's coding."""
+    """Return a question that is not the survey's, in the design's coding."""
     question_id = "a made question"
     made = tuple(
         Choice(design.coding_id, question_id, index, text, ())
@@ -541,7 +544,7 @@ def _made_question(wording: str, choices: Sequence[str], design: PromptDesign) -
 
 
 def _probabilities(cell: TokenisedCell, score: CellScore) -> NDArray[np.float64]:
-    """Those of the choices, in the instrument's order."""
+    """Return the choice probabilities in instrument order."""
     by_index = np.argsort([answer.answer.choice_index for answer in cell.answers])
     likelihoods = np.array([answer.log_likelihood for answer in score.answers])[by_index]
     weights = np.exp(likelihoods - likelihoods.max())
@@ -571,13 +574,13 @@ def _log_likelihoods(scores: Sequence[CellScore]) -> NDArray[np.float64]:
 def _mean_scores(
     questions: Sequence[Sequence[TokenisedCell]], scores: Sequence[CellScore]
 ) -> list[float]:
-    """Sum of p_k s_k for each prompt (docs/method.md)."""
+    """Return the sum of p_k s_k for each prompt (docs/method.md)."""
     probabilities = map(_probabilities, chain.from_iterable(questions), scores)
     return [float(p @ np.linspace(-1, 1, len(p))) for p in probabilities]
 
 
 def _size(*cells: TokenisedCell) -> int:
-    """Tokens of the longest answers of `cells`, prompts included."""
+    """Return tokens of the longest answers of `cells`, prompts included."""
     return max(len(answer.token_ids) for cell in cells for answer in cell.answers)
 
 
@@ -586,6 +589,6 @@ def _longest(questions: Sequence[Sequence[TokenisedCell]]) -> TokenisedCell:
 
 
 def _spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` of `items`, evenly apart."""
+    """Return at most `count` of `items`, evenly apart."""
     count = min(count, len(items))
     return [items[len(items) * (2 * number + 1) // (2 * count)] for number in range(count)]

@@ -171,23 +171,23 @@ class Model(Closing):
 
     @property
     def is_attention_only(self) -> bool:
-        """False for recurrent and hybrid memories, whose sequences cannot share or be cut."""
+        """Return False for recurrent and hybrid memories: sequences cannot share or be cut there."""
         return not (
             llama.llama_model_is_recurrent(self._model) or llama.llama_model_is_hybrid(self._model)
         )
 
     @property
     def has_experts(self) -> bool:
-        """Whether each token is computed by some of the weights only."""
+        """Return whether only some of the weights compute each token."""
         return self._metadata(f"{self.description.architecture}.expert_count") not in (None, "0")
 
     @property
     def sliding_window(self) -> int:
-        """How many tokens local layers look back; 0 where every layer sees all."""
+        """Return how many tokens local layers look back; 0 if every layer sees all tokens."""
         return int(llama.llama_model_n_swa(self._model))
 
     def tokenise(self, text: str, special: bool = False) -> tuple[int, ...]:
-        """Token ids of `text` without BOS; `special` reads control tokens spelled out in it.
+        """Return token ids of `text` without BOS; `special` reads control tokens spelled out in it.
 
         Raises ValuescopeError for a character that the vocabulary cannot spell.
         """
@@ -209,7 +209,7 @@ class Model(Closing):
             size = -count
 
     def tokenise_with_bos(self, text: str, special: bool = False) -> tuple[int, ...]:
-        """Token ids of `text`, BOS first when the model's metadata asks for it, never twice."""
+        """Return token ids of `text`, with one BOS first if the model's metadata asks for it."""
         tokens = self.tokenise(text, special)
         if self.adds_bos and self.bos is not None and tokens[:1] != (self.bos,):
             return (self.bos, *tokens)
@@ -218,7 +218,7 @@ class Model(Closing):
     def tokenise_followed(
         self, text: str, endings: Sequence[str], special: bool = False
     ) -> list[tuple[int, ...]]:
-        """Token ids of `text` with each of `endings`, each tokenised jointly, BOS first if asked.
+        """Return token ids of `text` with each of `endings`, tokenised jointly, BOS first if asked.
 
         Control tokens cut a text into parts that are tokenised apart, so that only what stands
         from the last one on has to be read again for each ending.
@@ -236,18 +236,18 @@ class Model(Closing):
         return [(*head, *self.tokenise(tail + ending, special)) for ending in endings]
 
     def is_control(self, token: int) -> bool:
-        """Whether a token steers the model, as turns of a chat do, and is no text."""
+        """Return whether a token is not text but steers the model, as chat turns do."""
         return bool(llama.llama_vocab_is_control(self._vocabulary, token))
 
     def reads_control_tokens(self, text: str) -> bool:
-        """Whether control tokens are spelled out in `text`."""
+        """Return whether `text` spells out control tokens."""
         if self._control_beginnings.isdisjoint(text):
             return False
         return self.tokenise(text, special=True) != self.tokenise(text)
 
     @cached_property
     def _control_beginnings(self) -> frozenset[str]:
-        """The characters that control tokens begin with."""
+        """Return the characters that control tokens begin with."""
         kinds = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
         return frozenset(
             self._token_text(token)[:1]
@@ -257,7 +257,7 @@ class Model(Closing):
 
     @cached_property
     def _letters(self) -> frozenset[str] | None:
-        """The characters that a vocabulary without a token for each byte has; None: all there are.
+        """Return the characters of a vocabulary that lacks some bytes; None: all characters.
 
         SentencePiece spells what it has no token for in bytes, and llama.cpp ends the process where
         it finds none.
@@ -272,14 +272,14 @@ class Model(Closing):
         return frozenset(letters.union(spelled))
 
     def piece(self, token: int) -> str:
-        """The text of one token, control tokens spelled out."""
+        """Return the text of one token, control tokens spelled out."""
         buffer = ctypes.create_string_buffer(256)
         length = llama.llama_token_to_piece(self._vocabulary, token, buffer, 256, 0, True)
         return buffer.raw[: max(0, length)].decode(errors="replace")
 
     @cached_property
     def chat_template(self) -> ChatTemplate:
-        """The model's chat template, ready for questions.
+        """Return the model's chat template, ready for questions.
 
         Raises ValuescopeError when the file has none or no answer can follow it.
         """
@@ -306,7 +306,7 @@ class Model(Closing):
         return open_chat_template(template, special_tokens, self.name)
 
     def chat_text(self, user_text: str) -> str:
-        """`user_text` as the user's turn of the model's chat template, up to the answer.
+        """Return `user_text` as the user's turn of the model's chat template, up to the answer.
 
         Raises ValuescopeError when the file has no template or the template fails.
         """
@@ -314,11 +314,11 @@ class Model(Closing):
 
     @property
     def weight_bytes(self) -> int:
-        """Size of the weights in memory."""
+        """Return the size of the weights in memory."""
         return int(llama.llama_model_size(self._model))
 
     def cache_bytes(self, context_size: int, numerics: Numerics) -> int:
-        """About how large a key-value cache of `context_size` tokens is."""
+        """Estimate the size of a key-value cache of `context_size` tokens."""
         heads = llama.llama_model_n_head_kv(self._model)
         all_heads = max(1, llama.llama_model_n_head(self._model))
         head_size = llama.llama_model_n_embd(self._model) // all_heads
@@ -332,14 +332,14 @@ class Model(Closing):
         return int(context_size * layers * heads * sum(sizes) * item)
 
     def row_bytes(self, numerics: Numerics) -> int:
-        """Room for output rows: llama.cpp holds them twice, in the graph and as results."""
+        """Return the memory of output rows: llama.cpp holds them twice, in graph and results."""
         rows = _most_rows(self.description.vocabulary_size, numerics.batch_size)
         return 2 * rows * 4 * self.description.vocabulary_size
 
     def new_context(
         self, context_size: int, numerics: Numerics, threads: int, sequences: int = 1
     ) -> "Context":
-        """A context of `context_size` tokens. Raises ValuescopeError when memory is short."""
+        """Open a context of `context_size` tokens. Raises ValuescopeError when memory is short."""
         return Context(self, self._model, context_size, numerics, threads, sequences)
 
     @property
@@ -350,7 +350,7 @@ class Model(Closing):
         return template
 
     def _special_token(self, name: str) -> int | None:
-        """The token of that role; None where the file names none that its vocabulary has.
+        """Return the token of that role; None where the file names none that its vocabulary has.
 
         Vocabularies of SentencePiece and their like have theirs by convention.
         """
@@ -390,7 +390,7 @@ class Model(Closing):
 
     @property
     def _is_bpe(self) -> bool:
-        """Whether the vocabulary is of GPT-2's kind, the only one whose text is split first."""
+        """Return whether the vocabulary is of GPT-2's kind, the only one that splits text first."""
         return bool(llama.llama_vocab_type(self._vocabulary) == llama.LLAMA_VOCAB_TYPE_BPE)
 
     def _token_text(self, token: int | None) -> str:
@@ -446,7 +446,7 @@ class Model(Closing):
 
 
 def _overrides(metadata: Mapping[str, str]) -> Any:
-    """Metadata that replaces a file's own, as llama.cpp takes it: an array that an empty key ends.
+    """Return metadata that replaces a file's own: llama.cpp's array, which an empty key ends.
 
     Raises ValuescopeError for a text that is too long for it.
     """
@@ -536,7 +536,7 @@ class Context(Closing):
         self.seconds_decoding = self.seconds_reading = 0.0
 
     def clear(self) -> None:
-        """Empty the cache."""
+        """Clear the cache."""
         llama.llama_memory_clear(self._memory, True)
 
     def copy_sequence(self, source: int, target: int, length: int | None = None) -> None:
@@ -587,7 +587,7 @@ class Context(Closing):
         return values
 
     def _read(self, wanted: Sequence[Collection[int]]) -> list[dict[int, float]]:
-        """The wanted values of the batch just decoded, rows shared out among threads."""
+        """Return the wanted values of the batch just decoded, rows shared out among threads."""
         asked = [tokens for tokens in wanted if tokens]
         if not asked:
             return [{} for _ in wanted]
@@ -615,7 +615,7 @@ class Context(Closing):
 
 
 def _most_rows(vocabulary_size: int, batch_size: int) -> int:
-    """How many rows of logits one batch may ask for, so that memory stays bounded."""
+    """Return how many rows of logits one batch may request, so that memory stays bounded."""
     return max(1, min(batch_size, _OUTPUT_BYTES // (4 * vocabulary_size)))
 
 
@@ -640,7 +640,7 @@ class _Batch:
         self._batch: llama.llama_batch = batch
 
     def fill(self, tokens: Sequence[BatchToken]) -> llama.llama_batch:
-        """The batch of `tokens`, valid until the next call."""
+        """Return the batch of `tokens`, valid until the next call."""
         count = len(tokens)
         self._tokens[:count] = [entry.token for entry in tokens]
         self._positions[:count] = [entry.position for entry in tokens]
@@ -660,7 +660,7 @@ class _Batch:
 def log_probabilities(
     logits: NDArray[np.float32], tokens: Iterable[int], model_name: str
 ) -> dict[int, float]:
-    """Natural-log softmax of one row of logits at `tokens`, over the whole vocabulary.
+    """Return natural-log softmax of one row of logits at `tokens`, over the whole vocabulary.
 
     Exponentials in float32, as precise as the logits themselves, summed in float64.
     Raises ValuescopeError when the row has a NaN or no finite maximum, or minus infinity at one

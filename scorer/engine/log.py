@@ -129,7 +129,7 @@ class Log:
 
     @property
     def first_error(self) -> str:
-        """The first error's text."""
+        """Return the first error's text."""
         return self.errors[0] if self.errors else "llama.cpp gives no reason"
 
     def heard(self, pattern: str) -> bool:
@@ -176,7 +176,7 @@ def show_log() -> None:
 
 @contextmanager
 def quiet_log() -> Iterator[Log]:
-    """llama.cpp's log for one call outside a model, errors kept."""
+    """Collect llama.cpp's log during one call outside a model; errors are kept."""
     LOG.start()
     yield LOG
 

@@ -53,7 +53,7 @@ def choose_computation(
     earlier: str | None = None,
     measures: bool = True,
 ) -> Computation:
-    """The computation that `numerics` names or, for "auto", the one that suits this machine.
+    """Return the computation that `numerics` names or, for "auto", the one that suits this machine.
 
     A model keeps the computation `earlier` of its runs in this home, so that designs compare.
     Else float32 is chosen where it takes at most half of the memory, no GPU is used and it
@@ -108,7 +108,7 @@ def _too_large(model_file: ModelFile, parameter_count: int, compute_type: str) -
 
 
 def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:
-    """The speed of reading one prompt, the better of two tries after a warm-up."""
+    """Return the speed of reading one prompt, the better of two tries after a warm-up."""
     entries = [
         BatchToken(token % model.description.vocabulary_size, token, (0,), ())
         for token in range(_MEASURED_TOKENS)
@@ -128,7 +128,7 @@ def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:
 def computed_file(
     model_file: ModelFile, parameter_count: int, compute_type: str, home: Home
 ) -> Path:
-    """The GGUF to load: the model's own, or its weights written out as `compute_type`.
+    """Return the GGUF to load: the model's own, or its weights written out as `compute_type`.
 
     The written file is kept in the cache under `computed` and may be deleted at any time.
     float32 holds every quantized weight exactly; float16 rounds some in the fourth digit.

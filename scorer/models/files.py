@@ -65,7 +65,7 @@ class ModelFile:
 
     @property
     def file_name(self) -> str:
-        """The file's name, or the model's where the file is named by its hash."""
+        """Return the file's name, or the model's where the file is named by its hash."""
         return self.name if is_hash(file_stem(self.path)) else self.path.name
 
 
@@ -120,12 +120,12 @@ def resolve_model(
 
 
 def is_installed(registered: RegisteredModel, home: Home) -> bool:
-    """Whether the model's file, or the packages that carry it, are on this machine."""
+    """Return whether the model's file, or packages with it, are on this machine."""
     return bool(_packaged_parts(registered)) or _downloaded(registered, home) is not None
 
 
 def file_on_machine(name_or_path: str, home: Home, instrument: Instrument) -> Path | None:
-    """Where the file of a name or path lies, None where it is not on this machine yet.
+    """Return the path of a model's file; None if it is not on this machine yet.
 
     Nothing is downloaded, put together or hashed.
     """
@@ -143,7 +143,7 @@ def file_on_machine(name_or_path: str, home: Home, instrument: Instrument) -> Pa
 
 
 def local_file(registered: RegisteredModel, home: Home) -> Path | None:
-    """Where a registered model's file lies on this machine, None where it does not.
+    """Return the path of a registered model's file; None if it is not on this machine.
 
     Packaged models are found without importing their packages; one in several parts is put
     together in the cache once.
@@ -260,7 +260,7 @@ def _registered_file(registered: RegisteredModel, home: Home) -> Path:
 
 
 def _packaged_parts(registered: RegisteredModel) -> list[Path]:
-    """The parts in their order; empty where a package or a file is missing."""
+    """Return the parts in their order; empty where a package or a file is missing."""
     if not (registered.package_name and registered.package_file):
         return []
     parts = []

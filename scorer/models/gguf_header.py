@@ -70,7 +70,7 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """How many numbers it holds."""
+        """Return how many numbers it holds."""
         size = 1
         for length in self.shape:
             size *= length
@@ -87,17 +87,17 @@ class GgufHeader:
 
     @property
     def architecture(self) -> str | None:
-        """The architecture, which also begins the names of its own metadata."""
+        """Return the architecture, which also begins the names of its own metadata."""
         return self._text("general.architecture")
 
     @property
     def name(self) -> str | None:
-        """What the makers call the model, quantization aside."""
+        """Return the makers' name of the model, without the quantization."""
         return self._text("general.name")
 
     @cached_property
     def base_name(self) -> str | None:
-        """The parts of the model's name that precisions of it share, else `general.name`.
+        """Return the parts of the model's name that precisions of it share, else `general.name`.
 
         `general.base_model` is no help: it names the model that this one was tuned from as often
         as the one that it was quantized from.
@@ -108,33 +108,33 @@ class GgufHeader:
 
     @property
     def quantization(self) -> str | None:
-        """The quantization that the file states, such as Q4_K_M."""
+        """Return the quantization that the file states, such as Q4_K_M."""
         return _FILE_TYPES.get(self._count("general.file_type", -1))
 
     @property
     def parameter_count(self) -> int:
-        """How many weights the file holds, of a split model this part only."""
+        """Return how many weights the file holds; of a split model, those of this part only."""
         return sum(tensor.size for tensor in self.tensors)
 
     @property
     def part(self) -> tuple[int, int]:
-        """Which part of how many this file is, counted from 1."""
+        """Return the number of this part, counted from 1, and the number of parts."""
         return self._count("split.no", 0) + 1, max(1, self._count("split.count", 1))
 
     @property
     def has_chat_template(self) -> bool:
-        """Whether the model has a chat template."""
+        """Return whether the model has a chat template."""
         return "tokenizer.chat_template" in self.metadata
 
     @property
     def other_kind(self) -> str | None:
-        """What the file holds instead of a language model, as far as it says so itself."""
+        """Return what the file says it holds instead of a language model; None if nothing."""
         kinds = (self._text("general.type"), self.architecture)
         return next((_OTHER_KINDS[kind] for kind in kinds if kind in _OTHER_KINDS), None)
 
     @property
     def refusal(self) -> str | None:
-        """What the file is instead of a language model that can be scored; None for such a one."""
+        """Return why the file cannot be scored, as what it is instead; None if it can."""
         if self.other_kind is not None:
             return self.other_kind
         architecture = self.architecture

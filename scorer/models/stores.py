@@ -49,19 +49,19 @@ class StoredModel:
 
     @property
     def name(self) -> str:
-        """What to call the model: its file's name, in Ollama's store its name there."""
+        """Return the model's name: in Ollama's store its name there, elsewhere its file's."""
         return self.reference if self.store == OLLAMA else file_stem(Path(self.reference))
 
     @property
     def content(self) -> str:
-        """What tells contents apart unread: a hash that the store names, else the file itself."""
+        """Return what identifies the contents unread: the store's hash, else the file's path."""
         # Not `Path.resolve`, which fails where links form a circle.
         file = os.path.realpath(self.path)
         name = Path(file).name
         return name[-64:].lower() if _SHA256.fullmatch(name) else file
 
     def is_called(self, name: str) -> bool:
-        """Whether a user may mean this model by `name`, in any case.
+        """Return whether `name`, in upper or lower case, may mean this model.
 
         That is the store's name, its end from a file's name on, or the file's without `.gguf`; of a
         hub's repository `OWNER/NAME` and, as llama.cpp has it, `OWNER/NAME:QUANTIZATION`.

@@ -146,7 +146,7 @@ def _tojson(
     separators: Sequence[str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    """JSON as transformers has it; Jinja's own escapes what means something in HTML."""
+    """Return JSON as transformers has it; Jinja's own escapes what means something in HTML."""
     pair = None if separators is None else (separators[0], separators[1])
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=pair, sort_keys=sort_keys

@@ -64,7 +64,7 @@ class OpenedScorer:
 def open_scorer(
     model: Model, numerics: Numerics, threads: int, path: str, probe: Probe
 ) -> Iterator[OpenedScorer]:
-    """The scorer of `path`, or for "auto" of the first path that agrees with single sequences.
+    """Yield the scorer of `path`; for "auto", of the first path that agrees with single sequences.
 
     Raises ValuescopeError when a path that was asked for disagrees, or when the longest cell
     is longer than the model's own context.
@@ -101,12 +101,12 @@ def open_scorer(
 
 
 def fastest_path(model: Model) -> str:
-    """The fastest path that the model's kind of memory allows; a probe may still rule it out."""
+    """Return the fastest path for the model's kind of memory; a probe may still rule it out."""
     return "tree" if model.is_attention_only else "copies"
 
 
 def context_size(longest: TokenisedCell, numerics: Numerics, model: Model, path: str) -> int:
-    """Tokens of cache that `path` needs when no cell is longer than `longest`.
+    """Return tokens of cache that `path` needs when no cell is longer than `longest`.
 
     Raises ValuescopeError when the longest cell does not fit the model.
     """
@@ -130,7 +130,7 @@ def require_trained_length(cell: TokenisedCell, model: Model) -> None:
 
 
 def largest_difference(left: Sequence[CellScore], right: Sequence[CellScore]) -> float:
-    """The largest difference between the answers of two ways of scoring, in nats."""
+    """Return the largest difference between the answers of two ways of scoring, in nats."""
     return max(
         abs(a.log_likelihood - b.log_likelihood)
         for one, other in zip(left, right, strict=True)
@@ -147,7 +147,7 @@ class _SingleSequences:
 
     @cached_property
     def noise(self) -> float:
-        """The largest difference from themselves, in nats an answer: only rounding differs."""
+        """Return the largest difference of answers computed twice, in nats: rounding alone."""
         return max(self._measured())
 
     def bound(self, difference: float) -> float:
@@ -187,7 +187,7 @@ class _SingleSequences:
 
     @cached_property
     def spread(self) -> float:
-        """How far apart a cell's likeliest and unlikeliest answer are, over half of the cells."""
+        """Return the median over cells of the distance from likeliest to unlikeliest answer."""
         values = [[answer.log_likelihood for answer in cell.answers] for cell in self.scores]
         return statistics.median(max(cell) - min(cell) for cell in values)
 
@@ -241,7 +241,7 @@ def shortened(cell: TokenisedCell) -> TokenisedCell:
 
 
 def _candidates(model: Model, path: str) -> tuple[str, ...]:
-    """The paths to try in turn."""
+    """Return the paths to try in turn."""
     if path == "tree" and not model.is_attention_only:
         raise ValuescopeError(
             f"{model.name} has a recurrent memory, whose sequences cannot share a past token by "

@@ -29,7 +29,7 @@ class CopyScorer:
     name = "copies"
 
     def __init__(self, context: Context) -> None:
-        """Needs a context of at least three sequences."""
+        """Take a context of at least three sequences."""
         self._context = context
         # Half of the sequences that are not the trunk hold countries, the others answers.
         self._cells_at_once = (context.sequences - 1) // 2
@@ -38,11 +38,11 @@ class CopyScorer:
 
     @property
     def cells_in_hand(self) -> int:
-        """None: cells are given as soon as they are decoded."""
+        """Return 0: cells are yielded as soon as they are decoded."""
         return 0
 
     def score(self, questions: Iterable[Sequence[TokenisedCell]]) -> Iterator[CellScore]:
-        """The scores of all cells in their order, as they are ready.
+        """Yield the scores of all cells in their order, as they are ready.
 
         Raises ValuescopeError when llama.cpp fails or a cell does not fit the context.
         """
@@ -123,14 +123,14 @@ class CopyScorer:
 
 
 def _parts(cell: TokenisedCell) -> tuple[Tokens, list[Tokens]]:
-    """What all decoded sequences of a cell begin with, and those that go on from there."""
+    """Return the common beginning of a cell's decoded sequences, and those that are longer."""
     decoded = {tokens[:-1] for tokens, _ in scored_sequences(cell)}
     prompt = _common_prefix(decoded)
     return prompt, sorted(decoded - {prompt})
 
 
 def _common_prefix(sequences: Iterable[Tokens]) -> Tokens:
-    """The tokens that all sequences begin with."""
+    """Return the tokens that all sequences begin with."""
     ordered = sorted(sequences)
     first, last = ordered[0], ordered[-1]
     length = next(

@@ -49,11 +49,11 @@ class Scorer(Protocol):
 
     @property
     def cells_in_hand(self) -> int:
-        """How many cells are decoded, or nearly, and not given yet."""
+        """Return how many cells are decoded, or nearly, but not yielded yet."""
         ...
 
     def score(self, questions: Iterable[Sequence[TokenisedCell]]) -> Iterator[CellScore]:
-        """The scores of all cells in their order, as they are ready.
+        """Return the scores of all cells in their order, as they are ready.
 
         The cells of one question, or of any that share much, stand together.
         """
@@ -67,7 +67,7 @@ def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 
 def scored_sequences(cell: TokenisedCell) -> Iterator[tuple[tuple[int, ...], int]]:
-    """The token sequences a cell needs, each with the position of its first scored token."""
+    """Yield the token sequences a cell needs, each with the position of its first scored token."""
     for answer in cell.answers:
         yield answer.token_ids, answer.start
         if answer.label_token_ids is not None:

@@ -23,7 +23,7 @@ class SequenceScorer:
 
     @property
     def cells_in_hand(self) -> int:
-        """None: cells are given as soon as they are decoded."""
+        """Return 0: cells are yielded as soon as they are decoded."""
         return 0
 
     def score(self, questions: Iterable[Sequence[TokenisedCell]]) -> Iterator[CellScore]:
@@ -46,7 +46,7 @@ class SequenceScorer:
     def _decode(
         self, cell: TokenisedCell, tokens: tuple[int, ...], rows: Mapping[int, set[int]]
     ) -> list[dict[int, float]]:
-        """The wanted values after each position of one sequence."""
+        """Return the wanted values after each position of one sequence."""
         require_room(cell, len(tokens), self._context.size)
         self._context.clear()
         entries = (

@@ -45,19 +45,19 @@ class TokenisedCell:
 
     @property
     def length(self) -> int:
-        """Tokens of the prompt with the longest answer."""
+        """Return tokens of the prompt with the longest answer."""
         return max(len(answer.token_ids) for answer in self.answers)
 
     @cached_property
     def text_sha256(self) -> str:
-        """Over the rendered prompt, its tokens (so BOS too) and the answers."""
+        """Return the SHA-256 of the rendered prompt, its tokens (so BOS too) and the answers."""
         content = [self.text, self.answers[0].token_ids[: self.boundary]]
         content += [[answer.answer.choice_index, answer.text] for answer in self.answers]
         return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
 def shared_prefix_length(prompt: Sequence[int], joint: Sequence[Sequence[int]]) -> int:
-    """How many of the prompt's first tokens every joint tokenisation keeps.
+    """Return how many of the prompt's first tokens every joint tokenisation keeps.
 
     >>> shared_prefix_length([1, 2, 3], [[1, 2, 3, 9], [1, 2, 7]])
     2

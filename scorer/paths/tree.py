@@ -107,7 +107,7 @@ class TreeScorer:
     name = "tree"
 
     def __init__(self, context: Context) -> None:
-        """Needs a context of at least two sequences."""
+        """Take a context of at least two sequences."""
         self._context = context
         # The batch in the making: its nodes with the sequences that run through each.
         self._batch: dict[_Node, list[int]] = {}
@@ -117,11 +117,11 @@ class TreeScorer:
 
     @property
     def cells_in_hand(self) -> int:
-        """About how many cells are decoded whose question is not."""
+        """Estimate how many cells are decoded whose question is not."""
         return sum(question.decoded_cells for question in self._waiting)
 
     def score(self, questions: Iterable[Sequence[TokenisedCell]]) -> Iterator[CellScore]:
-        """The scores of all cells in their order, each question's once it is decoded.
+        """Yield the scores of all cells in their order, each question's once it is decoded.
 
         Raises ValuescopeError when llama.cpp fails or a path does not fit the context.
         """
@@ -188,7 +188,7 @@ class TreeScorer:
 
 
 def count_nodes(cells: Sequence[TokenisedCell]) -> int:
-    """The tokens that the cells of one question take on the path `tree`."""
+    """Return the tokens that the cells of one question take on the path `tree`."""
     return len(
         {
             tokens[:length]

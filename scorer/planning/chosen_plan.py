@@ -73,7 +73,7 @@ def _asked(
     questions: Sequence[str] | None,
     categories: Sequence[str] | None,
 ) -> tuple[str, Sequence[str] | None, Sequence[str] | None, str | None]:
-    """The survey, countries and questions to ask: what is named, else what is loaded.
+    """Return the survey, countries and questions to ask: what is named, else what is loaded.
 
     With them what to say of it.
     """
@@ -97,7 +97,7 @@ def _asked(
 
 
 def _require_words(plan: Plan) -> None:
-    """Questions that were named must have words in the wording set."""
+    """Refuse named questions that have no words in the wording set."""
     design = plan.designs[0]
     unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.countries)
     if unworded:

@@ -53,16 +53,16 @@ class PromptDesign:
 
     @property
     def rotation(self) -> int:
-        """How many choices go from the beginning of the list to its end."""
+        """Return how many choices move from the beginning of the list to its end."""
         rotated = _ROTATION.fullmatch(self.choice_order)
         return int(rotated[1]) if rotated else 0
 
     def allows(self, question: Question) -> bool:
-        """Whether the question can be shown in the design's order: rotate_N needs K > N."""
+        """Return whether the question can be shown in this order: rotate_N needs K > N."""
         return not self.rotation or len(question.choices.get(self.coding_id, ())) > self.rotation
 
     def asks(self, question: Question, country: Country | None) -> bool:
-        """Whether the order allows the question and the wording set words it for the country."""
+        """Return whether the order and the wording set allow the question in the country."""
         country_id = country.country_id if country else COUNTRY_FREE
         return self.allows(question) and self.wordings.covers(question, self.coding_id, country_id)
 
@@ -75,7 +75,7 @@ class PromptDesign:
     def asked(
         self, questions: Iterable[Question], countries: Iterable[Country]
     ) -> list[tuple[Question, list[Country | None]]]:
-        """The questions that the design asks, each with its countries; None is without one.
+        """Return the questions that the design asks, each with its countries; None is without one.
 
         Raises ValuescopeError when it asks none of them.
         """
@@ -95,7 +95,7 @@ class PromptDesign:
 
     @property
     def prompt_id(self) -> str:
-        """Identity of the design: 16 hex digits of the SHA-256 of its canonical JSON.
+        """Return the identity of the design: 16 hex digits of the SHA-256 of its canonical JSON.
 
         Of a wording set its name and language: questions, countries and their templates can be
         added without a new identity, because each cell keeps the hash of its own text.
@@ -104,7 +104,7 @@ class PromptDesign:
 
     @property
     def order_family_id(self) -> str:
-        """Identity of the design averaged over choice orders.
+        """Return the identity of the design averaged over choice orders.
 
         The same for designs that differ in their order only.
         """
@@ -130,7 +130,7 @@ class PromptDesign:
         return canonical_hash(identity)[:16]
 
     def as_row(self) -> dict[str, str]:
-        """The design as a row of the landing zone's `prompts`."""
+        """Return the design as a row of the landing zone's `prompts`."""
         return {
             "prompt_id": self.prompt_id,
             "order_family_id": self.order_family_id,
@@ -149,7 +149,7 @@ class PromptDesign:
 
 
 def expand_orders(names: Sequence[str], largest_choice_count: int) -> tuple[str, ...]:
-    """The choice orders that `names` stand for, each once, in the order of first mention.
+    """Return the choice orders that `names` mean, each once, in the order of first mention.
 
     `cyclic` stands for every rotation that a list of `largest_choice_count` has besides forward.
     Raises ValuescopeError for a name that is no order.
@@ -178,7 +178,7 @@ def _unknown_order(name: str, known: Sequence[str]) -> ValuescopeError:
 
 
 def canonical_hash(value: Any) -> str:
-    """SHA-256 in hex of `value` as JSON with sorted keys and no white space.
+    """Return the SHA-256 in hex of `value` as JSON with sorted keys and no white space.
 
     >>> canonical_hash({"b": 1, "a": "é"}) == canonical_hash({"a": "é", "b": 1})
     True

@@ -52,7 +52,7 @@ class Task:
 
     @property
     def cost(self) -> int:
-        """Arithmetic, about: every token takes every parameter."""
+        """Return the approximate arithmetic: tokens times parameters."""
         return self.tokens * self.model.parameters
 
 
@@ -74,7 +74,7 @@ class ModelWork:
 
 
 def parse_part(text: str) -> Part:
-    """The part that `I/N` names. Raises ValuescopeError for another text.
+    """Return the part that `I/N` names. Raises ValuescopeError for another text.
 
     >>> parse_part("2/4")
     Part(number=2, count=4)
@@ -89,7 +89,7 @@ def parse_part(text: str) -> Part:
 
 
 def expand(plan: Plan, instrument: Instrument) -> tuple[Task, ...]:
-    """The tasks of a plan, models in their order, so that each is loaded once."""
+    """Return the tasks of a plan, models in their order, so that each is loaded once."""
     asked = [(design, _asked_blocks(plan, design)) for design in plan.designs]
     return tuple(
         Task(model, design, block, cells, plain + in_chat if model.is_chat else plain)
@@ -101,7 +101,7 @@ def expand(plan: Plan, instrument: Instrument) -> tuple[Task, ...]:
 
 
 def tasks_of(part: Part, tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """The tasks of one part: a stretch of about a `count`-th of the cost of all.
+    """Return the tasks of one part: a stretch of about a `count`-th of the cost of all.
 
     Every task is in exactly one part; no part costs more than a `count`-th of all and one task.
     """
@@ -109,7 +109,7 @@ def tasks_of(part: Part, tasks: Sequence[Task]) -> tuple[Task, ...]:
 
 
 def divide(tasks: Sequence[Task], count: int) -> tuple[tuple[Task, ...], ...]:
-    """All parts. A task belongs where the middle of its stretch of the cost falls."""
+    """Return all parts. A task belongs where the middle of its stretch of the cost falls."""
     # Whole numbers, which are the same on every machine.
     whole = sum(task.cost for task in tasks)
     parts: list[list[Task]] = [[] for _ in range(count)]
@@ -144,7 +144,7 @@ def part_estimate(tasks: Sequence[Task]) -> PartEstimate:
 
 
 def by_model(tasks: Sequence[Task]) -> tuple[ModelWork, ...]:
-    """Tasks in their order, put together by model and design."""
+    """Group tasks by model and design, in their order."""
     return tuple(
         ModelWork(
             model,
@@ -163,7 +163,7 @@ def by_model(tasks: Sequence[Task]) -> tuple[ModelWork, ...]:
 
 
 def _asked_blocks(plan: Plan, design: PromptDesign) -> list[tuple[Block, int, int, int]]:
-    """The blocks that a design asks: cells, tokens, and those that a chat template adds."""
+    """Return the blocks that a design asks: cells, tokens, and those that a chat template adds."""
     found = []
     for block in blocks_of(plan.questions):
         asked = [

@@ -1,4 +1,4 @@
-"""What a study will take, told from its texts alone: no model is opened, nothing is measured.
+"""Estimate a study's tokens from its texts alone: no model is opened, nothing is measured.
 
 Every machine that holds the study file and the instrument gets the same numbers, whichever models
 it has. They decide how a study is divided; `estimate` measures a model that is there.
@@ -52,11 +52,11 @@ class PlannedModel:
     is_chat: bool
 
     def of_size(self, file_bytes: int) -> "PlannedModel":
-        """The same model, now that the size of its file is known."""
+        """Return the same model, now that the size of its file is known."""
         return replace(self, parameters=round(8 * file_bytes / self.bits))
 
     def memory_bytes(self, numerics: Numerics) -> int:
-        """About how much memory scoring takes, weights and all."""
+        """Estimate how much memory scoring takes, with the weights."""
         compute_type = numerics.compute_type
         if compute_type == AUTO:
             compute_type = common_compute_type(self.parameters, numerics.gpu_layers)
@@ -67,7 +67,7 @@ class PlannedModel:
 
 
 def planned_model(name: str, instrument: Instrument) -> PlannedModel:
-    """The model of that name or path, as the registry and its file name describe it.
+    """Return the model of that name or path, as the registry and its file name describe it.
 
     One whose size neither tells is taken for one of 7 billion parameters, and for a chat model.
     """
@@ -87,7 +87,7 @@ def planned_model(name: str, instrument: Instrument) -> PlannedModel:
 
 
 def chat_tokens(design: PromptDesign, questions: int, cells: int) -> int:
-    """About how many tokens a chat template adds to so many questions and cells."""
+    """Estimate how many tokens a chat template adds to so many questions and cells."""
     if design.chat_mode != "template":
         return 0
     return questions * _CHAT_TOKENS + cells * _CHAT_TOKENS_A_CELL
@@ -96,7 +96,7 @@ def chat_tokens(design: PromptDesign, questions: int, cells: int) -> int:
 def estimated_tokens(
     design: PromptDesign, question: Question, countries: Sequence[Country | None]
 ) -> int:
-    """About how many tokens the tree of a question for `countries` has, asked in plain text.
+    """Estimate the tokens of a question's tree for `countries`, asked in plain text.
 
     None is without a country. Two countries with names of middle length are counted: every
     other one adds what the second of them does.
@@ -119,7 +119,7 @@ def estimated_tokens(
 
 
 def _sequences(design: PromptDesign, question: Question, country: Country | None) -> set[Pieces]:
-    """What is decoded of one cell."""
+    """Return the sequences that are decoded for one cell."""
     prompt = render_prompt(question, country, design)
     text = _pieces(prompt.text)
     # An answer's last token is only ever predicted.
@@ -127,7 +127,7 @@ def _sequences(design: PromptDesign, question: Question, country: Country | None
 
 
 def distinct_prefixes(sequences: Collection[Pieces]) -> int:
-    """How many different beginnings, the empty one aside, the sequences have.
+    """Return how many different beginnings, not counting the empty one, the sequences have.
 
     >>> distinct_prefixes([("a", "b"), ("a", "c")])
     3
@@ -164,7 +164,7 @@ def _told_size(text: str) -> int | None:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it.
+    """Return a time as people say it.
 
     >>> duration(0.4), duration(45), duration(600), duration(7200), duration(864000)
     ('0.4 s', '45 s', '10 min', '2.0 h', '10 days')

@@ -22,7 +22,7 @@ def chosen_design(
     choice_order: str = "forward",
     elicitation: str = "likelihood",
 ) -> PromptDesign:
-    """The design of these names. Raises ValuescopeError for one that does not exist."""
+    """Return the design of these names. Raises ValuescopeError for one that does not exist."""
     wordings = load_wording_set(home, wording_set, instrument)
     return PromptDesign(
         template=named_template(template_id, wordings),
@@ -36,7 +36,7 @@ def chosen_design(
 
 
 def landed_design(home: Home, instrument: Instrument, prompt_id: str) -> PromptDesign:
-    """The design of that id (or its unique beginning).
+    """Return the design of that id (or its unique beginning).
 
     Raises ValuescopeError when none was scored under it or its template or wording set has
     changed since.

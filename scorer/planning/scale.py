@@ -81,7 +81,7 @@ STUDIES = (
 
 
 def scale_page(constants: Path = CONSTANTS) -> str:
-    """The whole page."""
+    """Return the whole page."""
     known = tomllib.loads(constants.read_text(encoding="utf-8"))
     asked = {style: asked_in(style) for style in STYLES}
     machines = _machines(known)
@@ -97,7 +97,7 @@ def scale_page(constants: Path = CONSTANTS) -> str:
 
 
 def asked_in(answer_style: str) -> DesignSize:
-    """What a chat model is asked in the paper's template; tokens as they are planned."""
+    """Return the size of the paper's design for a chat model; tokens as they are planned."""
     instrument = load_instrument()
     design = PromptDesign(named_template("paper"), answer_style=answer_style)
     questions = instrument.questions_of_survey(DEFAULT_SURVEY)
@@ -132,7 +132,7 @@ def _machines(known: dict[str, Any]) -> dict[str, Machine]:
 
 
 def _seconds(machine: Machine, parameters: float, tokens: float) -> float | None:
-    """How long one machine takes; None where its memory does not hold the model."""
+    """Return how long one machine takes; None if its memory does not hold the model."""
     model = PlannedModel("", round(parameters), _BITS, is_chat=True)
     if machine.exact is not None:
         in_float32 = model.memory_bytes(Numerics(compute_type="f32"))

@@ -112,7 +112,7 @@ def design_grid(
     coding_id: str = "native",
     questions: Sequence[Question] | None = None,
 ) -> tuple[PromptDesign, ...]:
-    """Every combination, each once. Raises ValuescopeError for a name that does not exist.
+    """Return every combination, each once. Raises ValuescopeError for a name that does not exist.
 
     The order `cyclic` has as many rotations as the longest list of choices of `questions`, which
     are those of the default survey unless they are named.
@@ -145,7 +145,7 @@ def choose_questions(
     categories: Sequence[str] | None,
     survey_id: str = DEFAULT_SURVEY,
 ) -> tuple[Question, ...]:
-    """The named questions and those of the named categories, in survey order; None is all.
+    """Return the named questions and those of the named categories, in survey order; None is all.
 
     Names are those of `survey_id` first; questions of other surveys have theirs before a colon.
     Raises ValuescopeError for a name that does not exist.
@@ -164,7 +164,7 @@ def choose_questions(
 def choose_countries(
     instrument: Instrument, countries: Sequence[str] | None
 ) -> tuple[Country, ...]:
-    """The named countries, each once; None is those of wave 7."""
+    """Return the named countries, each once; None is those of wave 7."""
     if countries is None:
         return tuple(country for country in instrument.countries.values() if country.in_wvs7)
     return tuple({c.country_id: c for c in map(instrument.country, countries)}.values())
@@ -183,7 +183,7 @@ def people_loaded(loaded: Loaded, survey_id: str | None) -> LoadedPeople:
 
 
 def _written_out(text: str, content: dict[str, Any], loaded: Loaded) -> tuple[str, dict[str, Any]]:
-    """A study with names in the place of `loaded`, so that it means the same on every machine."""
+    """Replace `loaded` in a study by names, so that it means the same on every machine."""
     asked = [key for key in ("countries", "questions") if content.get(key) in (LOADED, [LOADED])]
     if not asked:
         return text, content
@@ -265,7 +265,7 @@ def _known_keys(thing: str, table: dict[str, Any], known: Iterable[str]) -> None
 
 
 def _texts(key: str, table: dict[str, Any], required: bool = False) -> tuple[str, ...] | None:
-    """A text or a list of texts; None where there is none."""
+    """Return a text or a list of texts; None where there is none."""
     value = table.get(key)
     if value is None and not required:
         return None
@@ -276,7 +276,7 @@ def _texts(key: str, table: dict[str, Any], required: bool = False) -> tuple[str
 
 
 def _relative_to(path: Path, model: str) -> str:
-    """A model's path counts from the folder of the study."""
+    """Resolve a model's path from the folder of the study."""
     if not model.endswith(".gguf"):
         return model
     # Not resolved: a link has the name of the model, its target often a hash.

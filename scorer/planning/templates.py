@@ -37,7 +37,7 @@ class Template:
         country: Country | None,
         name_of: Callable[[Country], str],
     ) -> str:
-        """The prompt for one question; `country` None gives the country-free prompt.
+        """Return the prompt for one question; `country` None gives the country-free prompt.
 
         `name_of` is asked only where the text leaves the country's name open.
         """
@@ -51,7 +51,7 @@ class Template:
 
 
 def load_templates(path: Path = TEMPLATES) -> dict[str, Template]:
-    """All templates of a file by name.
+    """Return all templates of a file by name.
 
     Raises ValuescopeError when a template lacks a text or a placeholder.
     """
@@ -65,7 +65,7 @@ def load_templates(path: Path = TEMPLATES) -> dict[str, Template]:
 
 
 def templates_of(wordings: WordingSet) -> dict[str, Template]:
-    """The templates that a wording set is asked with: its own, then ours where it is English.
+    """Return a wording set's templates: its own, then the project's if it is English.
 
     Raises ValuescopeError when its file is wrong.
     """
@@ -75,7 +75,7 @@ def templates_of(wordings: WordingSet) -> dict[str, Template]:
 
 
 def named_template(name: str, wordings: WordingSet = OUR_WORDINGS) -> Template:
-    """The template of that name in a wording set.
+    """Return the template of that name in a wording set.
 
     Raises ValuescopeError with the nearest names.
     """
@@ -126,7 +126,7 @@ def _check_text(where: str, key: str, text: str, accepted: Sequence[list[str]]) 
 
 
 def _placeholders(text: str) -> list[str]:
-    """The placeholders of a text by name; what is no plain `{name}` keeps its extras."""
+    """Return the placeholders of a text by name; any but a plain `{name}` keeps its extras."""
     try:
         return sorted(
             f"{name}{form}{conversion or ''}"

@@ -78,7 +78,7 @@ class LoadedModel(Closing):
         self.model.close()
 
     def as_row(self) -> Row:
-        """The model as a row of the landing zone's `models`."""
+        """Return the model as a row of the landing zone's `models`."""
         template = self.description.chat_template
         return {
             "model_id": self.model_file.model_id,
@@ -99,7 +99,7 @@ class LoadedModel(Closing):
         }
 
     def memory_bytes(self) -> int:
-        """About how much memory scoring takes: weights, cache, output rows and Python."""
+        """Estimate how much memory scoring takes: weights, cache, output rows and Python."""
         cache = self.model.cache_bytes(_USUAL_CONTEXT, self.numerics)
         return self.model.weight_bytes + cache + self.model.row_bytes(self.numerics) + _PYTHON_BYTES
 
@@ -107,7 +107,7 @@ class LoadedModel(Closing):
     def open(
         self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
     ) -> Iterator["OpenedDesign"]:
-        """A design, ready to score any of `questions` for all of `countries` and for none.
+        """Yield a design, ready to score any of `questions` for all of `countries` and for none.
 
         The path is probed and the context sized for all of them, so that every part of them is
         computed in the same way. Raises ValuescopeError when the design asks none of them or one
@@ -151,7 +151,7 @@ class OpenedDesign:
 
     @property
     def effort(self) -> Effort:
-        """What scoring has taken since the design was opened."""
+        """Return the effort of scoring since the design was opened."""
         context = self._opened.context
         return Effort(
             context.tokens_decoded,
@@ -166,7 +166,7 @@ class OpenedDesign:
         limit: int | None = None,
         on_cells: OnCells = lambda in_hand: None,
     ) -> Iterator[ScoredQuestion]:
-        """The questions of `block` that the design asks, each once all its cells are scored.
+        """Yield the questions of `block` that the design asks, each once all its cells are scored.
 
         Cells in `done` are left out; `limit` caps how many are scored. A block is decoded by
         itself, so that its numbers do not depend on what else is scored. `on_cells` gets how many
@@ -262,7 +262,7 @@ class _Asking:
         return list(self._pool.map(lambda country: self._tokenise(question, country), countries))
 
     def probe(self, asked: Asked) -> Probe:
-        """The longest cell, and what paths are tried on.
+        """Return the longest cell, and what paths are tried on.
 
         A few cells of the question that is scored fastest, and the longest one with another country
         of its question.
@@ -281,7 +281,7 @@ class _Asking:
         )
 
     def _longest(self, asked: Asked) -> tuple[TokenisedCell, list[TokenisedCell]]:
-        """The cell with the most tokens, and its question's first cells.
+        """Return the cell with the most tokens, and its question's first cells.
 
         The longest of each question is found by counting tokens word by word. Where the longest of
         all nearly fills the model's context, all cells are tokenised.
@@ -302,7 +302,7 @@ class _Asking:
         return longest, [self._tokenise(question, country) for country in countries[:2]]
 
     def _counted(self, question: Question) -> Callable[[Country | None], int]:
-        """How many tokens a country's prompt and longest answer have, about."""
+        """Return a function that estimates the tokens of a country's prompt and longest answer."""
 
         def count(country: Country | None) -> int:
             prompt = render_prompt(question, country, self.design)

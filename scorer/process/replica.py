@@ -36,7 +36,7 @@ class Replica:
     """A model and all that is done with it; its methods are called one after the other."""
 
     def __init__(self, report: Callable[[int], None] = lambda in_hand: None) -> None:
-        """`report` gets how many cells are decoded, or nearly, and not given yet."""
+        """Open nothing yet; `report` is called with the cells decoded, or nearly, not yet given."""
         self._report = report
         self._reported_at = 0.0
         self._stack = ExitStack()

@@ -21,9 +21,9 @@ class DesignLock:
         self._descriptor, self.is_exclusive = descriptor, is_exclusive
 
     def is_alone(self) -> bool:
-        """Whether nobody else scores the model and design; if so, nobody else can begin to.
+        """Return whether no other process scores the model and design; then none can begin to.
 
-        For one that shares it this may be asked at the end only: the answer no gives it away.
+        A holder of a shared lock may ask this only at the end: after a no it holds no lock.
         """
         return self.is_exclusive or _try_lock(self._descriptor, fcntl.LOCK_EX)
 

@@ -252,7 +252,7 @@ def _session(
 
 
 def _under_its_first_name(model_file: ModelFile, home: Home, listener: Listener) -> ModelFile:
-    """A file that was scored before keeps its name, whatever another copy of it is called."""
+    """Give a file that was scored before its earlier name; other copies may be named otherwise."""
     earlier = landed_name(model_file.model_id, home)
     if earlier is None or earlier == model_file.name or is_hash(earlier):
         return model_file

@@ -94,7 +94,7 @@ def landed_name(model_id: str, home: Home) -> str | None:
 
 
 def blocks_of(questions: Sequence[Question]) -> tuple[Block, ...]:
-    """`questions` cut into blocks, in their order."""
+    """Cut `questions` into blocks, in their order."""
     return tuple(
         tuple(questions[first : first + QUESTIONS_A_BLOCK])
         for first in range(0, len(questions), QUESTIONS_A_BLOCK)
@@ -104,7 +104,7 @@ def blocks_of(questions: Sequence[Question]) -> tuple[Block, ...]:
 class Run:
     """One run in the landing zone: its record, its shards and its counts.
 
-    Whoever scores adds to `effort` what it took.
+    The caller adds to `effort` what scoring took.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Run:
         lock: DesignLock,
         study: StudyReference | None = None,
     ) -> None:
-        """`model` is the model's row in the landing zone. Only with the lock of model and design.
+        """Begin a run whose lock of model and design is held; `model` is its landed row.
 
         Raises ValuescopeError when the landing zone cannot be read.
         """
@@ -138,7 +138,7 @@ class Run:
 
     @property
     def cells_settled(self) -> int:
-        """How many cells are scored or were done before."""
+        """Return how many cells are scored or were done before."""
         return self._already_done + self.cells_scored
 
     @contextmanager
@@ -188,7 +188,7 @@ class Run:
 
     @property
     def summary(self) -> RunSummary:
-        """What the run did."""
+        """Return a summary of the run."""
         return RunSummary(
             run_id=self._run_id,
             model_id=self._model["model_id"],
@@ -227,7 +227,7 @@ class Run:
                 self._merge([*merged, *loose])
 
     def _merge(self, shards: Sequence[Path]) -> list[Path]:
-        """`shards` as the one file of this run, if there are any."""
+        """Merge `shards` into the one file of this run, if there are any."""
         if not shards:
             return []
         name = f"{self._run_id}.parquet"

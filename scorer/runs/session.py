@@ -81,7 +81,7 @@ class ScoringSession(Closing):
 
     @property
     def numerics(self) -> Numerics:
-        """How the model is computed, nothing left open."""
+        """Return the numerics of the model, with every choice made."""
         return self._prepared.numerics
 
     @property
@@ -221,7 +221,7 @@ def _gave_up(model_file: ModelFile, failure: EngineError) -> str:
 
 
 def _teller(run: Run, on_progress: OnProgress) -> Callable[[int], None]:
-    """Tells how many cells are done, those in hand too, and never fewer than before."""
+    """Return a function that reports cells done, those in hand too, never fewer than before."""
     told = 0
 
     def tell(in_hand: int) -> None:

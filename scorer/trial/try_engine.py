@@ -61,12 +61,12 @@ class Trial:
 
     @property
     def failures(self) -> tuple[WeightTypeResult, ...]:
-        """The weight types that do not work."""
+        """Return the weight types that do not work."""
         return tuple(result for result in self.results if result.status != "ok")
 
     @property
     def reason(self) -> str:
-        """The first failure in words, such as `dies with SIGILL on Q8_0 weights`."""
+        """Return the first failure in words, such as `dies with SIGILL on Q8_0 weights`."""
         first, others = self.failures[0], len(self.failures) - 1
         types = "weight type" if others == 1 else "weight types"
         more = f" (and fails with {others} more {types})" if others else ""

@@ -99,7 +99,7 @@ def next_model(home: Home, instrument: Instrument) -> str:
 def _asked_together(
     home: Home, instrument: Instrument, load_id: str
 ) -> list[tuple[list[Question], list[Country]]]:
-    """The questions of a load, grouped with the countries that were asked them."""
+    """Return the questions of a load, grouped with the countries that were asked them."""
     connection = open_for_reading(home)
     try:
         rows = connection.execute(

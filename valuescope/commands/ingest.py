@@ -205,7 +205,7 @@ def print_load_report(report: LoadReport, home: Home | None = None) -> None:
 
 
 def _next_steps(file: FileReport, home: Home) -> tuple[str, str]:
-    """The commands that ask a model what this file's people were asked, and compare the two."""
+    """Return the commands that ask a model this file's questions and compare the answers."""
     score, build = "valuescope score --model NAME", "valuescope build"
     instrument = load_instrument(home)
     survey = instrument.survey(file.survey_id)
@@ -268,7 +268,7 @@ def _say_warnings(file: FileReport) -> None:
 
 
 def _print_check(file: FileReport) -> None:
-    """The whole report; what keeps the file from being loaded comes first."""
+    """Print the whole report, beginning with what keeps the file from being loaded."""
     console = out()
     _print_summary(file)
     if file.refusals:

@@ -38,22 +38,22 @@ _SECONDS_FOR_READERS = 20.0
 
 
 def raw_table_statements() -> str:
-    """The DDL of the `raw` schema, read from the dbt macro that holds it."""
+    """Return the DDL of the `raw` schema, read from the dbt macro that holds it."""
     return _macro_body("create_raw_tables.sql", "raw_table_statements")
 
 
 def population_id_expression() -> str:
-    """SQL for the population that a row of `raw.survey_loads` belongs to, from the dbt macro."""
+    """Return the dbt macro's SQL for the population of a row of `raw.survey_loads`."""
     return _macro_body("population_id.sql", "population_id")
 
 
 def reference_order() -> str:
-    """SQL for the order of a survey's populations, the reference first, from the dbt macro."""
+    """Return the dbt macro's SQL for the order of a survey's populations, the reference first."""
     return _macro_body("reference_order.sql", "reference_order")
 
 
 def _macro_body(file_name: str, macro: str) -> str:
-    """What a dbt macro without arguments and without Jinja inside expands to."""
+    """Return the text of a dbt macro that has no arguments and no Jinja inside."""
     file = _MACROS / file_name
     body = re.search(
         rf"macro {macro}\(\) -?%}}(.*?){{%-? endmacro", file.read_text(encoding="utf-8"), re.DOTALL
@@ -87,7 +87,7 @@ def open_for_writing(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def has_warehouse(home: Home) -> bool:
-    """Whether there is something to open: a file, or a shared warehouse."""
+    """Return whether there is a warehouse to open: a file, or a shared one."""
     return home.lake is not None or home.database.exists()
 
 
@@ -236,7 +236,7 @@ def open_for_loading(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def stored_whole(home: Home, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """One transaction, after those of other loads: all that is done inside is kept, or nothing."""
+    """Hold one transaction, after those of other loads: it keeps all changes or none."""
     with load_lock(home) if home.lake is not None else nullcontext():
         connection.execute("begin")
         try:

@@ -35,7 +35,10 @@ _BUILD_LOCK, _LOAD_LOCK = 8_258_375_264, 8_258_375_265
 
 
 def extension_folder() -> Path:
-    """Where this environment has DuckLake. Raises ValuescopeError where it has not."""
+    """Return the folder of DuckLake's extensions.
+
+    Raises ValuescopeError if they are not installed.
+    """
     folder = Path(sys.prefix, "extensions")
     if not (folder / f"v{duckdb.__version__}").is_dir():
         raise ValuescopeError(
@@ -47,7 +50,7 @@ def extension_folder() -> Path:
 
 
 def open_lake(home: Home, *options: str) -> duckdb.DuckDBPyConnection:
-    """A connection whose own database is the lake of `home`.
+    """Return a connection whose own database is the lake of `home`.
 
     `options` are those of DuckLake's `attach`. Raises ValuescopeError where PostgreSQL does not
     answer, or has no lake.
@@ -64,7 +67,7 @@ def open_lake(home: Home, *options: str) -> duckdb.DuckDBPyConnection:
 
 
 def open_lake_for_reading(home: Home, is_latest: bool) -> duckdb.DuckDBPyConnection:
-    """The lake as the last build left it, or with what has been loaded since, read-only."""
+    """Return the lake as the last build left it, or with what has been loaded since, read-only."""
     connection = open_lake(home, "read_only")
     built = None if is_latest else _last_built(connection)
     if built is None:
@@ -85,7 +88,7 @@ def lake_data_folder(connection: duckdb.DuckDBPyConnection) -> str:
 
 @contextmanager
 def lake_for_writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The lake, to write to beside others. Raises ValuescopeError when PostgreSQL goes away."""
+    """Open the lake for writing, beside others. Raises ValuescopeError if PostgreSQL goes away."""
     with open_lake(home) as connection:
         # What does not fit into memory goes to the home, not into the current folder.
         connection.execute(f"set temp_directory = '{_escaped(str(home.path / 'tmp'))}'")
@@ -145,7 +148,7 @@ def load_lock(home: Home) -> Iterator[None]:
 
 @contextmanager
 def postgresql(home: Home) -> Iterator[Callable[[str], list[tuple[object, ...]]]]:
-    """One transaction in the PostgreSQL database itself: a function that asks it.
+    """Hold one transaction in the PostgreSQL database itself; yield a function that asks it.
 
     Raises ValuescopeError where it does not answer, or is too old for DuckLake.
     """

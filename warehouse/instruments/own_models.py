@@ -53,7 +53,7 @@ _SHARED_BY_PARTNERS = ("family", "parameter_count", "training_tokens")
 
 
 def own_models_file(home: Home) -> Path:
-    """Where the user's rows are; there need be none."""
+    """Return the path of the user's models; the file may not exist."""
     return home.instrument / "models.csv"
 
 
@@ -108,7 +108,7 @@ def _faults(row: Row, others: Mapping[str, Row]) -> Iterator[str]:
 
 
 def _partner_faults(row: Row, rows: Mapping[str, Row]) -> Iterator[str]:
-    """Several chat models may be tuned from one base model; a base model has one chat partner."""
+    """Yield faults of a partner: chat models may share a base; a base has one chat partner."""
     name, partner_name = row["model_name"], row.get("partner_model_name", "")
     if not partner_name:
         return

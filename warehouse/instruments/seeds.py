@@ -62,7 +62,7 @@ class Question:
 
     @property
     def known_codes(self) -> frozenset[int]:
-        """Every non-negative survey code of the native coding, on the scale or outside it."""
+        """Return the non-negative survey codes of the native coding, on the scale or not."""
         on_scale = {code for choice in self.choices["native"] for code in choice.survey_codes}
         return frozenset(on_scale) | self.codes_outside_scale["native"]
 
@@ -80,7 +80,7 @@ class Country:
 
     @property
     def known_as(self) -> tuple[str, ...]:
-        """Every code and name that stands for the country."""
+        """Return every code and name of the country."""
         codes = (self.country_id, self.iso_alpha_2) if self.iso_alpha_2 else (self.country_id,)
         return (*codes, self.name, *self.other_names)
 
@@ -107,7 +107,7 @@ class RegisteredModel:
 
     @property
     def hub_reference(self) -> str:
-        """The file's place on the hub in lower case: `owner/name/file`."""
+        """Return the file's place on the hub in lower case: `owner/name/file`."""
         return f"{self.hub_repository}/{self.hub_file}".casefold()
 
 
@@ -130,7 +130,7 @@ class Instrument:
         return {question_id.casefold(): q for question_id, q in self.questions.items()}
 
     def survey(self, survey_id: str) -> Survey:
-        """The survey of that id. Raises ValuescopeError with the nearest ids."""
+        """Return the survey of that id. Raises ValuescopeError with the nearest ids."""
         if survey_id not in self.surveys:
             raise unknown_name(
                 "survey",
@@ -142,17 +142,17 @@ class Instrument:
         return self.surveys[survey_id]
 
     def questions_of_survey(self, survey_id: str) -> tuple[Question, ...]:
-        """The questions of a survey in its order. Raises ValuescopeError for an unknown one."""
+        """Return a survey's questions in order. Raises ValuescopeError for an unknown survey."""
         own = self.survey(survey_id).question_survey_id
         return tuple(q for q in self.questions.values() if q.survey_id == own)
 
     def surveys_of_same_questions(self, survey_id: str) -> tuple[Survey, ...]:
-        """The surveys that ask the questions of a survey, itself among them."""
+        """Return the surveys that ask the questions of a survey, itself among them."""
         own = self.survey(survey_id).question_survey_id
         return tuple(s for s in self.surveys.values() if s.question_survey_id == own)
 
     def question(self, question_id: str, survey_id: str = DEFAULT_SURVEY) -> Question:
-        """The question of that id (any case); of `survey_id` its name without the survey does too.
+        """Return the question of that id, in any case; `survey_id` allows names without the survey.
 
         Raises ValuescopeError with the nearest ids.
         """
@@ -186,7 +186,7 @@ class Instrument:
         return f"Questions of {survey_id} are {first} to {last}."
 
     def country(self, country_id: str) -> Country:
-        """The country of that ISO code (three or two letters) or name (any case).
+        """Return the country of that ISO code (three or two letters) or name (any case).
 
         Raises ValuescopeError with the nearest codes and names.
         """
@@ -205,7 +205,7 @@ class Instrument:
     def questions_of_categories(
         self, category_ids: tuple[str, ...], survey_id: str = DEFAULT_SURVEY
     ) -> list[Question]:
-        """The questions of these categories in survey order.
+        """Return the questions of these categories in survey order.
 
         Of `survey_id` a category's name without the survey does too. Raises ValuescopeError for
         an unknown category.
@@ -226,7 +226,7 @@ class Instrument:
         )
 
     def coding(self, coding_id: str) -> str:
-        """`coding_id` when it exists. Raises ValuescopeError otherwise."""
+        """Return `coding_id` if it exists. Raises ValuescopeError otherwise."""
         if coding_id not in self.codings:
             raise unknown_name(
                 "coding", coding_id, self.codings, f"Codings: {', '.join(self.codings)}."
@@ -234,7 +234,7 @@ class Instrument:
         return coding_id
 
     def with_survey(self, own: OwnInstrument) -> "Instrument":
-        """This instrument and a survey beside it; an earlier version of that survey gives way."""
+        """Return this instrument with a survey added; it replaces an earlier version of itself."""
 
         def others(belongs: dict[str, str]) -> list[str]:
             return [name for name, survey_id in belongs.items() if survey_id != own.survey_id]

@@ -87,12 +87,12 @@ class OwnInstrument:
 
     @property
     def survey_id(self) -> str:
-        """Short name of the survey."""
+        """Return the short name of the survey."""
         return self.survey[1]["survey_id"]
 
     @property
     def tables(self) -> dict[str, tuple[WrittenRow, ...]]:
-        """The rows of each file, by its name."""
+        """Return the rows of each file, by its name."""
         return {
             "survey": (self.survey,),
             "categories": self.categories,
@@ -102,7 +102,7 @@ class OwnInstrument:
 
 
 def read_own_instruments(home: Home, taken: Collection[str]) -> list[OwnInstrument]:
-    """Every other survey of the home in alphabetical order; `taken` are the seeds' survey ids.
+    """Return the home's other surveys in alphabetical order; `taken` are the seeds' survey ids.
 
     Raises ValuescopeError with file and line for whatever is wrong with a survey's files.
     """
@@ -113,7 +113,7 @@ def read_own_instruments(home: Home, taken: Collection[str]) -> list[OwnInstrume
 
 
 def store_instrument(home: Home, own: OwnInstrument) -> Path:
-    """Put the survey's files into the home, all at once; an earlier version of them gives way.
+    """Write the survey's files into the home, all at once; they replace an earlier version.
 
     Raises ValuescopeError when the folder cannot be written; the earlier version stays then.
     """
@@ -146,7 +146,7 @@ def store_instrument(home: Home, own: OwnInstrument) -> Path:
 
 
 def faults(own: OwnInstrument, taken: Collection[str]) -> Iterator[Fault]:
-    """Everything that keeps `own` from being an instrument; `taken` are the seeds' survey ids."""
+    """Yield what keeps `own` from being an instrument; `taken` are the seeds' survey ids."""
     yield from _survey_faults(own, taken)
     yield from _category_faults(own)
     yield from _question_faults(own)
@@ -181,7 +181,7 @@ def _rows_of(folder: Path) -> OwnInstrument:
 
 
 def _with_edits(own: OwnInstrument, earlier: OwnInstrument) -> OwnInstrument:
-    """`own` and what `earlier` has, which wins for questions that both have."""
+    """Merge `own` and `earlier`, which wins for questions that both have."""
     known = {values["question_id"] for _, values in earlier.questions}
     categories = {row[1]["category_id"]: row for row in (*own.categories, *earlier.categories)}
     added = [row for row in own.questions if row[1]["question_id"] not in known]
@@ -333,7 +333,7 @@ def _choice_faults(own: OwnInstrument) -> Iterator[Fault]:
 def _scale_faults(
     where: str, scale_kind: str, coding_id: str, choices: list[WrittenRow]
 ) -> Iterator[Fault]:
-    """What is wrong with the choices of one question in one coding."""
+    """Yield the faults of one question's choices in one coding."""
     last_remedy = choices[-1][0]
     indexes: list[int] = []
     texts: Counter[str] = Counter()
@@ -394,7 +394,7 @@ def _scale_faults(
 
 
 def _repeated(thing: str, rows: Iterable[WrittenRow], column: str) -> Iterator[Fault]:
-    """Ids that differ in case only are the same, because they are looked up in any case."""
+    """Yield repeated ids; ids that differ only in case are the same, as any case finds them."""
     seen: set[str] = set()
     for remedy, row in rows:
         name = row[column].casefold()

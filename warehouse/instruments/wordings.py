@@ -50,11 +50,11 @@ class WordingSet:
 
     @property
     def is_english(self) -> bool:
-        """Whether the language is English of any region."""
+        """Return whether the language is English of any region."""
         return self.language.split("-")[0] == "en"
 
     def covers(self, question: Question, coding_id: str, country_id: str) -> bool:
-        """Whether the set has words for the question and its choices in that country."""
+        """Return whether the set words the question and its choices for that country."""
         return (
             self._wording(question, country_id) is not None
             and self._choices(question, coding_id, country_id) is not None
@@ -63,7 +63,7 @@ class WordingSet:
     def unworded(
         self, questions: Iterable[Question], coding_id: str, countries: Iterable[Country]
     ) -> list[Question]:
-        """Those of `questions` covered neither for any of `countries` nor without a country."""
+        """Return the questions that the set words for none of `countries` nor for no country."""
         country_ids = [COUNTRY_FREE, *(country.country_id for country in countries)]
         return [
             question
@@ -72,7 +72,7 @@ class WordingSet:
         ]
 
     def reword(self, question: Question, coding_id: str, country_id: str) -> Question:
-        """`question` with the words of this set. Raises ValuescopeError where it has none."""
+        """Return `question` with this set's words. Raises ValuescopeError if there are none."""
         wording = self._wording(question, country_id)
         if wording is None:
             raise self._lacks("wording", question.question_id, country_id, "questions.csv")
@@ -83,7 +83,7 @@ class WordingSet:
         return replace(question, wording=wording, choices=question.choices | {coding_id: choices})
 
     def country_name(self, country: Country) -> str:
-        """The country's name in this set. Raises ValuescopeError where it has none."""
+        """Return the country's name in this set. Raises ValuescopeError if there is none."""
         name = self.country_names.get(country.country_id)
         if name is None and self.is_english:
             return country.name
@@ -128,14 +128,14 @@ OUR_WORDINGS = WordingSet(
 
 
 def wording_set_names(home: Home) -> list[str]:
-    """The project's own set and the user's, in alphabetical order."""
+    """Return the project's own set and the user's, in alphabetical order."""
     folders = home.wordings.iterdir() if home.wordings.is_dir() else ()
     named = sorted(f.name for f in folders if f.is_dir() and not f.name.startswith("."))
     return [OUR_WORDINGS.name, *named]
 
 
 def load_wording_set(home: Home, name: str, instrument: Instrument) -> WordingSet:
-    """The wording set of that name.
+    """Return the wording set of that name.
 
     Raises ValuescopeError with the known sets when there is none, and with file and line when
     the set's files are wrong. Its templates are read by `valuescope.scorer.planning.templates`.
@@ -175,7 +175,7 @@ def load_wording_set(home: Home, name: str, instrument: Instrument) -> WordingSe
 
 
 def _check_file_names(folder: Path) -> None:
-    """A misspelt name would leave its texts out without a word."""
+    """Refuse unknown file names: a misspelt file would be ignored silently."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in (".csv", ".toml") and path.name not in _FILES:
             raise unknown_name(
@@ -250,7 +250,7 @@ def _whole_list(
     group: tuple[str, str, str],
     instrument: Instrument,
 ) -> tuple[str, ...]:
-    """All choices of a question; where a country has no text of its own, every country's."""
+    """Return all choices of a question; where a country has no text of its own, every country's."""
     coding_id, question_id, country_id = group
     found = {
         index: texts.get((*group, index), texts.get((coding_id, question_id, "", index)))

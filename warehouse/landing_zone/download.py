@@ -109,7 +109,7 @@ def land_shards(home: Home, store: SharedStore, study: str | None = None) -> Lan
 def _shared_files(
     home: Home, store: SharedStore
 ) -> tuple[list[SharedFile], str | None, tuple[str, ...]]:
-    """The files of this schema, what is wrong with the names of others, and other schemas."""
+    """Return this schema's files, the faults of other files' names, and other schemas."""
     schema = home.landing.name
     versions = [name for name in store.folders() if name.startswith("schema=")]
     others = tuple(name for name in versions if name != schema)
@@ -152,7 +152,7 @@ def _is_here(home: Home, file: SharedFile) -> bool:
 
 
 def _new_runs(store: SharedStore, files: Iterable[SharedFile]) -> list[_Run]:
-    """The runs that the records among `files` tell of; damaged records are refused later."""
+    """Return the runs that the records among `files` tell of; damaged records are refused later."""
     runs: list[_Run] = []
     for file in files:
         if file.folder == "runs":
@@ -206,7 +206,7 @@ class _Left:
         )
 
     def covers(self, file: SharedFile) -> bool:
-        """Whether the file stays."""
+        """Return whether the file is left where it is."""
         if self._only_wanted:
             return file.subject not in self._wanted
         return file.subject in self._others
@@ -218,7 +218,7 @@ def _subjects(runs: Iterable[_Run]) -> set[str]:
 
 
 def _land(home: Home, store: SharedStore, known: _Known, file: SharedFile) -> tuple[int, int] | str:
-    """Answers and bytes of a file that has landed; why it has not."""
+    """Land a file; return its answers and bytes, or why it was refused."""
     content = store.read(file.path)
     try:
         if file.folder == STUDIES:

@@ -209,7 +209,7 @@ def write_bytes(target: Path, content: bytes) -> Path:
 
 
 def other_versions(home: Home) -> tuple[Path, ...]:
-    """The folders beside the landing zone that are of other versions of its schema, in order.
+    """Return the folders beside the landing zone with other versions of its schema, in order.
 
     They belong to an earlier or later version of valuescope; nothing here reads or changes them.
     """
@@ -278,7 +278,7 @@ def _without_damaged(
 
 @_without_damaged
 def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
-    """The rows of an SQL statement on the landing zone's tables.
+    """Return the rows of an SQL statement on the landing zone's tables.
 
     Raises ValuescopeError when a shard cannot be read.
     """
@@ -308,7 +308,7 @@ def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
 def done_cells(
     home: Home, model_id: str, prompt_id: str, numerics_id: str
 ) -> set[tuple[str, str, str]]:
-    """The (question, country, text) cells landed whole for a model, design and numerics.
+    """Return the (question, country, text) cells landed whole for a model, design and numerics.
 
     Of shards whose run is on record only those of the model and design are read.
     """
@@ -335,7 +335,7 @@ def done_cells(
 
 @_without_damaged
 def run_records(home: Home, model_id: str) -> list[dict[str, Any]]:
-    """The records of a model's runs."""
+    """Return the records of a model's runs."""
     return [
         row
         for record in (home.landing / "runs").glob("[!_]*.parquet")
@@ -357,7 +357,7 @@ def model_record(home: Home, model_id: str) -> dict[str, Any] | None:
 
 @_without_damaged
 def loose_shards(home: Home, model_id: str, prompt_id: str) -> list[Path]:
-    """The shards of single questions that runs of a model and design have left, in order."""
+    """Return the shards of single questions that runs of a model and design have left, in order."""
     return _loose_shards(home, _run_ids(home, model_id, prompt_id))
 
 

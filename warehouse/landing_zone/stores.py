@@ -45,12 +45,12 @@ class SharedStore:
     root: str
 
     def folders(self) -> tuple[str, ...]:
-        """The names of the folders right below the root; none where the root does not exist."""
+        """Return the names of the folders right below the root; none if there is no root."""
         found = self._list("")
         return tuple(sorted(info.base_name for info in found if info.type == FileType.Directory))
 
     def files(self, folder: str) -> tuple[StoredFile, ...]:
-        """The files of a folder in order; none where the folder does not exist."""
+        """Return the files of a folder in order; none where the folder does not exist."""
         found = (info for info in self._list(folder) if info.type == FileType.File)
         return tuple(
             StoredFile(PurePosixPath(folder, info.base_name), info.size)
@@ -58,7 +58,7 @@ class SharedStore:
         )
 
     def read(self, path: PurePosixPath) -> bytes:
-        """The content of a file. Raises ValuescopeError where it cannot be read."""
+        """Return the content of a file. Raises ValuescopeError where it cannot be read."""
         try:
             with self.filesystem.open_input_stream(self._at(str(path))) as stream:
                 return bytes(stream.read())
@@ -96,7 +96,7 @@ class SharedStore:
 
 
 def open_store(address: str) -> SharedStore:
-    """The store that `address` names: a folder, or file://, s3:// or gs:// with a path.
+    """Return the store that `address` names: a folder, or file://, s3:// or gs:// with a path.
 
     Nothing is looked at yet. Raises ValuescopeError for another scheme, and, without repeating
     them, for an address with credentials in it.

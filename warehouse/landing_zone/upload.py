@@ -42,7 +42,7 @@ class SharedFile:
 
 
 def shared_file(folder: str, path: PurePosixPath) -> SharedFile | None:
-    """What the name of a file in a store says; None where it is not one of ours."""
+    """Parse the name of a file in a store; None if it is not one of ours."""
     name = _NAME.fullmatch(path.name)
     return SharedFile(folder, name[1], name[2], path) if name else None
 
@@ -60,7 +60,7 @@ class Sender:
     """Sends what lands in a home to a store, each file once; keep one while scoring."""
 
     def __init__(self, home: Home, store: SharedStore) -> None:
-        """Raises ValuescopeError where the store cannot be written to."""
+        """Open the store. Raises ValuescopeError if it cannot be written to."""
         self._home, self._store = home, store
         self._sent: set[tuple[Path, int, int]] = set()
         schema = home.landing.name
@@ -86,7 +86,7 @@ class Sender:
         return Sent(len(added), sum(added), sizes.count(0))
 
     def _send(self, table: str, path: Path) -> int | None:
-        """Bytes added; 0 where the store has the file, None where there is nothing to send."""
+        """Return bytes added; 0 if the store has the file, None if there is nothing to send."""
         try:
             status = path.stat()
             identity = path, status.st_size, status.st_mtime_ns

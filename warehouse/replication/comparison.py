@@ -34,7 +34,7 @@ class MartComparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing differs but last bits."""
+        """Return whether the tables are equal, up to rounding."""
         return not (self.only_here or self.only_there or self.differing)
 
 

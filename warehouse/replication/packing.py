@@ -91,7 +91,7 @@ def pack_survey(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def smallest_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int | None]:
-    """The fewest respondents behind a row of each table with counts; None without counted rows."""
+    """Return the fewest respondents behind a row, by table; None without counted rows."""
     rows: dict[str, int | None] = {}
     for table in ("human_marginals", "indicator_moments"):
         found = connection.execute(
@@ -102,7 +102,7 @@ def smallest_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int | No
 
 
 def loaded_files(connection: duckdb.DuckDBPyConnection) -> tuple[SurveyFile, ...]:
-    """The survey files that are loaded, in the order in which they were."""
+    """Return the survey files that are loaded, in the order in which they were."""
     rows = connection.execute(
         """
         select

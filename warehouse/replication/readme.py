@@ -26,7 +26,7 @@ def readme(
     left_out_marts: Sequence[str],
     instrument: Sequence[str],
 ) -> str:
-    """The page as Markdown.
+    """Return the page as Markdown.
 
     `warning` is what every report says of its numbers; `smallest` has the fewest respondents behind
     a row of the raw tables with counts, and `instrument` the parts of the user's instrument:

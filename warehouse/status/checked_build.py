@@ -45,7 +45,7 @@ def checked_build(
 
 
 def _refuse_to_drop(home: Home) -> None:
-    """Others may have built with answers that have not landed here."""
+    """Refuse a build that would drop answers that others built with and this home lacks."""
     missing = designs_missing_here(home)
     if missing:
         raise ValuescopeError(

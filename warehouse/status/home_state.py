@@ -75,12 +75,12 @@ class HomeState:
 
 
 def loaded_survey_count(home: Home) -> int:
-    """How many survey files are loaded."""
+    """Return how many survey files are loaded."""
     return len(_loads(home)) if has_warehouse(home) else 0
 
 
 def landed_cell_count(home: Home) -> int:
-    """How many (model, prompt, question, country) cells have landed."""
+    """Return how many (model, prompt, question, country) cells have landed."""
     if not (home.landing / "choice_log_likelihoods").exists():
         return 0
     rows = query_landing(
@@ -94,7 +94,7 @@ def landed_cell_count(home: Home) -> int:
 
 
 def describe_home(home: Home) -> HomeState:
-    """Everything `valuescope status` tells."""
+    """Return everything that `valuescope status` shows."""
     loads = _loads(home) if has_warehouse(home) else ()
     surveys = _surveys(home, loads)
     references = _references(home, surveys)
@@ -183,7 +183,7 @@ def _loads(home: Home) -> tuple[SurveyLoad, ...]:
 
 
 def _surveys(home: Home, loads: Iterable[SurveyLoad]) -> tuple[Survey, ...]:
-    """The loaded surveys that the instrument knows."""
+    """Return the loaded surveys that the instrument knows."""
     try:
         known = load_instrument(home).surveys
     except ValuescopeError:
@@ -194,7 +194,7 @@ def _surveys(home: Home, loads: Iterable[SurveyLoad]) -> tuple[Survey, ...]:
 
 
 def _references(home: Home, surveys: Iterable[Survey]) -> tuple[Reference, ...]:
-    """The population that comes first in each survey."""
+    """Return the population that comes first in each survey."""
     if not surveys:
         return ()
     connection = open_for_reading(home, is_latest=True)

@@ -33,7 +33,7 @@ class Build:
 
 
 def last_build(home: Home) -> Build | None:
-    """The last build of everything that went through; None where there is none."""
+    """Return the last build of everything that went through; None where there is none."""
     connection = open_for_reading(home)
     try:
         inputs = connection.execute(
@@ -58,7 +58,7 @@ def last_build(home: Home) -> Build | None:
 
 
 def changes_since(build: Build, home: Home) -> tuple[str, ...]:
-    """What there is now of surveys, answers and instrument that `build` did not read."""
+    """Describe what has changed in surveys, answers and instrument since `build`."""
     changes = []
     if _survey_loads(home) != build.survey_loads:
         changes.append("surveys were loaded or replaced since the last build")
@@ -80,7 +80,7 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
 
 
 def designs_missing_here(home: Home) -> tuple[str, ...]:
-    """Models and prompts whose answers the last build read and this landing zone lacks, in order.
+    """Return models and prompts that the last build read and this landing zone lacks, in order.
 
     In a shared warehouse another home may have built with them; a build from here drops them.
     """
@@ -115,7 +115,7 @@ def _landed_rows(home: Home) -> dict[str, int]:
 
 
 def _instrument_files(home: Home) -> dict[str, str]:
-    """The files that dbt reads the instrument from, named as its macro `record_inputs` does."""
+    """Return the files of the instrument that dbt reads, named as by its macro `record_inputs`."""
     own = [*home.surveys.glob("*/*.csv"), *home.instrument.glob("models.csv")]
     files = [*SEEDS.glob("*.csv"), *own]
     return {_input_name(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

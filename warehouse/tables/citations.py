@@ -20,7 +20,7 @@ class Citation:
 
 
 def loaded_citations(connection: duckdb.DuckDBPyConnection) -> tuple[Citation, ...]:
-    """Those of each loaded survey, in the order of their keys; none where nothing is built.
+    """Return the citations of each loaded survey by key; none before the first build.
 
     Of a survey with several editions all are named, because a file of shares does not say which
     one it was made from.
@@ -48,5 +48,5 @@ def loaded_citations(connection: duckdb.DuckDBPyConnection) -> tuple[Citation, .
 
 
 def bibliography(citations: tuple[Citation, ...]) -> str:
-    """Their BibTeX entries, as a `.bib` file holds them; empty without any."""
+    """Return the citations as the text of a `.bib` file; empty without any."""
     return "\n\n".join(c.bibtex for c in citations if c.bibtex) + "\n" if citations else ""

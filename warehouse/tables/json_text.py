@@ -8,12 +8,12 @@ from typing import Any
 
 
 def json_text(content: object) -> str:
-    """Indented JSON with a newline at the end; numbers keep all digits."""
+    """Return indented JSON with a newline at the end; numbers keep all digits."""
     return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def plain(value: Any) -> Any:
-    """`value` of what JSON knows.
+    """Convert `value` to types that JSON has.
 
     Numbers that are not finite become `"NaN"`, `"Infinity"` and `"-Infinity"`, as PostgreSQL
     writes them: JSON has none, and null would say that nothing was there.

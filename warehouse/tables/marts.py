@@ -47,20 +47,20 @@ class Mart:
 
     @property
     def in_grain_order(self) -> str:
-        """SQL that orders the rows in one way only: by the grain, then by the rest."""
+        """Return SQL that orders the rows in one way only: by the grain, then by the rest."""
         rest = (column.name for column in self.columns if column.name not in self.grain)
         return ", ".join((*self.grain, *rest))
 
 
 @cache
 def described_marts() -> tuple[Mart, ...]:
-    """All marts of the dbt project, by name."""
+    """Return all marts of the dbt project, by name."""
     found = (_mart(path) for path in (_MODELS / "marts").rglob("*.yml"))
     return tuple(sorted(found, key=lambda mart: mart.name))
 
 
 def built_marts(connection: duckdb.DuckDBPyConnection) -> tuple[Mart, ...]:
-    """Those marts that the warehouse has, by name.
+    """Return the marts that the warehouse has, by name.
 
     Raises ValuescopeError when it has none, or one that another version of valuescope has built.
     """
@@ -82,7 +82,7 @@ def built_marts(connection: duckdb.DuckDBPyConnection) -> tuple[Mart, ...]:
 
 
 def chosen_marts(built: tuple[Mart, ...], names: tuple[str, ...]) -> tuple[Mart, ...]:
-    """Those of `built` that are named, each once; all of them without a name.
+    """Return those of `built` that are named, each once; all of them without a name.
 
     Raises ValuescopeError for one that does not exist or is not built.
     """
@@ -119,7 +119,7 @@ def _column(column: Mapping[str, Any]) -> MartColumn:
 
 
 def _described(text: str) -> str:
-    """A description on one line, with what it takes from `{{ doc(..) }}`."""
+    """Return a description on one line, with what it takes from `{{ doc(..) }}`."""
     if "{{" in text:
         text = _ENVIRONMENT.from_string(text).render(doc=_docs().__getitem__)
     return " ".join(text.split())
@@ -127,6 +127,6 @@ def _described(text: str) -> str:
 
 @cache
 def _docs() -> dict[str, str]:
-    """The texts of the project's `{% docs %}` blocks, by name."""
+    """Return the texts of the project's `{% docs %}` blocks, by name."""
     texts = (path.read_text(encoding="utf-8") for path in sorted(_MODELS.glob("*.md")))
     return {name: text.strip() for content in texts for name, text in _DOCS.findall(content)}

@@ -98,7 +98,7 @@ def _refuse_what_does_not_read(statements: list[duckdb.Statement], has_files: bo
 
 
 def saved_query_table() -> pa.Table:
-    """The saved queries, a row each: name, question, variables."""
+    """Return the saved queries, a row each: name, question, variables."""
     return pa.table(
         {
             "name": [query.name for query in saved_queries()],
@@ -109,7 +109,7 @@ def saved_query_table() -> pa.Table:
 
 
 def saved_statement(home: Home, name: str, settings: Iterable[str] = ()) -> str:
-    """The SQL of a saved query with the thresholds that `home` was built with.
+    """Return the SQL of a saved query with the thresholds that `home` was built with.
 
     `settings` are `variable=value`. Raises ValuescopeError for a name or a setting that is unknown.
     """
@@ -124,7 +124,7 @@ def saved_statement(home: Home, name: str, settings: Iterable[str] = ()) -> str:
 
 
 def as_csv(table: pa.Table) -> str:
-    """The table as CSV with a header row; null is empty."""
+    """Return the table as CSV with a header row; null is empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(table.column_names)
@@ -133,12 +133,12 @@ def as_csv(table: pa.Table) -> str:
 
 
 def as_json(table: pa.Table) -> str:
-    """The table as a JSON array of objects; numbers keep full precision."""
+    """Return the table as a JSON array of objects; numbers keep full precision."""
     return json_text(table.to_pylist())
 
 
 def as_parquet(table: pa.Table) -> bytes:
-    """The table as the bytes of one Parquet file."""
+    """Return the table as the bytes of one Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     content: bytes = sink.getvalue().to_pybytes()

@@ -37,14 +37,14 @@ class SavedQuery:
 
 
 def saved_queries() -> tuple[SavedQuery, ...]:
-    """All of them, by name."""
+    """Return all saved queries, by name."""
     return tuple(_saved_query(path) for path in sorted(_ANALYSES.glob("*.sql")))
 
 
 def statement(
     name: str, chosen: Mapping[str, str] | None = None, built_with: Mapping[str, Any] | None = None
 ) -> str:
-    """The SQL of a saved query, with schemas before its tables.
+    """Return the SQL of a saved query, with schemas before its tables.
 
     `chosen` are values of the query's own variables, `built_with` the variables that the warehouse
     was built with, where they are not the project's. Raises ValuescopeError for an unknown name or
@@ -92,7 +92,7 @@ def _project() -> dict[str, Any]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    """Jinja with the project's macros, each under its name, as in dbt."""
+    """Return jinja with the project's macros, each under its name, as in dbt."""
     environment = jinja2.Environment(
         extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined, autoescape=False
     )
@@ -107,7 +107,7 @@ def _environment() -> jinja2.Environment:
 
 @cache
 def _schemas() -> dict[str, str]:
-    """The schema of every model and seed."""
+    """Return the schema of every model and seed."""
     project = _project()
     schemas = {
         path.stem: project["models"]["valuescope"][folder.name]["+schema"]
