@@ -73,7 +73,7 @@ _OTHER_KINDS = {
     b"\0" * 12 + b"\xc2\xea\x81": "a SAS file; load the CSV, SPSS or Stata edition of the survey",
     b"<": "a web page or XML file; download the survey's file again",
 }
-# An archive in a compressed file in an archive: more is no survey file.
+# An archive in a compressed file in an archive: nothing deeper is a survey file.
 _DEEPEST = 3
 
 
@@ -191,7 +191,7 @@ def _survey_folder(path: Path, work: Path) -> Path | None:
 def open_source(path: Path, work: Path, member: str | None = None) -> Source:
     """Open a file of any kind that is read; `work` is a folder for what must be converted.
 
-    Raises ValuescopeError when there is no such file or it is of no such kind.
+    Raises ValuescopeError if there is no such file or its kind is not read.
     """
     if path.is_dir():
         raise ValuescopeError(
@@ -208,7 +208,7 @@ def open_source(path: Path, work: Path, member: str | None = None) -> Source:
             break
         head = _head(file)
     if member is not None:
-        raise ValuescopeError(f"{path} is no ZIP archive, so --member does not apply to it.")
+        raise ValuescopeError(f"{path} is not a ZIP archive, so --member does not apply to it.")
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return open_workbook(path, file, work)
     form = statistics_format(head)
@@ -227,9 +227,9 @@ def _head(path: Path) -> bytes:
     except FileNotFoundError:
         raise ValuescopeError(f"No such file: {path}. Check the path and repeat.") from None
     if not is_regular:
-        # Nobody may ever write into a pipe.
+        # Reading a pipe might wait forever.
         raise ValuescopeError(
-            f"{path} is no file but a pipe or device. Save what comes from it and load that file."
+            f"{path} is not a file but a pipe or device. Save what comes from it and load that."
         )
     head = read_head(path)
     if not head.strip():
@@ -465,7 +465,7 @@ def _describe(
     original = source.original
     return Load(
         survey_id=survey_id,
-        # A wave that was chosen stands beside the file's other waves, whenever they are loaded.
+        # Loading one wave does not replace the file's other waves.
         wave_selection=recorded.get("wave"),
         weighting=weighting,
         file_name=original.name,

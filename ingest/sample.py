@@ -302,7 +302,7 @@ def _refuse_unknown_values(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _warn(connection: duckdb.DuckDBPyConnection, problems: Problems) -> None:
     problems.warn(
-        "The sample has no weights and does not tell 'don't know' from other missing answers; "
+        "The sample has no weights and does not separate 'don't know' from other missing answers; "
         "all of them are stored as code -5."
     )
     unknown = connection.execute(

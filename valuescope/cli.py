@@ -1,4 +1,4 @@
-"""The entry point: the group of commands and the way errors are told."""
+"""The entry point: the group of commands and the way errors are reported."""
 
 import os
 import sys
@@ -67,9 +67,9 @@ def cli() -> None:
     questions, and `build` turns both into tables. Then `report` shows the main results and
     `sql` answers everything else.
 
-    Database, landing zone and your own wordings lie in the folder that the environment variable
-    VALUESCOPE_HOME names; `status` says where that is, and where models lie. Where
-    VALUESCOPE_LAKE names a PostgreSQL database, the tables are shared (docs/shared-warehouse.md).
+    The environment variable VALUESCOPE_HOME names the folder of the database, the landing zone
+    and your own wordings; `status` shows it, and the folders of models. If VALUESCOPE_LAKE
+    names a PostgreSQL database, the tables are shared (docs/shared-warehouse.md).
     Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 a problem (it is named), 2
     wrong usage, 130 interrupted.
     """
@@ -96,6 +96,6 @@ def main() -> None:
         say("Interrupted. What had landed or was loaded is kept; repeat the command to go on.")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of the pipe has gone (`| head`); nobody is left to tell.
+        # The reader of the pipe has gone (`| head`); nothing can be reported.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

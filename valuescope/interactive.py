@@ -57,7 +57,7 @@ def ask_interactively(
     """Read statements until the user leaves, and hand the rows of each to `show`.
 
     What was asked is kept in `sql_history` of a home that can be written to. Raises
-    ValuescopeError where there is no database; a wrong statement is told, and the prompt goes on.
+    ValuescopeError if there is no database; a wrong statement is reported, and the prompt goes on.
     """
     session: PromptSession[str] = PromptSession(
         "valuescope> ",

@@ -10,7 +10,7 @@ import threading
 
 
 def _end_with(lifeline: int) -> None:
-    """End this process when nobody holds the other end of the pipe any more."""
+    """End this process when the other end of the pipe is closed."""
     os.read(lifeline, 1)
     os._exit(1)
 

@@ -19,7 +19,7 @@ CLONE, IS_CLONE = ROOMS, (ROOMS / "valuescope").is_dir()
 
 @dataclass(frozen=True)
 class Home:
-    """One VALUESCOPE_HOME. Several stand side by side without touching each other.
+    """One VALUESCOPE_HOME. Several homes do not affect each other.
 
     `lake` is the PostgreSQL database, as libpq writes it, of a warehouse that is shared; None where
     the warehouse is this home's own file.
@@ -125,7 +125,7 @@ def named_home(folder: str | Path | None) -> Home:
 
 
 def earlier_home() -> tuple[str, ...]:
-    """Return what lies in the clone's `warehouse/`, the home of earlier versions; often nothing."""
+    """Return the files in the clone's `warehouse/`, the home of earlier versions; often none."""
     if not IS_CLONE:
         return ()
     parts = ("valuescope.duckdb", "landing", "instrument", "models", "variables.json")

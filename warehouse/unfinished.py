@@ -1,7 +1,7 @@
 """Files and folders that are there whole or not at all, also when the command is killed.
 
-What is not finished has a name of its own and is locked by the process that writes it. Whoever
-finds one that nobody holds removes it: a killed command left it.
+What is not finished has a name of its own and is locked by the process that writes it. Any
+command that finds one without a lock removes it: a killed command left it.
 """
 
 import fcntl
@@ -82,7 +82,7 @@ def unfinished_folder(parent: Path, name: str) -> Iterator[Path]:
 
 
 def _is_held(descriptor: int, path: Path) -> bool:
-    """Lock what is open, and return whether nobody has removed it before that."""
+    """Lock what is open, and return whether it has not been removed before that."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return path.exists()
 

@@ -1,4 +1,4 @@
-"""The version of valuescope, written beside whatever it loads or scores."""
+"""The version of valuescope, written beside all that it loads or scores."""
 
 import hashlib
 import importlib.metadata
@@ -72,7 +72,7 @@ def scoring_code_fingerprint() -> str:
     Installations of one version may differ; machines that share a study may not.
     """
     files = [
-        # A home may lie in a room of a clone; it holds no Python package.
+        # A home may be in a room of a clone; it holds no Python package.
         *(
             path
             for room in _SCORING_ROOMS

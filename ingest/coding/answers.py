@@ -10,9 +10,9 @@ from valuescope.ingest.formats.sources import MISSING_TEXTS, Source
 from valuescope.ingest.respondents.layouts import Item
 from valuescope.warehouse.instruments.seeds import Instrument, Question
 
-# The code of what is missing for no reason that the file tells.
+# The code of an answer that is missing without a reason in the file.
 MISSING = -5
-# Stand for a blank answer and for one that is no code, until both are dealt with. Answers are held
+# Mark a blank answer and one that is not a code, until both are dealt with. Answers are held
 # in 4 bytes, which have these numbers and all codes exactly, and show fractions beyond 1e-7.
 BLANK, BAD = -2147482880, -2147483008
 LARGEST_CODE = (1 << 24) - 1
@@ -22,7 +22,7 @@ _MOST_TEXTS = 1000
 
 @dataclass(frozen=True)
 class Answers:
-    """SQL for a question's code in the file, and the texts that are no answer, with their counts.
+    """SQL for a question's code in the file, and the texts that are not answers, with counts.
 
     `has_labels` is whether any cell holds a label instead of a code.
     """

@@ -86,8 +86,7 @@ def code_of_label(label: str, codes: Mapping[str, int]) -> int | None:
     """Return the code of a cell's label, None when no option has it.
 
     What files append to a label (a note in brackets, an asterisk, a full stop, `_1`) is dropped
-    only where the whole text is no label. A number that stands right before or after it must be
-    its code.
+    only if the whole text is not a label. A number right before or after it must be its code.
     """
     text = label
     while True:

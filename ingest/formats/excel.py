@@ -78,13 +78,13 @@ def _refuse_huge_sheets(path: Path, file: Path) -> None:
             if rows * columns > _MOST_CELLS:
                 raise ValuescopeError(
                     f"{path}: {name} spans {rows} rows and {columns} columns, more than "
-                    f"{_MOST_CELLS:,} cells. Delete what stands far from the data (one cell is "
+                    f"{_MOST_CELLS:,} cells. Delete cells far from the data (one cell is "
                     "enough to span them all), or save the sheet as CSV."
                 )
 
 
 def _excel_extent(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
-    """Return the last row and column of a sheet, 0 where no cell lies far out."""
+    """Return the last row and column of a sheet, 0 if no cell is far out."""
     if not any(_FAR_CELL.search(text) for text in _chunks(archive, name)):
         return 0, 0
     rows = columns = 0

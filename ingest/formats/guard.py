@@ -26,7 +26,7 @@ def reading(path: Path) -> Iterator[None]:
     except Exception as error:
         raise ValuescopeError(_message(path, error)) from error
     except BaseException as error:
-        # Rust's panics are no `Exception`, so that nobody catches them by accident.
+        # Rust's panics are not an `Exception`, so that no handler catches them by accident.
         if type(error).__name__ != "PanicException":
             raise
         raise ValuescopeError(_message(path, error)) from error

@@ -24,7 +24,7 @@ from valuescope.warehouse.problems import listed
 _HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 22
 _DELIMITERS = ",;\t|"
-# How many rows tell which character separates the columns.
+# How many rows are read to find the character that separates the columns.
 _ROWS_SNIFFED, _LINES_SNIFFED = 20, 200
 # Excel's way to name the separator, in a line of its own before the header.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*(?:\r\n|\r|\n)', re.IGNORECASE)
@@ -59,7 +59,7 @@ class Source:
     archive held; `file` is what is read, in UTF-8 if it is text.
     `rows(columns)` gives SQL for a relation that has at least these columns; the n-th of `columns`
     is called `column_names[n]` there and holds text, or numbers where it is in `numbers`.
-    `value_labels` maps a column's codes to their labels where the file tells them. `notes` are
+    `value_labels` maps a column's codes to their labels if the file has them. `notes` are
     shown to the user.
     """
 
@@ -85,8 +85,8 @@ class Source:
     def find(self, *names: str) -> str | None:
         """Return the file's own name of the first of `names` that it has, in any case.
 
-        The exact name wins over one in another case. Raises ValuescopeError when nothing tells
-        which of several columns is meant.
+        The exact name wins over one in another case. Raises ValuescopeError if several columns
+        may be meant.
         """
         for name in names:
             found = self._positions.get(name) or self._folded.get(name.casefold(), ())
@@ -170,8 +170,8 @@ def refuse_many_columns(path: Path, columns: Sequence[str]) -> None:
     if len(columns) > _MOST_COLUMNS:
         raise ValuescopeError(
             f"{path} has {len(columns)} columns, more than {_MOST_COLUMNS}: {listed(columns)}. "
-            "Respondents stand in rows and questions in columns: turn the table round if they "
-            "stand the other way, or leave out the columns that you do not need."
+            "Respondents must be in rows and questions in columns: transpose the table if it is "
+            "the other way round, or leave out the columns that you do not need."
         )
 
 
@@ -199,7 +199,7 @@ def open_table(path: Path, file: Path, work: Path) -> Source:
 
 
 def read_head(file: Path) -> bytes:
-    """Return the first bytes of a file, to tell what it is."""
+    """Return the first bytes of a file, which show its format."""
     with file.open("rb") as opened:
         return opened.read(_HEADER_BYTES)
 
@@ -259,7 +259,7 @@ def _json_names(path: Path, file: Path, relation: str) -> list[str] | None:
             "group by key order by min((number, place))"
         ).fetchall()
     spelled = [str(key) for (key,) in keys]
-    # In another order than DuckDB's nothing tells which column is which.
+    # In another order than DuckDB's the columns could not be matched.
     is_same = len(spelled) == len(names) and all(
         re.fullmatch(re.escape(key) + r"(_\d+)?", name)
         for key, name in zip(spelled, names, strict=True)

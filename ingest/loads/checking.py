@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Don't know, no answer, not applicable, not asked, missing.
 MISSING_CODES = frozenset({-1, -2, -3, -4, -5})
 ANCHORS = Path(__file__).with_name("direction_anchors.csv")
-# Of the countries with a clear majority, so many must lie at the wrong end to doubt a question.
+# Of the countries with a clear majority, so many must be at the wrong end to doubt a question.
 _DOUBTFUL_COUNTRIES = 0.8
 _CLEAR_MAJORITY = 0.1
 # Shares that differ by more are worth a line.

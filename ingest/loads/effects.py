@@ -14,7 +14,7 @@ Confirm = Callable[[Sequence[str]], None]
 
 
 def refuse_effects(effects: Sequence[str]) -> None:
-    """Raise ValuescopeError with what a load changes: nobody is there to confirm it."""
+    """Raise ValuescopeError with the changes of a load that no user can confirm."""
     raise ValuescopeError(
         "\n".join(("Nothing was loaded yet.", *effects))
         + "\nRepeat with --yes to load it all the same, or remove the other load first with "
@@ -61,14 +61,14 @@ def replaced_loads(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         order by all
         """
     ).fetchall()
-    told = []
+    replacements = []
     for file_name, loaded_at, countries, gone in rows:
         lost = f"; no longer loaded: {listed(gone)}" if gone else ""
-        told.append(
+        replacements.append(
             f"Replaces {file_name}, loaded on {loaded_at} ({len(countries)} countries: "
             f"{listed(countries)}){lost}."
         )
-    return tuple(told)
+    return tuple(replacements)
 
 
 def repeated_people(connection: duckdb.DuckDBPyConnection, weighting: str) -> tuple[str, ...]:

@@ -391,7 +391,7 @@ def _load_ids(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[str, .
 def _report_loaded(
     load: Load, home: Home, instrument: Instrument, load_ids: tuple[str, ...]
 ) -> LoadReport:
-    """Describe a load as it stands in raw."""
+    """Describe a load as it is in raw."""
     with open_for_reading(home, is_latest=True) as loaded, duckdb.connect() as connection:
         for table in FILLED_BY_READERS:
             table.create(connection)

@@ -34,7 +34,7 @@ class CodeOutsideInstrument:
 
 @dataclass(frozen=True)
 class CountryFindings:
-    """One country in one wave, as far as the file tells: None where it does not.
+    """One country in one wave, as far as the file describes it; None elsewhere.
 
     `effective_sample_size` is (sum of weights)^2 / sum of squared weights (Kish).
     `not_asked` are questions that others were asked in that wave and nobody answered here.
@@ -80,7 +80,7 @@ class DirectionCheck:
 
 @dataclass(frozen=True)
 class ShareDifference:
-    """How far a question's shares lie from those that are loaded for the same population.
+    """The distance of a question's shares from those loaded for the same population.
 
     `largest_difference` is that of any share in any country, which `country_id` names.
     """
@@ -96,7 +96,7 @@ class FileReport:
     """What a file holds, whether it can be loaded or not.
 
     Questions and codes outside the instrument are kept in raw when the file is loaded. Years are
-    None where the file tells none. `refusals` keep it from being loaded.
+    None where the file has no years. `refusals` keep it from being loaded.
     """
 
     file_name: str
@@ -131,12 +131,12 @@ class FileReport:
 
     @property
     def first_year(self) -> int | None:
-        """Return the first year of fieldwork, None where the file tells none."""
+        """Return the first year of fieldwork; None if the file has no years."""
         return min((c.first_year for c in self.countries if c.first_year is not None), default=None)
 
     @property
     def last_year(self) -> int | None:
-        """Return the last year of fieldwork, None where the file tells none."""
+        """Return the last year of fieldwork; None if the file has no years."""
         return max((c.last_year for c in self.countries if c.last_year is not None), default=None)
 
 
@@ -145,7 +145,7 @@ class LoadReport:
     """The outcome of one load, for the command line to print.
 
     `already_loaded` is true where the same file with the same options was there before: the
-    database is then untouched, and `file` tells of what is loaded. `effects` say what it
+    database is then untouched, and `file` describes what is loaded. `effects` say what it
     replaced, and what it changed of what was loaded before.
     """
 

@@ -37,7 +37,7 @@ from valuescope.warehouse.problems import Problems, listed
 
 SURVEY_ID = "globalopinionqa"
 FORMAT_ID = "globalopinionqa"
-# The file tells no waves: questions of many years stand in it.
+# The file has no waves: its questions are of many years.
 WAVE = 1
 _COLUMNS = ("question", "selections", "options", "source")
 _SCALES = Path(__file__).with_name("ordered_scales.csv")
@@ -53,14 +53,14 @@ _SURVEY = {
     ),
     "doi": "10.48550/arXiv.2306.16388",
 }
-# `defaultdict(<class 'list'>, {..})` is no Python: only its dictionary is read.
+# `defaultdict(<class 'list'>, {..})` is not Python: only its dictionary is read.
 _DEFAULTDICT = re.compile(r"defaultdict\(\s*<class '\w+'>\s*,")
 _WRAPPERS = frozenset(
     {"defaultdict", "dict", "list", "array", "float16", "float32", "float64", "int64", "str_"}
 )
 _CURRENT = " (current national sample)"
 _LEFT_OUT = (" (non-national sample)", " (old national sample)")
-# Options that are no answer to the question, by what they say and nothing else.
+# Options that are not answers to the question, by their text and nothing else.
 _MISSING = {
     "don't know": -1,
     "dont know": -1,
@@ -87,7 +87,7 @@ _MISSING = {
 _OTHER_MISSING = re.compile(r"missing(\s*[;:,/(-].*)?|not asked( in .*)?|not available")
 _LARGEST_TOLERANCE = 0.02
 _SMALLEST_TOLERANCE = 1e-6
-_NO_ORDER = "In the file its options stand in no order that is known for certain."
+_NO_ORDER = "The file does not show for certain in which order its options belong."
 
 Shares = list[float]
 
@@ -239,7 +239,9 @@ def _item(
     if not isinstance(texts, list | tuple) or not all(
         isinstance(t, str | int | float) for t in texts
     ):
-        raise ValueError(f"has options that are no list of texts: {textwrap.shorten(options, 60)}")
+        raise ValueError(
+            f"has options that are not a list of texts: {textwrap.shorten(options, 60)}"
+        )
     by_country = _literal("selections", selections)
     if not isinstance(by_country, dict) or not all(isinstance(c, str) for c in by_country):
         raise ValueError("has selections that map no countries to shares")
@@ -352,13 +354,13 @@ def _usable(items: Iterable[_Item], notes: _Notes) -> Iterator[_Item]:
 def _countries(
     items: Iterable[_Item], instrument: Instrument, problems: Problems, notes: _Notes
 ) -> dict[str, str]:
-    """Return the country of each key of the selections; keys that are left out have none."""
+    """Return the country of each key of the selections; keys that are left out are not in it."""
     keys = dict.fromkeys(key for item in items for key in item.selections)
     found, unknown = {}, []
     for key in keys:
         folded = key.strip().casefold()
         if folded.endswith(_LEFT_OUT):
-            notes.add("Samples that do not stand for the whole country now were left out", key)
+            notes.add("Samples that do not represent the whole country now were left out", key)
             continue
         name = key.strip()[: -len(_CURRENT)] if folded.endswith(_CURRENT) else key
         try:
@@ -367,12 +369,12 @@ def _countries(
             unknown.append(key)
     if unknown:
         names = [n for c in instrument.countries.values() for n in (c.name, *c.other_names)]
-        told = []
+        described = []
         for key in sorted(unknown):
             nearest = get_close_matches(key, names, n=1, cutoff=0.5)
-            told.append(f"'{key}' (nearest: {nearest[0]})" if nearest else f"'{key}'")
+            described.append(f"'{key}' (nearest: {nearest[0]})" if nearest else f"'{key}'")
         problems.refuse(
-            f"names countries that are not known: {', '.join(told)}",
+            f"names countries that are not known: {', '.join(described)}",
             "Write their names as dbt_project/seeds/countries.csv has them, or add them to the "
             "column survey_names there.",
         )
@@ -384,7 +386,7 @@ def _marginals(
 ) -> dict[tuple[str, str, int], float]:
     """Return the share of each country, question and code.
 
-    What one question says twice of a country is left out: nothing tells which is meant.
+    A question's two answers for one country are left out: either may be meant.
     """
     said: dict[tuple[str, str], list[tuple[str, _Item]]] = defaultdict(list)
     for item in items:
@@ -532,7 +534,7 @@ def _normal(text: str) -> str:
 
 
 def _missing_code(option: str) -> int | None:
-    """Return the missing code of an option that is no answer, None of one that is.
+    """Return the missing code of an option that is not an answer; None if it is an answer.
 
     >>> _missing_code("Don’t know"), _missing_code("Missing; Unknown"), _missing_code("Neither")
     (-1, -5, None)

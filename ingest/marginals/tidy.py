@@ -43,7 +43,7 @@ class TidyColumns:
     """Which column of the file plays which part; `format_id` says what `value` holds.
 
     `asked` holds the number of respondents that a share is a share of; `weight` and
-    `squared_weight` the sums of weights and of their squares that stand beside counts; `share`
+    `squared_weight` the sums of weights and of their squares beside counts; `share`
     and `share_of_all` the shares beside counts, which must agree with them.
     """
 
@@ -165,7 +165,9 @@ def read_tidy(
     if not _total(connection, "select count(*) from named_rows where in_instrument"):
         problems.refuse(
             f"has a column {columns.question!r} that names no question of survey {survey_id!r}",
-            f"Its questions are called {known[0]} to {known[-1]}." if known else "It has none.",
+            f"Its questions are called {known[0]} to {known[-1]}."
+            if known
+            else "It has no questions.",
         )
     problems.refuse_rows(
         connection,
@@ -181,8 +183,8 @@ def read_tidy(
         _check_sums(connection, columns.format_id, problems)
     if columns.asked is not None and weighting == "within_country":
         problems.warn(
-            f"Column {columns.asked!r} is not used: respondents do not tell how far weighted "
-            "shares can be trusted."
+            f"Column {columns.asked!r} is not used: the number of respondents does not show "
+            "how precise weighted shares are."
         )
     _store_marginals(connection, columns, weighting)
     ignored = tuple(column for column in source.columns if column not in columns.used)
@@ -224,7 +226,7 @@ def _store_marginals(
 def _read_rows(
     connection: duckdb.DuckDBPyConnection, source: Source, columns: TidyColumns, wave: int | None
 ) -> None:
-    """Create `tidy_rows`: the file's texts and the numbers they stand for."""
+    """Create `tidy_rows`: the file's texts and the numbers that they mean."""
     wave_text = source.text(columns.wave) if columns.wave else f"'{wave}'"
     used = [column for column in source.columns if column in columns.used]
     number = source.number(columns.value)
@@ -457,7 +459,7 @@ def _name_rows(
 
 def _check_sums(connection: duckdb.DuckDBPyConnection, format_id: str, problems: Problems) -> None:
     # A share is off by at most half a unit of the last decimal it is written with; the longest
-    # one of a question tells how many decimals there were.
+    # one of a question shows how many decimals there were.
     distance = "total - 1" if format_id == "tidy_shares_all" else "abs(total - 1)"
     problems.refuse_rows(
         connection,
@@ -493,7 +495,7 @@ def _check_sums(connection: duckdb.DuckDBPyConnection, format_id: str, problems:
 def _check_shares_of_counts(
     connection: duckdb.DuckDBPyConnection, columns: TidyColumns, problems: Problems
 ) -> None:
-    """Refuse a share beside a count that says something else, whatever the share is of."""
+    """Refuse a share that disagrees with the count beside it, whatever the share is of."""
     for column, name, answers in (
         (columns.share, "share", "code >= 0"),
         (columns.share_of_all, "share_of_all", "true"),

@@ -24,7 +24,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Trait:
-    """Something that respondents are told apart by."""
+    """A trait by which respondents are grouped."""
 
     name: str
     categories: tuple[Category, ...]

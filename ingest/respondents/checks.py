@@ -111,7 +111,7 @@ def check_rows(
     is_weighted: bool,
     problems: Problems,
 ) -> None:
-    """Refuse rows without a country or a year, and weights that are no weights."""
+    """Refuse rows without a country or a year, and unusable weights."""
     layout = file.layout
     problems.refuse_rows(
         connection,
@@ -180,7 +180,7 @@ def check_duplicates(
         problems.warn(
             f"Values of {interview} repeat because a program rounded them "
             f"({listed(f'{value} {count} times' for value, count in rounded)}). All respondents "
-            "were counted; nobody can see any more whether one of them is in the file twice."
+            "were counted; the file no longer shows whether one of them is in it twice."
         )
         return
     connection.execute(
@@ -234,7 +234,7 @@ def check_answers(
     answers: Mapping[str, Answers],
     problems: Problems,
 ) -> None:
-    """Refuse answers that are no codes, all at once; warn of blank ones."""
+    """Refuse answers that are not codes, all at once; warn of blank ones."""
     counted = connection.execute(
         "select item, code, sum(respondents) from answers where breakdown = 0 "
         f"and code in ({BLANK}, {BAD}) group by item, code order by all"
@@ -259,7 +259,7 @@ def _refuse_answers(
     answers: Mapping[str, Answers],
     problems: Problems,
 ) -> None:
-    """Name the answers that are no codes, and the labels that no option has."""
+    """Name the answers that are not codes, and the labels that no option has."""
     unseen = [item for item in items if not answers[item.question_id].bad]
     if unseen:
         relation = file.source.rows(item.column for item in unseen)

@@ -200,23 +200,23 @@ def _weight(source: Source, column: str | None) -> str:
 
 
 def _study(source: Source, layout: Layout) -> str:
-    """Return SQL for the study that a row of a merged file is of, null where nothing tells it."""
+    """Return SQL for the study of a row of a merged file; null if it is not known."""
     column, other = source.find(*layout.study), source.find(*layout.other_wave)
     text = f"lower({source.text(column)})"
     other_study = EVS_STUDY if layout.own_study == WVS_STUDY else WVS_STUDY
-    told = [
+    studies = [
         whole(source.number(column)),
         f"case when starts_with({text}, 'evs') or {text} like 'european%' then {EVS_STUDY} "
         f"when starts_with({text}, 'wvs') or {text} like 'world%' then {WVS_STUDY} end",
     ]
     if other is not None and other != source.find(*layout.wave):
-        told.append(f"if({whole(source.number(other))} > 0, {other_study}, null)")
+        studies.append(f"if({whole(source.number(other))} > 0, {other_study}, null)")
     elif other is not None:
-        told.append(
+        studies.append(
             f"case {whole(source.number(other))} when {EVS_WAVE} then {EVS_STUDY} "
             f"when 7 then {WVS_STUDY} end"
         )
-    return f"coalesce({', '.join(told)})"
+    return f"coalesce({', '.join(studies)})"
 
 
 def _wave(source: Source, column: str, years: Mapping[str, int]) -> str:
@@ -275,7 +275,7 @@ def _keep_own_study(
     """Leave out the respondents of another survey, in files of several."""
     if not file.layout.study:
         return
-    # Without a column that tells the study, other surveys' rows have a missing wave.
+    # Without a column for the study, other surveys' rows have a missing wave.
     others = (
         f"study <> {file.layout.own_study} or (study is null and wave between -5 and -1)"
         f" or (study = {file.layout.own_study} and wave < 0)"

@@ -1,7 +1,7 @@
 """Respondents in, moments of the cultural map's indicators out.
 
-A factor analysis needs to know how the answers of one person go together, which no marginal tells.
-What it needs of that are sums over respondents, so these are kept and never the respondents.
+A factor analysis needs to know how the answers of one person go together, which marginals lack.
+Sums over respondents are enough for it, so these are kept and never the respondents.
 """
 
 import csv

@@ -30,7 +30,7 @@ _EVS_WAVES = {"1981": 1, "1990": 2, "1999": 3, "2008": 4, "2017": EVS_WAVE}
 
 @dataclass(frozen=True)
 class TraitColumn:
-    """Where a trait stands, and its code -> category number where they differ."""
+    """The column of a trait, and its code -> category number where they differ."""
 
     column: str
     recodes: Mapping[int, int] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Layout:
     """Which columns of a respondent file play which part; several names are tried in order.
 
     `wave` holds the wave; a file of one wave only has `only_wave`, fielded in `only_years`.
-    Where a file has the rows of two surveys, `study` tells by `own_study` which are those of
+    If a file has the rows of two surveys, `own_study` in the column `study` marks those of
     `survey_id`; without that column the waves in `other_wave` and `wave` do. `wave_years` maps the
     first year of a wave's fieldwork, by which labels name it, to the wave. `release_sizes` are the
     respondents of complete files by the first number of their release.

@@ -56,7 +56,7 @@ def connected(address: str) -> Iterator[Any]:
             "machine that is part of the cluster (`ray start --address=...`), with the versions of "
             "Ray and Python that its other machines have."
         ) from error
-    # Ray tells stdout, which is for data, what became of its workers; the driver tells it itself.
+    # Ray reports lost workers on stdout, which is for data; the driver reports them itself.
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         try:
             yield ray
@@ -91,8 +91,8 @@ def _require_open_port(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not (host and port.isdigit() and int(port) < 1 << 16):
         raise ValuescopeError(
-            f"'{address}' is no address of a Ray cluster. Write it as host:port, as `ray start "
-            "--head` prints it, or auto for the cluster of this machine."
+            f"'{address}' is not the address of a Ray cluster. Write it as host:port, as "
+            "`ray start --head` prints it, or auto for the cluster of this machine."
         )
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()

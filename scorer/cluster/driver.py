@@ -105,8 +105,8 @@ def score_on_cluster(
 ) -> None:
     """Score `works` on the cluster that `ray` is joined to.
 
-    A model or design that fails is told to the listener and does not stop the others. Ctrl-C and
-    SIGTERM close the records of the runs in hand; the next call scores what is missing.
+    A model or design that fails is reported to the listener and does not stop the others. Ctrl-C
+    and SIGTERM close the records of the runs in hand; the next call scores what is missing.
     """
     ensure_landing_zone(home)
     driver = _Driver(ray, home, instrument, works, asked, settings, listener)
@@ -284,7 +284,7 @@ class _Driver:
         design_run.blocks_left -= 1
         if not design_run.blocks_left and not design_run.is_over:
             design_run.close("finished")
-            design_run.is_told = True
+            design_run.is_reported = True
             self._listener.on_finished(run.summary)
 
     def _go_on(self, serving: _Serving) -> None:
@@ -393,8 +393,8 @@ class _Driver:
             self._fail_model(state, problem)
 
     def _fail_run(self, state: ModelState, design_run: DesignRun, error: ValuescopeError) -> None:
-        if not design_run.is_told:
-            design_run.is_told = True
+        if not design_run.is_reported:
+            design_run.is_reported = True
             design_run.close("failed")
             what = f"{state.model.name}, prompt {design_run.design.prompt_id}"
             self._listener.on_failed(what, error)
@@ -402,7 +402,7 @@ class _Driver:
     def _fail_model(self, state: ModelState, error: ValuescopeError) -> None:
         state.jobs.clear()
         for design_run in state.runs:
-            design_run.is_told = True
+            design_run.is_reported = True
             design_run.close("failed")
         self._listener.on_failed(state.model.name, error)
 

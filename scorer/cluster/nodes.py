@@ -13,7 +13,7 @@ _RESOURCES = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 
 
 class Nodes:
-    """The machines that are there and have processors to lend, as Ray tells them."""
+    """The machines that are there and have processors to lend, as Ray lists them."""
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray

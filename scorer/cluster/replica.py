@@ -40,7 +40,7 @@ class Versions:
 
 @dataclass(frozen=True)
 class NodeRequest:
-    """What to load; `model_id` is None until the first replica of the model has told it."""
+    """The model to load; `model_id` is None until its first replica has reported it."""
 
     name: str
     model_id: str | None

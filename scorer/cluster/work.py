@@ -17,7 +17,7 @@ from valuescope.scorer.runs.run import Block, Run
 class DesignRun:
     """A design of a model: its run, once a replica has opened it, and what is left of it.
 
-    `is_told` once the listener knows how it ended.
+    `is_reported` once the listener knows how it ended.
     """
 
     design: PromptDesign
@@ -27,12 +27,12 @@ class DesignRun:
     numerics_id: str = ""
     landed: set[str] = field(default_factory=set)
     is_over: bool = False
-    is_told: bool = False
+    is_reported: bool = False
     stack: ExitStack = field(default_factory=ExitStack)
 
     @property
     def cells_over(self) -> int:
-        """Return cells that nobody has to score any more."""
+        """Return the number of cells that need no more scoring."""
         if self.is_over:
             return self.cells
         return self.run.cells_settled if self.run else 0

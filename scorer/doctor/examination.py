@@ -35,9 +35,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class NoiseMeasurement:
-    """What a way of scoring does to answers, against single sequences with an F32 cache.
+    """The effect of a way of scoring on answers, against single sequences with an F32 cache.
 
-    `problem` says why there is no difference.
+    `problem` says why no difference was measured.
     """
 
     scored_by: str
@@ -49,7 +49,7 @@ class NoiseMeasurement:
 class ComputeMeasurement:
     """The speed of a compute type and what it does to answers, against float32.
 
-    `difference` is None where float32 was not measured; `problem` says why there is no speed.
+    `difference` is None where float32 was not measured; `problem` says why no speed was measured.
     """
 
     compute_type: str

@@ -262,7 +262,7 @@ def _chat_template(model: Model, design: PromptDesign) -> Finding:
     question = "Is tea good?"
     before, _, after = model.chat_text(question).partition(question)
     return "ok", (
-        f"Renders; the question stands between {before[-_SHOWN_CHARACTERS:]!r} and "
+        f"Renders; the question is between {before[-_SHOWN_CHARACTERS:]!r} and "
         f"{after[:_SHOWN_CHARACTERS]!r}, after which the answer comes."
         + _switched_off(model.chat_template.switches)
     )
@@ -406,7 +406,9 @@ def _known_answers(subject: _Subject) -> Finding:
 
 def _off_choice_mass(subject: _Subject) -> Finding:
     mass = statistics.fmean(score.off_choice_mass for score in subject.scores)
-    found = f"{mass:.0%} of the probability begins no choice, on average."
+    found = (
+        f"On average {mass:.0%} of the probability goes to tokens that start none of the choices."
+    )
     if mass <= _MUCH_OFF_CHOICE:
         return "ok", found
     likeliest = _likeliest_off_choice(subject)

@@ -79,8 +79,8 @@ class Model(Closing):
         """Load `path`; `is_chat` None takes a model with a chat template for a chat model.
 
         Metadata that is `stated` replaces the file's own; of `lacking` only what the file lacks is
-        taken. Raises ValuescopeError when the file is no GGUF, is cut off, predicts no next token
-        or has a tokenizer that llama.cpp cannot read rightly.
+        taken. Raises ValuescopeError when the file is not a GGUF file, is cut off, predicts no
+        next token or has a tokenizer that llama.cpp cannot read rightly.
         """
         self.path, self.name = path, name
         self.metadata_overrides = dict(stated)
@@ -171,7 +171,7 @@ class Model(Closing):
 
     @property
     def is_attention_only(self) -> bool:
-        """Return False for recurrent and hybrid memories: sequences cannot share or be cut there."""
+        """Return False for recurrent and hybrid memories, which cannot share or cut sequences."""
         return not (
             llama.llama_model_is_recurrent(self._model) or llama.llama_model_is_hybrid(self._model)
         )
@@ -220,7 +220,7 @@ class Model(Closing):
     ) -> list[tuple[int, ...]]:
         """Return token ids of `text` with each of `endings`, tokenised jointly, BOS first if asked.
 
-        Control tokens cut a text into parts that are tokenised apart, so that only what stands
+        Control tokens cut a text into parts that are tokenised apart, so that only the text
         from the last one on has to be read again for each ending.
         """
         whole = self.tokenise_with_bos(text, special)
@@ -281,7 +281,7 @@ class Model(Closing):
     def chat_template(self) -> ChatTemplate:
         """Return the model's chat template, ready for questions.
 
-        Raises ValuescopeError when the file has none or no answer can follow it.
+        Raises ValuescopeError if the file has no template or no answer can follow it.
         """
         source = self._template
         if source is None:
@@ -647,7 +647,7 @@ class _Batch:
         self._outputs[:count] = [bool(entry.wanted) for entry in tokens]
         counts = np.array([len(entry.sequences) for entry in tokens])
         self._sequence_counts[:count] = counts
-        # llama.cpp reads a pointer to each token's sequences; all of them lie in one array.
+        # llama.cpp reads a pointer to each token's sequences; all of them are in one array.
         self._sequences = np.fromiter(
             chain.from_iterable(entry.sequences for entry in tokens), np.int32, counts.sum()
         )
@@ -670,7 +670,7 @@ def log_probabilities(
     -1.386294
     """
     maximum = logits.max()
-    with np.errstate(invalid="ignore"):  # infinite logits are told below
+    with np.errstate(invalid="ignore"):  # infinite logits are reported below
         exponentials = np.subtract(logits, maximum)
         np.exp(exponentials, out=exponentials)
         normaliser = float(maximum) + math.log(float(exponentials.sum(dtype=np.float64)))

@@ -61,7 +61,7 @@ WARNINGS = (
     Warned("bad special token", "reported", "names a special token that its vocabulary lacks"),
     Warned("default special token", "harmless"),  # which is switched off
     Warned("empty token at index", "harmless"),  # no text gives that token
-    # Which tokens end a text, or are no text of their own: llama.cpp corrects what files get wrong.
+    # Which tokens end a text, or are not text themselves: llama.cpp corrects what files get wrong.
     Warned("control-looking token|attribute to USER_DEFINED", "harmless"),
     Warned("EOG list|special_eo[gstm]_id|EOG token id", "harmless"),
     Warned("override '.*add_bos_token' to 'true'", "harmless"),

@@ -36,7 +36,7 @@ def processor_features() -> frozenset[str]:
         if key in ("flags", "Features"):
             return frozenset(value.split())
     if not is_x86():
-        # No kernel of llama.cpp differs among these processors by more than their name tells.
+        # llama.cpp's kernels differ among these processors by no more than their names do.
         return frozenset(["asimd", processor_name()])
     listed = _sysctl("machdep.cpu.features") + " " + _sysctl("machdep.cpu.leaf7_features")
     features = listed.lower().split()

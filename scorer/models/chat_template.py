@@ -1,9 +1,9 @@
-"""A model's own chat template: the user's turn, and all that stands before the answer.
+"""A model's own chat template: the user's turn, and all text before the answer.
 
-A template says twice where an assistant's words stand: in the generation prompt, and in a
+A template shows twice where an assistant's words begin: in the generation prompt, and in a
 conversation that has them. Where both agree, what the second adds to the first is the lead that
 every answer gets: a space after Llama 2's `[/INST]`, gpt-oss's header of the final channel, the
-empty thought of models that were told not to think.
+empty thought of models whose thinking is switched off.
 """
 
 import re
@@ -33,7 +33,7 @@ _SHOWN_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A template that an answer can follow; `lead` stands between generation prompt and answer.
+    """A template that an answer can follow; `lead` is between generation prompt and answer.
 
     `switches` are the variables that the template was given so that the model does not think.
     """
@@ -84,7 +84,7 @@ class ChatTemplate:
 def open_chat_template(
     source: str, special_tokens: Mapping[str, str], model_name: str
 ) -> ChatTemplate:
-    """Find out where answers stand. `special_tokens` are `bos_token` and its like, by name.
+    """Find out where answers begin. `special_tokens` are `bos_token` and its like, by name.
 
     The model's thinking is switched off where the template has a switch that leads to an answer.
     Raises ValuescopeError where no answer can follow.
@@ -136,13 +136,13 @@ def _lead(template: ChatTemplate) -> str:
         raise TemplateError(
             f"asks for an answer after {_shown(turn)}"
             f"{', in a thought,' if opens_a_thought(turn) else ''} but puts an assistant's words "
-            f"after {_shown(before_words)}, so that nothing says where an answer stands"
+            f"after {_shown(before_words)}, so that nothing says where an answer begins"
         )
     lead = answered[len(prompt) : end]
     if opens_a_thought(turn + lead) or _is_thought_open(template, prompt + lead):
         raise TemplateError(
             f"makes the model think before it answers, after {_shown(turn + lead)}, and has no "
-            "known switch for it, so that the first words are no answer"
+            "known switch for it, so that the first words are not the answer"
         )
     return lead
 
@@ -152,7 +152,7 @@ def _shown(text: str) -> str:
 
 
 def _is_thought_open(template: ChatTemplate, before: str) -> bool:
-    """Return whether the template itself puts a thought where the answer would stand."""
+    """Return whether the template itself puts a thought where the answer would begin."""
     try:
         thoughtful = template._answered(reasoning_content=_THOUGHT, thinking=_THOUGHT)
     except TemplateError:  # it takes no thought

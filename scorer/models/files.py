@@ -241,7 +241,7 @@ def _require_like(registered: RegisteredModel, parts: tuple[FilePart, ...]) -> N
 
 
 def _header(path: Path) -> GgufHeader | None:
-    """Return what a file says of itself; None where it is no GGUF, which the engine explains."""
+    """Return a file's header; None if it is not a GGUF file, which the engine reports."""
     with suppress(ValuescopeError):
         return read_header(path)
     return None
@@ -361,7 +361,7 @@ def _model_id(parts: tuple[FilePart, ...]) -> str:
 def split_parts(path: Path) -> list[Path]:
     """Return all parts of a model in their order, as its metadata count them.
 
-    Where the metadata cannot be read, its name tells. Raises ValuescopeError when a part is missing
+    If the metadata cannot be read, its name decides. Raises ValuescopeError if a part is missing
     or another one's, and for names that llama.cpp does not find.
     """
     named = SPLIT_NAME.fullmatch(path.name)

@@ -49,7 +49,7 @@ _OTHER_KINDS = {
 
 
 class HeaderError(ValuescopeError):
-    """A file that is no GGUF or is damaged; `problem` says in what way."""
+    """A file that is not GGUF or is damaged; `problem` says in what way."""
 
     def __init__(self, path: Path, problem: str) -> None:
         self.problem = problem
@@ -99,7 +99,7 @@ class GgufHeader:
     def base_name(self) -> str | None:
         """Return the parts of the model's name that precisions of it share, else `general.name`.
 
-        `general.base_model` is no help: it names the model that this one was tuned from as often
+        `general.base_model` does not help: it names the model that this one was tuned from as often
         as the one that it was quantized from.
         """
         keys = ("basename", "size_label", "finetune", "version")
@@ -163,7 +163,7 @@ class GgufHeader:
 def read_header(path: Path) -> GgufHeader:
     """Read a GGUF's header.
 
-    Raises HeaderError for a file that is no GGUF or is damaged, and ValuescopeError for one that
+    Raises HeaderError for a file that is not GGUF or is damaged, and ValuescopeError for one that
     cannot be read.
     """
     try:
@@ -178,9 +178,9 @@ def read_header(path: Path) -> GgufHeader:
 def norms_sha256(parts: Sequence[Path]) -> str | None:
     """Return the SHA-256 of a model's normalisation weights, which no quantization changes.
 
-    They are float32 in every GGUF. Models of unlike norms are no precisions of one another; models
-    of like norms need not be, because some tuning leaves norms alone. None without such weights or
-    where a header cannot be read.
+    They are float32 in every GGUF. Models with different norms are not precisions of one model;
+    models with equal norms need not be, because some tuning leaves norms alone. None without
+    such weights, or if a header cannot be read.
     """
     digests: dict[str, bytes] = {}
     room = _MOST_NORM_BYTES

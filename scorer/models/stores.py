@@ -105,7 +105,7 @@ def link_target(link: Path) -> Path:
 
 
 def is_hash(name: str) -> bool:
-    """Return whether a file's name is that of its content, which tells people nothing."""
+    """Return whether a file is named by the hash of its content, which people cannot read."""
     return _HASH.fullmatch(name) is not None
 
 
@@ -321,7 +321,7 @@ def _models_among(paths: Iterable[Path]) -> list[Path]:
 
 
 def _walk(folder: Path, depth: int, *above: str) -> Iterator[Path]:
-    """Yield what is no folder, so many levels deep; links to folders are followed, but not up."""
+    """Yield files, so many levels deep; links to folders are followed, but not up."""
     real = os.path.realpath(folder)
     if real in above:
         return

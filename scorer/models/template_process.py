@@ -1,6 +1,6 @@
 """Render chat templates in a process of their own, with limits.
 
-A chat template is code of whoever made the model file: it may loop for ever, fill the memory or
+A chat template is code of the model file's author: it may loop for ever, fill the memory or
 raise anything. The process is started once and renders one conversation after the other; requests
 and answers are lines of JSON. One that a template ends is replaced by the next.
 """
@@ -83,7 +83,7 @@ class TemplateProcess:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Render what is asked for until nobody asks any more."""
+    """Render requests until their stream ends."""
     # Systems that know no such limit have the one of time and the one of size.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
@@ -133,7 +133,7 @@ class _Generation(Extension):
     tags = {"generation"}  # noqa: RUF012, which is how Jinja declares it
 
     def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node | list[jinja2.nodes.Node]:
-        """Return what stands inside, as if the mark were not there."""
+        """Return the statements inside, as if the mark were not there."""
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
         return jinja2.nodes.Scope(body).set_lineno(line)

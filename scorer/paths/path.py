@@ -55,7 +55,7 @@ class Scorer(Protocol):
     def score(self, questions: Iterable[Sequence[TokenisedCell]]) -> Iterator[CellScore]:
         """Return the scores of all cells in their order, as they are ready.
 
-        The cells of one question, or of any that share much, stand together.
+        The cells of one question, or of any that share much, come together.
         """
         ...
 

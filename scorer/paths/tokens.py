@@ -16,7 +16,7 @@ class TokenisedAnswer:
     """One answer's token ids, joint with the prompt's.
 
     Tokens `start` and later of `token_ids` are the answer. `label_token_count` of them are the
-    label; it is None where the label's tokens are no prefix of the answer's, and then
+    label; it is None if the label's tokens are not a prefix of the answer's, and then
     `label_token_ids` (with `label_start`) holds prompt and label to be scored apart.
     """
 

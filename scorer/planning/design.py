@@ -24,7 +24,7 @@ class PromptDesign:
     """Everything about the questioning that is not the model, the question or the country.
 
     `chat_mode` "template" asks chat models through their own chat template and base models,
-    which have none, raw; "raw" asks every model raw. `elicitation` is how the answers become
+    which have no template, raw; "raw" asks every model raw. `elicitation` is how the answers become
     probabilities.
     `choice_order` is "forward" (the instrument's), "reverse" or "rotate_N": the list starts with
     choice N+1 and wraps round. Of two choices, rotate_1 shows the same text as reverse and is a
@@ -151,8 +151,8 @@ class PromptDesign:
 def expand_orders(names: Sequence[str], largest_choice_count: int) -> tuple[str, ...]:
     """Return the choice orders that `names` mean, each once, in the order of first mention.
 
-    `cyclic` stands for every rotation that a list of `largest_choice_count` has besides forward.
-    Raises ValuescopeError for a name that is no order.
+    `cyclic` means every rotation that a list of `largest_choice_count` has besides forward.
+    Raises ValuescopeError for a name that is not an order.
 
     >>> expand_orders(["forward", "cyclic", "rotate_2"], 4)
     ('forward', 'rotate_1', 'rotate_2', 'rotate_3')

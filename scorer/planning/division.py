@@ -41,7 +41,7 @@ class Task:
     """One block of questions, asked of one model in one design, of all countries and of none.
 
     `tokens` is an estimate. A design that asks no question has one task without any, so that
-    whoever runs it tells.
+    its run reports this.
     """
 
     model: PlannedModel
@@ -181,5 +181,5 @@ def _asked_blocks(plan: Plan, design: PromptDesign) -> list[tuple[Block, int, in
 def _tokens(design: PromptDesign, question: Question, countries: Sequence[Country | None]) -> int:
     try:
         return estimated_tokens(design, question, countries)
-    except ValuescopeError:  # told by whoever scores the question
+    except ValuescopeError:  # reported when the question is scored
         return 0

@@ -28,7 +28,7 @@ _PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_|\n")
 _BYTES_A_PIECE = 8
 # What a chat template adds: the turns around the question once, the assistant's for each country.
 _CHAT_TOKENS, _CHAT_TOKENS_A_CELL = 24, 6
-# A size as file names of models tell it: 7B, 0.5b, 135M, 8x7B.
+# A size as file names of models show it: 7B, 0.5b, 135M, 8x7B.
 _SIZE = re.compile(r"(?:^|[-_. :])(?:(\d+)x)?(\d+(?:\.\d+)?)([mbt])(?=$|[-_. ])", re.IGNORECASE)
 _UNITS = {"m": 1e6, "b": 1e9, "t": 1e12}
 _BITS = re.compile(r"(?:^|[-_. ])(?:i?q|bf|f|fp)(\d+)(?=$|[-_. ])", re.IGNORECASE)
@@ -69,18 +69,18 @@ class PlannedModel:
 def planned_model(name: str, instrument: Instrument) -> PlannedModel:
     """Return the model of that name or path, as the registry and its file name describe it.
 
-    One whose size neither tells is taken for one of 7 billion parameters, and for a chat model.
+    A model of unknown size is planned with 7 billion parameters, as a chat model.
     """
     registered = instrument.models.get(name)
-    told = [name.rpartition("/")[2].removesuffix(".gguf")]
+    names = [name.rpartition("/")[2].removesuffix(".gguf")]
     if registered is not None:
         files = (registered.hub_file, registered.package_file)
-        told += [file.partition("|")[0].removesuffix(".gguf") for file in files if file]
-    bits = next((int(found[1]) for text in told if (found := _BITS.search(text))), _USUAL_BITS)
+        names += [file.partition("|")[0].removesuffix(".gguf") for file in files if file]
+    bits = next((int(found[1]) for text in names if (found := _BITS.search(text))), _USUAL_BITS)
     parameters = registered.parameter_count if registered else None
     return PlannedModel(
         name=name,
-        parameters=parameters or _told_size(told[0]) or _USUAL_PARAMETERS,
+        parameters=parameters or _stated_size(names[0]) or _USUAL_PARAMETERS,
         bits=bits + _EXTRA_BITS if bits < 16 else bits,
         is_chat=registered.is_chat if registered else True,
     )
@@ -145,7 +145,7 @@ def distinct_prefixes(sequences: Collection[Pieces]) -> int:
     return count
 
 
-@lru_cache(maxsize=1 << 12)  # answers stand in many cells
+@lru_cache(maxsize=1 << 12)  # answers are in many cells
 def _pieces(text: str) -> Pieces:
     pieces: list[str] = []
     for piece in _PIECE.findall(text):
@@ -155,7 +155,7 @@ def _pieces(text: str) -> Pieces:
     return tuple(pieces)
 
 
-def _told_size(text: str) -> int | None:
+def _stated_size(text: str) -> int | None:
     found = _SIZE.search(text)
     if found is None:
         return None

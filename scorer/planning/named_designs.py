@@ -56,6 +56,6 @@ def landed_design(home: Home, instrument: Instrument, prompt_id: str) -> PromptD
         raise ValuescopeError(
             f"The template '{row['template_id']}' or the language of the wording set "
             f"'{row['wording_set']}' has changed since prompt {fitting[0]} was scored; what was "
-            "asked then stands in prompt_text of staging.stg_choice_log_likelihoods."
+            "asked then is in prompt_text of staging.stg_choice_log_likelihoods."
         )
     return design

@@ -72,7 +72,7 @@ Loaded = Callable[[str | None], LoadedPeople | None]
 
 
 def nothing_loaded(_survey_id: str | None) -> None:
-    """Return None: nothing is loaded, or nobody looks."""
+    """Return None, as if nothing were loaded."""
     return
 
 

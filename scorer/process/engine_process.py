@@ -55,7 +55,7 @@ _BY_ENGINE = (signal.SIGABRT, signal.SIGSEGV, signal.SIGFPE, signal.SIGBUS)
 class EngineError(ValuescopeError):
     """The engine's process ended, or had to be ended, before it answered.
 
-    `by_engine` tells an end that llama.cpp brought about itself: it gave up, or crashed.
+    `by_engine` is true if llama.cpp ended it itself: it gave up, or crashed.
     """
 
     by_engine = False
@@ -75,8 +75,8 @@ class EngineProcess(Closing):
     ) -> None:
         """Start it. `name` is what messages call the model; `verbose` shows llama.cpp's own log.
 
-        `on_report` gets the progress that a method tells. Without any sign of life for `patience`
-        seconds the process is ended; `on_notice` is told of the silence long before. Raises
+        `on_report` gets the progress that a method reports. Without any sign of life for `patience`
+        seconds the process is ended; `on_notice` reports the silence long before. Raises
         ValuescopeError where there is no engine that computes right numbers here.
         """
         require_tried_engine(lambda: on_notice("Trying the engine, once on this machine."))
@@ -196,7 +196,7 @@ class EngineProcess(Closing):
 
     def _wait(self) -> None:
         """Wait for a message. Raises EngineError when none comes for too long."""
-        started, is_told = time.monotonic(), False
+        started, is_reported = time.monotonic(), False
         while not self._connection.poll(min(1.0, self._patience / 6)):
             silent = time.monotonic() - started
             if silent >= self._patience:
@@ -206,8 +206,8 @@ class EngineProcess(Closing):
                     "was ended. What has landed is kept; repeat the command to go on."
                     + self._last_lines()
                 )
-            if silent >= self._patience / 6 and not is_told:
-                is_told = True
+            if silent >= self._patience / 6 and not is_reported:
+                is_reported = True
                 self._on_notice(
                     f"{self._name} has given no sign of life for {_duration(silent)}; its process "
                     f"is ended when that lasts {_duration(self._patience)}."
@@ -270,7 +270,7 @@ def _duration(seconds: float) -> str:
 
 
 def serve(connection: Connection, lifeline: int) -> None:
-    """Do what is asked over `connection` until nobody asks any more."""
+    """Answer requests over `connection` until it is closed."""
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     # Where memory runs out, the engine is to be ended rather than what the user does beside it.
     with contextlib.suppress(OSError):
@@ -281,7 +281,7 @@ def serve(connection: Connection, lifeline: int) -> None:
     try:
         from valuescope.scorer.engine.log import show_log
         from valuescope.scorer.process.replica import Replica
-    except ValuescopeError as error:  # an engine that cannot be loaded: told to whoever asks first
+    except ValuescopeError as error:  # an engine that cannot be loaded: the first request gets it
         connection.recv()
         connection.send((_ERROR, error))
         return

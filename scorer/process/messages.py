@@ -58,7 +58,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Opening:
-    """How the cells of a design are computed, as the run's record tells it.
+    """How the cells of a design are computed, as in the run's record.
 
     `path_difference` is in nats an answer, None on the path `sequence`; `context_size` in tokens;
     `metadata_overrides` is what was taken in the place of the file's own metadata, by key.

@@ -32,7 +32,7 @@ class DesignLock:
 def whole_run(
     home: Home, name: str, model_id: str, prompt_id: str, on_notice: Callable[[str], None]
 ) -> Iterator[DesignLock]:
-    """Keep all others from scoring the same cells; tell of runs of the model in other designs.
+    """Keep all others from scoring the same cells; report the model's runs in other designs.
 
     Raises ValuescopeError when another process scores the model and design.
     """
@@ -65,7 +65,7 @@ def part_of_run(
 ) -> Iterator[DesignLock]:
     """Let in other parts of the model and design, but wait for a whole run and for the same part.
 
-    Whoever waits finds the cells done afterwards, or scores those that are not.
+    After waiting, cells may be done already; only the others are scored.
     """
     with (
         _lock_file(home, f"{model_id[:16]}-{prompt_id}") as design,

@@ -74,7 +74,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run that a plan would do; `problem` says why there is no estimate."""
+    """A run that a plan would do; `problem` says why it could not be estimated."""
 
     model_name: str
     design: PromptDesign
@@ -188,7 +188,7 @@ class Runs:
 
 
 def lock_name(plan: Plan, part: Part | None) -> str | None:
-    """Return what tells the part from those of other studies; None for the whole."""
+    """Return a name for the part, unique among studies; None for the whole."""
     if part is None or plan.study is None:
         return None
     return f"{plan.study.sha256[:8]}-{part.number}-{part.count}"
@@ -215,7 +215,7 @@ def plan_runs(
 
 
 def tell_unworded(plan: Plan, listener: Listener) -> None:
-    """Tell the listener which questions a wording set leaves out."""
+    """Report to the listener which questions a wording set leaves out."""
     for wordings in {design.wordings.name: design.wordings for design in plan.designs}.values():
         coding_id = plan.designs[0].coding_id
         unworded = wordings.unworded(plan.questions, coding_id, plan.countries)

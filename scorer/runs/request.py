@@ -97,7 +97,7 @@ class Request:
         return tuple(map(part_estimate, divide(tasks, count))), part_estimate(tasks)
 
     def measured_pace(self) -> Pace | None:
-        """Return how fast this machine computes; None where it has none of the models."""
+        """Return how fast this machine computes; None if it has no model of the plan."""
         return measured_pace(
             self.plan.models,
             self.home,

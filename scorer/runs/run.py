@@ -213,11 +213,11 @@ class Run:
         )
 
     def _compact(self) -> None:
-        """Merge the shards of this run and, where nobody else scores, of stopped ones.
+        """Merge the shards of this run and, if no other process scores, of stopped ones.
 
         While others score the model and design, their shards are left to them. A part merges its
         own before it asks whether it is alone: the answer no gives its lock away, and the next to
-        ask may then merge whatever lies there.
+        ask may then merge all shards there.
         """
         ids = (str(self._model["model_id"]), self._design.prompt_id)
         merged = [] if self._lock.is_exclusive else self._merge(self._shards)

@@ -164,7 +164,7 @@ class ScoringSession(Closing):
             self._failure = failure
             raise
         except KeyboardInterrupt:
-            # Nobody waits for the question in hand.
+            # The question in hand is given up.
             self._process.close()
             raise
 
@@ -222,19 +222,19 @@ def _gave_up(model_file: ModelFile, failure: EngineError) -> str:
 
 def _teller(run: Run, on_progress: OnProgress) -> Callable[[int], None]:
     """Return a function that reports cells done, those in hand too, never fewer than before."""
-    told = 0
+    most = 0
 
     def tell(in_hand: int) -> None:
-        nonlocal told
-        told = max(told, run.cells_settled + in_hand)
-        on_progress(told, run.cells_planned)
+        nonlocal most
+        most = max(most, run.cells_settled + in_hand)
+        on_progress(most, run.cells_planned)
 
     return tell
 
 
 def default_gpu_layers() -> int:
     """Return all layers where llama.cpp was built for a GPU and finds one, else none."""
-    # Its files tell a build for processors alone, so that most machines need no process for this.
+    # Its files show a build for processors alone, so that most machines need no process for this.
     if not has_other_backends():
         return 0
     with EngineProcess("llama.cpp") as process:

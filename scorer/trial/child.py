@@ -26,7 +26,7 @@ _SEED = 41
 
 
 def main(weight_types: Sequence[str]) -> None:
-    """Try each of `weight_types`; one after the other, so that a death tells which it was."""
+    """Try each of `weight_types`; one after the other, so that a crash shows which it was."""
     llama.llama_backend_init()
     _tell(compiled_features=_compiled_features())
     generated = GeneratedModel.generate()

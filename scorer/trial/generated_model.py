@@ -60,7 +60,7 @@ class GeneratedModel:
         return cls(weights)
 
     def write(self, path: Path, weight_type: str) -> "GeneratedModel":
-        """Write the matrices as `weight_type` into a GGUF file; return what the file stands for.
+        """Write the matrices as `weight_type` into a GGUF file; return the model in the file.
 
         llama.cpp rounds the weights; the `gguf` package, whose code is another, reads them back.
         """

@@ -72,7 +72,7 @@ class Engine:
     def keep(self, trial: Trial, variant: str | None = None) -> None:
         """Record a passed trial, and the variant that was compiled where it is known.
 
-        A cache folder that cannot be written is no error: the trial is then repeated next time.
+        A cache folder that cannot be written is not an error: the trial is then repeated next time.
         """
         path = self.record()
         text = json.dumps({"variant": variant or self.variant(), **asdict(trial)}, indent=2)

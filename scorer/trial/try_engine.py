@@ -15,7 +15,7 @@ from valuescope.scorer.engine.installation import import_path
 
 Status = Literal["ok", "wrong", "died", "not tried"]
 
-# The weight types that are tried, and how far a log-probability, in nats, may lie from float64's.
+# The weight types that are tried, and how far a log-probability, in nats, may be from float64's.
 # Right engines differ by 7e-6 (F32), 0.0043 (F16), 0.049 (BF16) and 0.17 to 0.29 (the others, whose
 # activations are rounded to 8 bits); docs/scoring.md shows both sides of each bound.
 BOUNDS = {
@@ -96,7 +96,7 @@ def try_engine(
             dead = weight_types[len(results)]
             results.append(_result(dead, "died", detail=f"{ending} on {dead} weights"))
             if not compiled_features:
-                # Not even loaded: the other types would tell the same.
+                # Not even loaded: the other types would fail in the same way.
                 results[-1] = _result(dead, "died", detail=f"{ending} while it is loaded")
                 rest = weight_types[len(results) :]
                 results += [_result(kind, "not tried", detail="not tried") for kind in rest]
@@ -130,14 +130,14 @@ def _result(
 def _run(
     python: str | Path, packages: Path | None, weight_types: Sequence[str]
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return what the process told, and how it ended where it did not tell all."""
+    """Return the events that the process reported, and how it ended if it did not finish."""
     command = [str(python), "-P", "-m", "valuescope.scorer.trial.child", *weight_types]
-    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
             code = subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=told,
+                stdout=output,
                 stderr=errors,
                 env=_environment(packages),
                 timeout=_LONGEST,
@@ -145,7 +145,7 @@ def _run(
             ).returncode
         except subprocess.TimeoutExpired:
             code = None
-        events = [json.loads(line) for line in _lines(told) if line.startswith("{")]
+        events = [json.loads(line) for line in _lines(output) if line.startswith("{")]
         return events, None if code == 0 else _ending(code, _lines(errors))
 
 

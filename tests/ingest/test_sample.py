@@ -143,7 +143,7 @@ def test_missing_answers_are_not_taken_for_dont_know(
     report = load_sample(home, instrument)
 
     assert not report.file.has_dont_know_codes
-    assert "does not tell 'don't know' from other missing answers" in report.file.warnings[0]
+    assert "does not separate 'don't know' from other missing answers" in report.file.warnings[0]
 
 
 def test_parts_of_one_country_are_counted_together(

@@ -160,7 +160,7 @@ def test_groups_and_halves_are_populations_beside_everybody(tmp_path: Path) -> N
         (["--weighting", "heavy"], "Invalid value for '--weighting'"),
         (["--json"], "--json goes with --check"),
         (["--sample", "--by", "sex"], "Name a FILE, or ask for --sample"),
-        (["--member", "x.csv"], "is no ZIP archive"),
+        (["--member", "x.csv"], "is not a ZIP archive"),
         (["--survey", "ess"], "Leave --survey out"),
         (["--wave", "6"], "is a wave 7 file"),
     ],

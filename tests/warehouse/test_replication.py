@@ -272,7 +272,7 @@ def test_a_link_to_something_elsewhere_is_no_part_of_a_package(
 ) -> None:
     (package / name).rename(tmp_path / "elsewhere")
     (package / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ValuescopeError, match=f"{re.escape(name)}.* is no file inside of it"):
+    with pytest.raises(ValuescopeError, match=f"{re.escape(name)}.* is not a file inside of it"):
         read_manifest(package, SCHEMA)
 
 
@@ -337,7 +337,7 @@ def test_what_is_no_manifest_is_told(tmp_path: Path, content: str) -> None:
 
 def test_a_folder_that_is_no_package_is_told(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(ValuescopeError, match="no replication package"):
+        with pytest.raises(ValuescopeError, match="not a replication package"):
             read_manifest(folder, SCHEMA)
 
 

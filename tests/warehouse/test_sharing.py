@@ -183,7 +183,7 @@ def test_answers_that_no_table_can_be_built_from_are_refused_with_their_file(
         "b1": ({"log_likelihood": math.nan}, "the log-likelihood nan of a choice"),
         "b2": ({"log_likelihood": -math.inf}, "the log-likelihood -inf of a choice"),
         "b3": ({"log_likelihood": 0.25}, "at most 0"),
-        "b4": ({"token_log_likelihoods": [math.nan]}, "label or token that is no number"),
+        "b4": ({"token_log_likelihoods": [math.nan]}, "label or token that is not a number"),
         "b5": ({"off_choice_mass": 1.5}, "the off-choice mass 1.5"),
         "b6": ({"country_id": "XXX"}, "Q7 for XXX have a country that is not in the instrument"),
         "b7": ({"question_id": "S1"}, "a question of the coding native that the instrument here"),

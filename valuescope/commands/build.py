@@ -40,8 +40,8 @@ def command(
     """Turn what is loaded and scored into tables (`dbt build`).
 
     Works on a copy and swaps it in when every model and test has passed: readers are never
-    blocked, and a failed build changes nothing. It picks up whatever a running `score` has
-    landed so far. So it is in a shared warehouse too (docs/shared-warehouse.md).
+    blocked, and a failed build changes nothing. It takes what a running `score` has landed
+    so far. The same holds for a shared warehouse (docs/shared-warehouse.md).
 
     A file variables.json in the home holds variables that every build starts from.
     """

@@ -66,9 +66,10 @@ def command(
     common weight type, which takes seconds.
 
     With it, looks at the chat template, the first token, the scoring path, the sliding window, a
-    few questions whose answers are known and the probability that begins no choice. Then measures
-    what rounding does to answers: in nats (the log-likelihood of an answer) and in r (the
-    correlation that reports show), and how fast and how exact each --compute type is.
+    few questions whose answers are known and the probability of tokens that start none of the
+    choices. Then measures what rounding does to answers: in nats (the log-likelihood of an
+    answer) and in r (the correlation that reports show), and how fast and how exact each
+    --compute type is.
 
     Nothing lands. A model of 135 million parameters takes a minute or two on two processors,
     larger ones longer in proportion. Exit code 1 when a check finds a problem; warnings are for
@@ -109,7 +110,7 @@ def command(
         names = ", ".join(check.name for check in problems)
         raise ValuescopeError(
             f"{examination.model_name} does not pass {len(problems)} of {len(examination.checks)} "
-            f"checks: {names}. What to do about each stands beside it."
+            f"checks: {names}. Each of them says what to do."
         )
 
 

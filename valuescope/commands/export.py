@@ -59,8 +59,8 @@ def command(
 ) -> None:
     """Write the marts to DIR, a file each, for other programs.
 
-    Beside them lie README.md and datapackage.json, which say what each table and column holds and
-    how to cite the survey. The warehouse is only read, and the same warehouse gives the same files.
+    README.md and datapackage.json beside them say what each table and column holds and how to
+    cite the survey. The warehouse is only read, and the same warehouse gives the same files.
 
     A replication package holds the scores, prompts, study files, hashes of the models, the user's
     instrument, the survey's aggregates (no respondents), the build's variables, the tables, a

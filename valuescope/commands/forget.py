@@ -77,7 +77,7 @@ def _described(run: LandedRun) -> str:
 
 
 def _forget_runs(home: Home, runs: Sequence[LandedRun]) -> None:
-    """Remove runs while nobody scores their models and designs."""
+    """Remove runs while no process scores their models and designs."""
     with ExitStack() as locks:
         for model_id, prompt_id in dict.fromkeys((run.model_id, run.prompt_id) for run in runs):
             locks.enter_context(whole_run(home, model_id[:16], model_id, prompt_id, say))

@@ -167,7 +167,7 @@ def command(
         print_load_report(report, current_home())
         return
     if file is None or since is not None:
-        raise click.UsageError("--check looks at a FILE; --sample and --since have none.")
+        raise click.UsageError("--check looks at a FILE; it does not go with --sample or --since.")
     with step_progress(f"Looking at {file}"):
         found = api.check(file, **options)
     if as_json:
@@ -179,7 +179,7 @@ def command(
 
 
 def _confirm(progress: Progress, effects: Sequence[str]) -> None:
-    """Ask whether a load is meant. Raises ValuescopeError where it is not, or nobody is there."""
+    """Ask whether to load. Raises ValuescopeError if the answer is no or there is no terminal."""
     progress.stop()
     if not can_ask():
         refuse_effects(effects)

@@ -28,7 +28,7 @@ def command() -> None:
 @command.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def create(folder: Path) -> None:
-    """Make a shared warehouse, whose rows lie in FOLDER.
+    """Create a shared warehouse and store its data in FOLDER.
 
     Everybody who uses it must reach FOLDER under the same path, and may write to it.
     """

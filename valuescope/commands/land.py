@@ -31,7 +31,7 @@ from valuescope.warehouse.landing_zone.stores import open_store
     help="Of a store, bring only the runs of this study (its name, or the beginning of its hash).",
 )
 @click.option(
-    "--check", "check_only", is_flag=True, help="Of a file, tell what is in it and wrong."
+    "--check", "check_only", is_flag=True, help="Say what a file holds and what is wrong with it."
 )
 @click.option(
     "--model", "model", metavar="NAME", help="Whose answers a file without that column has."

@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Write exactly what is to be asked: prompts, choices and their ids.
 
-    For whoever asks with another tool, or an API. `valuescope land FILE` takes what comes back
+    For asking with another tool, or an API. `valuescope land FILE` takes what comes back
     (docs/bring-answers.md); it knows a prompt by question, country, order and design, or by the id
     that names all four, and sees by its hash that a text was changed.
     """

@@ -73,9 +73,9 @@ def _print_comparisons(home: Home, folder: Path, manifest: Manifest) -> None:
     out().print(_table(comparisons))
     different = [comparison for comparison in comparisons if not comparison.is_same]
     if different:
-        told = "; ".join(map(_told, different))
+        listed = "; ".join(map(_differences, different))
         raise ValuescopeError(
-            f"{len(different)} of {len(comparisons)} tables are not the package's: {told}. Have "
+            f"{len(different)} of {len(comparisons)} tables are not the package's: {listed}. Have "
             "all surveys been loaded and the tables built since?"
         )
     say(f"All {len(comparisons)} tables are the package's.")
@@ -97,7 +97,7 @@ def _table(comparisons: tuple[MartComparison, ...]) -> FittingTable:
     return table
 
 
-def _told(comparison: MartComparison) -> str:
+def _differences(comparison: MartComparison) -> str:
     parts = [f"{count} rows differ in {name}" for name, count in comparison.differing.items()]
     if comparison.only_here:
         parts.append(f"{comparison.only_here} rows are only here")

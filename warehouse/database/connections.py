@@ -253,9 +253,9 @@ def stored_whole(home: Home, connection: duckdb.DuckDBPyConnection) -> Iterator[
 def replacement_copy(home: Home) -> Iterator[Path]:
     """Give a copy of the database to work on; rename it over the database on success.
 
-    Whatever goes wrong inside, the database stays as it was; so it does where another program has
-    written to it meanwhile, or has it open for writing. The caller must have closed the copy when
-    the block ends. Raises ValuescopeError when the lock or the database is held.
+    If anything goes wrong inside, the database stays as it was; so it does if another program
+    has written to it meanwhile, or has it open for writing. The caller must have closed the copy
+    when the block ends. Raises ValuescopeError when the lock or the database is held.
     """
     with writer_lock(home), working_folder(home) as folder:
         # The same file name, because DuckDB names the catalog after it and views keep that name.
@@ -297,7 +297,7 @@ def working_folder(home: Home) -> Iterator[Path]:
 
 
 def _copy_database(source: Path, target: Path) -> tuple[int, ...] | None:
-    """Copy the file while nobody writes to it; return its `_state`, None where there is none."""
+    """Copy the file while no process writes to it; return its `_state`, None if it is missing."""
     if not source.exists():
         return None
     _fold_log(source)
@@ -322,7 +322,7 @@ def _swap_in(working: Path, database: Path, copied: tuple[int, ...] | None) -> N
 
 @contextmanager
 def _kept_from_writers(database: Path) -> Iterator[BinaryIO]:
-    """Hold the lock on the file that DuckDB's readers hold: others read, and nobody writes.
+    """Hold the lock on the file that DuckDB's readers hold: others can read, but not write.
 
     Raises ValuescopeError, naming the other process, when one has it open for writing.
     """

@@ -1,7 +1,7 @@
 """The shared warehouse: the same tables on DuckLake, with PostgreSQL as its catalog.
 
 A build changes a lake table by table. Readers look at the state that the last build left when it
-was done, so that nobody sees half of one; PostgreSQL holds the lock that keeps builds apart.
+was done, so that no reader sees half of one; PostgreSQL holds the lock that keeps builds apart.
 """
 
 import re
@@ -77,7 +77,7 @@ def open_lake_for_reading(home: Home, is_latest: bool) -> duckdb.DuckDBPyConnect
 
 
 def lake_data_folder(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return where the rows of an open lake lie."""
+    """Return the folder with the rows of an open lake."""
     return str(
         connection.execute(
             f"select value from __ducklake_metadata_{CATALOG}.ducklake_metadata "
@@ -99,12 +99,12 @@ def lake_for_writing(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def create_lake(home: Home, data_folder: Path) -> None:
-    """Make a lake in the PostgreSQL database of `home`, whose rows lie in `data_folder`.
+    """Create a lake in the PostgreSQL database of `home` and store its rows in `data_folder`.
 
-    Harmless where it exists with that folder. Raises ValuescopeError where it has another one.
+    Does nothing if it exists with that folder. Raises ValuescopeError if it has another one.
     """
     with postgresql(home):
-        pass  # Old versions are told before anything is made in them.
+        pass  # Old versions are refused before anything is made in them.
     try:
         data_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -122,7 +122,7 @@ def build_lock(home: Home) -> Iterator[None]:
     Raises ValuescopeError, naming user and machine, when another build holds it.
     """
     with postgresql(home) as ask:
-        # Held by the transaction of this connection: gone with it, whatever happens.
+        # The transaction of this connection holds the lock, which ends with it in any case.
         if ask(f"select pg_try_advisory_xact_lock({_BUILD_LOCK})") != [(True,)]:
             holders = ask(
                 "select usename::text, coalesce(host(client_addr), 'this machine'), "
@@ -221,7 +221,7 @@ def _lake_error(home: Home, error: duckdb.Error) -> ValuescopeError:
             f"There is no lake yet in {home.lake}. Make one with `valuescope lake create FOLDER`, "
             "or correct VALUESCOPE_LAKE."
         )
-    # PostgreSQL's own words, which stand after those of the layers above it.
+    # PostgreSQL's own words come after those of the layers above it.
     own = re.search(r"(?:ERROR|FATAL): +(.+)", text)
     reason = own[1] if own else text.splitlines()[0].rpartition('": ')[2]
     return ValuescopeError(

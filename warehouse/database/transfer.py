@@ -44,8 +44,8 @@ def create_shared_warehouse(home: Home, data_folder: Path) -> None:
 def push_surveys(home: Home) -> Pushed:
     """Copy the surveys of the home's file into its lake, each load that is not there yet.
 
-    Answers lie in the landing zone and tables are built, so that nothing else has to move. Raises
-    ValuescopeError where there is no file, or PostgreSQL does not answer.
+    Nothing else has to move: answers are in the landing zone and tables can be built. Raises
+    ValuescopeError if there is no file, or PostgreSQL does not answer.
     """
     if not home.database.exists():
         raise ValuescopeError(

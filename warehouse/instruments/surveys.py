@@ -104,7 +104,7 @@ class OwnInstrument:
 def read_own_instruments(home: Home, taken: Collection[str]) -> list[OwnInstrument]:
     """Return the home's other surveys in alphabetical order; `taken` are the seeds' survey ids.
 
-    Raises ValuescopeError with file and line for whatever is wrong with a survey's files.
+    Raises ValuescopeError with file and line for anything wrong with a survey's files.
     """
     if not home.surveys.is_dir():
         return []
@@ -120,7 +120,7 @@ def store_instrument(home: Home, own: OwnInstrument) -> Path:
     folder = home.surveys / own.survey_id
     if own.keeps_edits and folder.is_dir():
         own = _with_edits(own, _rows_of(folder))
-    # Outside of `surveys`, where nobody looks for surveys.
+    # Outside of `surveys`, so that it is never read as a survey.
     staged = home.surveys.parent / f".{own.survey_id}.next"
     retired = home.surveys.parent / f".{own.survey_id}.earlier"
     try:
@@ -214,7 +214,7 @@ def _survey_faults(own: OwnInstrument, taken: Collection[str]) -> Iterator[Fault
     survey_id = survey["survey_id"]
     if not _SURVEY_ID.fullmatch(survey_id):
         yield Fault(
-            f"has the survey_id '{survey_id}', which is no short name",
+            f"has the survey_id '{survey_id}', which is not a short name",
             f"Use small letters, digits and _, a letter first. {remedy}",
         )
     if survey_id in taken:
@@ -226,7 +226,7 @@ def _survey_faults(own: OwnInstrument, taken: Collection[str]) -> Iterator[Fault
         yield Fault("has no survey_name", remedy)
     if not _is_whole(survey["default_wave"]):
         yield Fault(
-            f"has the default_wave '{survey['default_wave']}', which is no whole number", remedy
+            f"has the default_wave '{survey['default_wave']}', which is not a whole number", remedy
         )
 
 
@@ -240,7 +240,7 @@ def _category_faults(own: OwnInstrument) -> Iterator[Fault]:
             yield Fault(f"has no name for the category '{row['category_id']}'", remedy)
         if not _is_whole(row["category_order"]):
             yield Fault(
-                f"has the category_order '{row['category_order']}', which is no whole number",
+                f"has the category_order '{row['category_order']}', which is not a whole number",
                 remedy,
             )
         if row["in_paper"] != "false":
@@ -265,7 +265,7 @@ def _question_faults(own: OwnInstrument) -> Iterator[Fault]:
             yield Fault(f"has the unknown category '{row['category_id']}'", remedy)
         if not _is_whole(row["question_order"]):
             yield Fault(
-                f"has the question_order '{row['question_order']}', which is no whole number",
+                f"has the question_order '{row['question_order']}', which is not a whole number",
                 remedy,
             )
         if row["scale_kind"] not in SCALE_KINDS:
@@ -293,7 +293,7 @@ def _polarity_faults(remedy: str, row: dict[str, str]) -> Iterator[Fault]:
     if polarity not in ("", "1", "-1"):
         yield Fault(
             f"has the polarity '{polarity}' for {question_id}",
-            f"Write 1 where the last choice lies at the pole, -1 where the first does. {remedy}",
+            f"Write 1 if the last choice is at the pole, -1 if the first is. {remedy}",
         )
     elif polarity and not row["pole"]:
         yield Fault(f"has a polarity but no pole for {question_id}", remedy)
@@ -351,7 +351,7 @@ def _scale_faults(
             indexes.append(int(row["choice_index"]))
             texts[row["choice_text"]] += 1
         elif is_on_scale or row["choice_index"]:
-            kind = "which is no whole number" if is_on_scale else "but is not on the scale"
+            kind = "which is not a whole number" if is_on_scale else "but is not on the scale"
             yield Fault(f"has the choice_index '{row['choice_index']}' for {where}, {kind}", remedy)
             is_readable = False
         codes = row["survey_codes"].split("|")

@@ -35,8 +35,8 @@ class WordingSet:
     `questions` maps (question, country) to a wording, `choices` maps (coding, question, country)
     to the texts in the instrument's order, both with the country "" for every other country;
     `country_names` maps countries to the names that prompts use. An English set keeps the
-    project's choices and country names where it has none of its own, and with `questions` None
-    the project's questions; a set in another language falls back on nothing.
+    project's choices and country names where it lacks its own, and with `questions` None the
+    project's questions; a set in another language has no such fallback.
     """
 
     name: str
@@ -207,8 +207,8 @@ def _facts(path: Path) -> dict[str, str]:
             raise ValuescopeError(f'{path} has no {key}. Add a line {key} = "..." to it.')
     if not _LANGUAGE_TAG.fullmatch(facts["language"]):
         raise ValuescopeError(
-            f"The language '{facts['language']}' in {path} is no language tag. Write it like de, "
-            "en-GB or zh-Hant."
+            f"The language '{facts['language']}' in {path} is not a language tag. Write it like "
+            "de, en-GB or zh-Hant."
         )
     return facts
 

@@ -15,7 +15,7 @@ _CHECKS = (
         or (isinf(log_likelihood) and len(token_log_likelihoods) > 0)
     """,
     """
-    select question_id, country_id, 'a log-likelihood of a label or token that is no number'
+    select question_id, country_id, 'a log-likelihood of a label or token that is not a number'
     from answers
     where not coalesce(isfinite(label_log_likelihood), true)
         or list_bool_or(list_transform(token_log_likelihoods, lambda x: not isfinite(x)))
@@ -59,9 +59,9 @@ _CHECKS = (
 
 
 def answers_problem(answers: pa.Table, instrument: Instrument) -> str | None:
-    """Say what is wrong with one cell of `answers`, rows of a shard; None where nothing is.
+    """Say what is wrong with one cell of `answers`, rows of a shard; None if nothing is.
 
-    They are what the staging tables would refuse later: values that are no log-likelihoods, ids
+    The staging tables would refuse the same later: values that are not log-likelihoods, ids
     that the instrument lacks, and cells without all of their choices.
     """
     counted = [

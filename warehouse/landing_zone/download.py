@@ -145,14 +145,14 @@ def _is_here(home: Home, file: SharedFile) -> bool:
     if (folder / file.path.name).exists():
         return True
     if file.folder in ("runs", ANSWERS):
-        # A run that was scored here has its rows here, whatever they have been merged into.
+        # A run that was scored here has its rows here, in whichever file they were merged.
         return (home.landing / "runs" / f"{file.subject}.parquet").exists()
     scored_here = folder / f"{file.subject}.parquet"
     return scored_here.exists() and _sha256(scored_here.read_bytes()) == file.sha256
 
 
 def _new_runs(store: SharedStore, files: Iterable[SharedFile]) -> list[_Run]:
-    """Return the runs that the records among `files` tell of; damaged records are refused later."""
+    """Return the runs in the records among `files`; damaged records are refused later."""
     runs: list[_Run] = []
     for file in files:
         if file.folder == "runs":
@@ -241,7 +241,7 @@ def _checked_shard(file: SharedFile, content: bytes) -> pa.Table:
     try:
         shard = pq.read_table(io.BytesIO(content))
     except pa.ArrowException as error:
-        raise _RefusedError(f"it is no Parquet file ({str(error).splitlines()[0]})") from error
+        raise _RefusedError(f"it is not a Parquet file ({str(error).splitlines()[0]})") from error
     expected = SCHEMAS[file.folder]
     for column in shard.schema:
         if column.name not in expected.names or not _fits(column, expected.field(column.name)):

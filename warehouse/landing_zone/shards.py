@@ -42,11 +42,11 @@ CHOICE_LOG_LIKELIHOODS = pa.schema(
         pa.field("label_log_likelihood", pa.float64()),
         pa.field("token_log_likelihoods", pa.list_(pa.float64()), nullable=False),
         pa.field("label_token_count", pa.int32()),
-        # Null where whoever brought the answers does not say.
+        # Null if the brought answers do not say.
         pa.field("token_count", pa.int32()),
         pa.field("byte_count", pa.int32()),
-        # Probability, at the answer's first token, of all tokens that begin no choice; of sampled
-        # answers the share that are none of the choices. Null where it is not known.
+        # Probability, at the answer's first token, of all tokens that start none of the choices;
+        # of sampled answers the share that are none of the choices. Null where it is not known.
         pa.field("off_choice_mass", pa.float64()),
         # The tokenizer merged the prompt's end with the answer's beginning.
         pa.field("boundary_merged", pa.bool_(), nullable=False),
@@ -282,7 +282,7 @@ def query_landing(home: Home, statement: str) -> list[tuple[Any, ...]]:
 
     Raises ValuescopeError when a shard cannot be read.
     """
-    # Brackets and stars in the home's own name are no pattern.
+    # Brackets and stars in the home's own name are not a pattern.
     landing = glob.escape(str(home.landing)).replace("'", "''")
     connection = duckdb.connect(":memory:")
     try:

@@ -1,6 +1,6 @@
-"""Shared stores: folders and object stores that shards are sent to and brought home from.
+"""Shared stores: folders and object stores that shards are sent to and downloaded from.
 
-Whoever may read and write there is for the environment to say: an address holds no credentials,
+The environment decides who may read and write there: an address holds no credentials,
 and none are written anywhere.
 """
 
@@ -20,7 +20,7 @@ LANDING_VARIABLE = "VALUESCOPE_LANDING"
 _SCHEMES = ("file", "s3", "gs")
 # What an address may set; everything else is for the environment.
 _SETTINGS = ("region", "endpoint_override", "scheme")
-# Google's client tries for a quarter of an hour unless told otherwise.
+# By default, Google's client tries for a quarter of an hour.
 _GOOGLE_PATIENCE = "retry_limit_seconds=60"
 _CREDENTIALS = (
     "Credentials come from the environment only: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or "

@@ -2,7 +2,7 @@
 
 A file in a store is named after what it is about and after the SHA-256 of its bytes,
 `schema=1/runs/0a1b2c3d4e5f.<sha256>.parquet`, and never changes. So sending and landing may be
-repeated, stopped and done by several at once: a name tells what is new, and whether the bytes are
+repeated, stopped and done by several at once: a name shows what is new, and whether the bytes are
 those that were sent.
 """
 
@@ -64,7 +64,7 @@ class Sender:
         self._home, self._store = home, store
         self._sent: set[tuple[Path, int, int]] = set()
         schema = home.landing.name
-        # Told before hours of scoring, not after.
+        # Fails before hours of scoring, not after.
         store.write(PurePosixPath(schema, _NOTE), _NOTE_TEXT.encode())
         self._there = {
             stored.path: stored.size

@@ -26,7 +26,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class SurveyFile:
-    """A survey file that was loaded, with what `valuescope ingest` was told of it.
+    """A survey file that was loaded, with the options of `valuescope ingest`.
 
     `wave_selections` are those of its populations, `breakdowns` what respondents were divided by.
     """
@@ -81,7 +81,7 @@ class Manifest:
     """Everything that a package says of itself.
 
     `landing_schema` is the version of the landing zone. `code_sha256` and `seeds` (file to SHA-256)
-    tell what computed the tables, `versions` with which programs; `commit` is None where it was no
+    show what computed the tables, `versions` with which programs; `commit` is None outside a
     git clone. `has_survey` is whether the survey's aggregates are in the package, and `files` maps
     each of its files to size and SHA-256.
     """
@@ -125,7 +125,7 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
 def read_manifest(folder: Path, landing_schema: str) -> Manifest:
     """Read the manifest of a package and check every file that it names.
 
-    Raises ValuescopeError when it is no package, one of another version of valuescope, or when a
+    Raises ValuescopeError if it is not a package, is one of another version of valuescope, or if a
     file is missing or not what the manifest says.
     """
     path = folder / MANIFEST
@@ -133,13 +133,13 @@ def read_manifest(folder: Path, landing_schema: str) -> Manifest:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise ValuescopeError(
-            f"{folder} is no replication package: it has no {MANIFEST}. `valuescope export "
+            f"{folder} is not a replication package: it has no {MANIFEST}. `valuescope export "
             "--replication DIR` writes one."
         ) from None
     except (OSError, ValueError) as error:
         raise ValuescopeError(f"Cannot read {path}: {error}. Take the package anew.") from error
     if not isinstance(content, dict) or "package_version" not in content:
-        raise ValuescopeError(f"{path} is no manifest of a replication package.")
+        raise ValuescopeError(f"{path} is not the manifest of a replication package.")
     _refuse_other_versions(path, content, landing_schema)
     try:
         surveys = tuple(
@@ -186,7 +186,7 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
         path = Path(os.path.normpath(folder / name))
         # Neither the file nor a folder above it is a link, and it is below the package's folder.
         if path.resolve() != path or not path.is_relative_to(folder):
-            yield f"{name} is no file inside of it"
+            yield f"{name} is not a file inside of it"
         elif not path.is_file():
             yield f"{name} is missing"
         elif path.stat().st_size != facts["bytes"] or _sha256(path) != facts["sha256"]:

@@ -30,7 +30,7 @@ def pack_landing(home: Home, folder: Path) -> dict[str, int]:
     try:
         for pattern in ("prompts/*.parquet", "models/*.parquet", "runs/*.parquet", "studies/*"):
             for path in sorted(home.landing.glob(pattern)):
-                # The zero-row files come with every landing zone; unfinished files are nobody's.
+                # The zero-row files come with every landing zone; unfinished files are left out.
                 if not path.name.startswith(("_", ".")):
                     _copy(path, target / path.relative_to(home.landing))
         return _pack_scores(home, target / _SCORES)
@@ -51,7 +51,7 @@ def _pack_scores(home: Home, target: Path) -> dict[str, int]:
     for run_id, shards in sorted(shards_of_run.items()):
         if not _PLAIN_NAME.fullmatch(run_id):
             raise ValuescopeError(f"The run {run_id!r} in {shards[0]} has no id that names a file.")
-        # As they stand, because the last bits of sums depend on the order.
+        # In their order, because the last bits of sums depend on it.
         tables = [
             pq.read_table(
                 shard,

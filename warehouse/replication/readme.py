@@ -173,7 +173,7 @@ def _licences(manifest: Manifest, instrument: Sequence[str]) -> str:
         "under its terms of use."
     )
     questions = (
-        "- Questions of other surveys stand in `instrument/surveys/` and in the prompts, under "
+        "- Questions of other surveys are in `instrument/surveys/` and in the prompts, under "
         "those surveys' terms.\n"
         if "surveys" in instrument
         else ""

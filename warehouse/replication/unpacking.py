@@ -66,7 +66,7 @@ def _load_survey(folder: Path, staged: Home) -> None:
     with open_for_writing(staged.database) as connection:
         create_raw_tables(connection)
         for table in RAW_TABLES:
-            # Brackets and stars in the package's own name are no pattern.
+            # Brackets and stars in the package's own name are not a pattern.
             source = f"{glob.escape(str(folder))}/{SURVEY_FOLDER}/{table}.parquet"
             connection.execute(
                 f"insert into raw.{table} by name select * from read_parquet(?)", [source]

@@ -115,7 +115,7 @@ def describe_home(home: Home) -> HomeState:
 
 
 def landing_notices(home: Home) -> Iterator[str]:
-    """Tell of landing zones that other versions of valuescope wrote, and of damaged shards."""
+    """Report landing zones that other versions of valuescope wrote, and damaged shards."""
     if left_alone := other_versions(home):
         yield (
             f"Left alone: {', '.join(map(str, left_alone))}. Another version of valuescope wrote "
@@ -129,7 +129,7 @@ def landing_notices(home: Home) -> Iterator[str]:
 
 
 def newer_version_notice(state: HomeState) -> str | None:
-    """Tell of a newer version that has loaded a survey or scored a model; None without one."""
+    """Report a newer version that has loaded a survey or scored a model; None without one."""
     written = [load.valuescope_version for load in state.loads]
     written += [run.valuescope_version for run in state.runs]
     newest, own = max(map(Version, written), default=Version("0")), Version(project_version())

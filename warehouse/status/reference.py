@@ -28,7 +28,7 @@ class Reference:
 def reference_population(
     connection: duckdb.DuckDBPyConnection, surveys: Sequence[Survey]
 ) -> Reference | None:
-    """Return the population that `valuescope build` compares models with, unless told another.
+    """Return the population that `valuescope build` compares models with by default.
 
     `surveys` are all that ask the same questions.
     """

@@ -53,7 +53,7 @@ def build_warehouse(
     try:
         return _build(home, arguments, verbose)
     except _DbtError:
-        # Nobody before dbt reads all of every shard.
+        # Nothing before dbt reads all of every shard.
         if not set_damaged_aside(home):
             raise
     return _build(home, arguments, verbose)
@@ -78,9 +78,9 @@ def _build(home: Home, arguments: tuple[str, ...], verbose: bool) -> BuildSummar
 
 @contextmanager
 def _where_to_build(home: Home) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """Give a folder to run dbt in and what tells dbt where to build.
+    """Give a folder to run dbt in, and the environment in which dbt finds the database.
 
-    That is a copy of the file in the folder, or the lake, which nobody else then builds.
+    That is a copy of the file in the folder, or the lake, which no other process then builds.
     """
     if home.lake is None:
         with replacement_copy(home) as working:

@@ -1,4 +1,4 @@
-"""Values for programs: JSON of whatever the warehouse gives."""
+"""Values for programs: JSON of all that the warehouse gives."""
 
 import json
 import math
@@ -16,7 +16,7 @@ def plain(value: Any) -> Any:
     """Convert `value` to types that JSON has.
 
     Numbers that are not finite become `"NaN"`, `"Infinity"` and `"-Infinity"`, as PostgreSQL
-    writes them: JSON has none, and null would say that nothing was there.
+    writes them: JSON lacks them, and null would mean that nothing was there.
     """
     match value:
         case dict():

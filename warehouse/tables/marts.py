@@ -32,7 +32,7 @@ class MartColumn:
 
 @dataclass(frozen=True)
 class Mart:
-    """A table of the schema `marts`; `grain` are the columns that tell its rows apart.
+    """A table of the schema `marts`; `grain` are the columns that identify a row.
 
     `holds_survey_estimates` is whether it repeats shares or mean scores of the survey's
     respondents, or places of their countries, which the survey's terms may keep from being passed
@@ -62,7 +62,7 @@ def described_marts() -> tuple[Mart, ...]:
 def built_marts(connection: duckdb.DuckDBPyConnection) -> tuple[Mart, ...]:
     """Return the marts that the warehouse has, by name.
 
-    Raises ValuescopeError when it has none, or one that another version of valuescope has built.
+    Raises ValuescopeError if there are no marts, or another version of valuescope has built one.
     """
     columns: dict[str, set[str]] = {}
     for table, column in connection.execute(

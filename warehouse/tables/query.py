@@ -117,7 +117,7 @@ def saved_statement(home: Home, name: str, settings: Iterable[str] = ()) -> str:
     for setting in settings:
         variable, equals, value = setting.partition("=")
         if not equals:
-            raise ValuescopeError(f"{setting} is no NAME=VALUE, such as country=JPN.")
+            raise ValuescopeError(f"{setting} is not NAME=VALUE, such as country=JPN.")
         chosen[variable.strip()] = value.strip()
     built = last_build(home)
     return statement(name, chosen, built.variables if built else {})

@@ -26,7 +26,7 @@ _DESCRIBING_END = re.compile(r"(?<=\?)\s")
 class SavedQuery:
     """A question that many ask of a warehouse.
 
-    `question` is the question in words, `grain` what is told of its rows, and `variables` narrow it
+    `question` is the question in words, `grain` describes its rows, and `variables` narrow it
     down; each of them takes one value, or `all`.
     """
 

@@ -152,7 +152,7 @@ def test_a_thought_that_the_template_itself_leaves_empty_is_no_thought() -> None
         ("{{ messages[0].content | upper }}", "changes or drops the question"),
         ("[user] {{ messages[0].content }}", "changes or drops the assistant's words"),
         (thinking("<think>", "</think>"), "in a thought"),
-        (thinking("<|PONDER|>", "<|/PONDER|>"), "nothing says where an answer stands"),
+        (thinking("<|PONDER|>", "<|/PONDER|>"), "nothing says where an answer begins"),
         (thinking("[THINK]", "[/THINK]", "[THINK]"), "makes the model think"),
         (thinking("{murmur}", "{/murmur}", "{murmur}"), "makes the model think"),
     ],
