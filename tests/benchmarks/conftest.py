@@ -119,7 +119,7 @@ def _section(title: str, source: str, engine: str, report: Report) -> str:
             "",
             f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {processor()}, "
             f"{default_threads()} threads, {engine}. Every ratio is of two figures taken",
-            f"in one run. What each line does stands in `{source}`.",
+            f"in one run. `{source}` says what each line measures.",
             "",
             "| measure | measured | goal |",
             "|---|---|---|",
