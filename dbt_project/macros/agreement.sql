@@ -55,7 +55,7 @@
     + (count(*) over ({{ ordered }} range between current row and current row) - 1) / 2.0
 {%- endmacro %}
 
-{#- The one reason that all rows of a group share, null where they differ or some row has none. -#}
+{#- The one reason that all rows of a group share, null where they differ or some row has no reason. -#}
 {% macro shared_reason(reason) -%}
     case
         when count({{ reason }}) = count(*) and min({{ reason }}) = max({{ reason }})

@@ -2,8 +2,8 @@
 
 {#-
   Fail with a line for each broken rule: how many rows break it, and one of them. `rules` selects `broken`, a
-  struct of rule, row_count and example. It is an error, because of rows that a test returns dbt tells
-  only how many they are.
+  struct of rule, row_count and example. It is an error, because of rows that a test returns dbt shows
+  only their number.
 -#}
 {% macro fail_naming(place, rules) %}
 select string_agg(broken.rule, ', ') as broken

@@ -43,8 +43,8 @@
 {%- endmacro %}
 
 {#-
-  Sets of orders in which no choice is favoured by its place: in all rotations every choice stands at
-  every place, in forward and reverse at two mirrored ones. Rotations are taken where all are there.
+  Sets of orders in which no choice is favoured by its position: in all rotations every choice is at
+  every position, in forward and reverse at two mirrored ones. Rotations are taken where all are there.
 -#}
 {% macro is_rotation(choice_order) -%}
     ({{ choice_order }} = 'forward' or {{ choice_order }} like 'rotate_%')
@@ -158,7 +158,7 @@
 
 {#-
   Sampling error of a mean score whose probabilities are shares of n draws, by the multinomial:
-  SE^2 = sum_k p_k (s_k - m)^2 / (n - 1). Null where the probabilities are no shares, and for n < 2.
+  SE^2 = sum_k p_k (s_k - m)^2 / (n - 1). Null where the probabilities are not shares, and for n < 2.
 -#}
 {% macro sampling_error(p, score, draws) -%}
     case

@@ -1,6 +1,6 @@
 {#-
   In a shared warehouse a build changes tables one by one. What it leaves at its end is marked, and
-  readers look at the last state that is: nobody sees half of a build, nor one that failed.
+  readers look at the last marked state: none sees half of a build, nor one that failed.
 -#}
 {% macro publish_build(results) -%}
     {%- if execute and target.name == 'lake' and invocation_args_dict.which in ('build', 'run') -%}

@@ -2,7 +2,7 @@
     Which population models are compared with in a survey's questions: first come all respondents,
     then the survey itself before others that asked its questions, the usual wave, and the population
     that covers most cells; a weighting decides among those that cover the same. `valuescope ingest`
-    reads the same lines to tell what a load changes.
+    reads the same lines to report what a load changes.
 -#}
 {% macro reference_order() -%}
     populations.subgroup_id = 'all' desc,

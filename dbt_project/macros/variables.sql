@@ -1,5 +1,5 @@
 {#-
-  The variables of a build. Nobody pastes one into SQL as it comes: `var_number` and `var_text` write
+  The variables of a build. None is pasted into SQL as it comes: `var_number` and `var_text` write
   it as a value, `var_value` is for decisions in Jinja, and each looks at the value first.
 -#}
 
@@ -48,7 +48,7 @@
     "largest_noise_ratio": {"type": "number", "minimum": 1, "maximum": 1000,
         "meaning": "A smaller precision changes nothing while mean scores drift by at most so many times what noise alone would do."},
     "small_delta_r": {"type": "number", "minimum": 0, "maximum": 2,
-        "meaning": "A smaller precision changes little while the interval of the change in r lies within so much of 0."},
+        "meaning": "A smaller precision changes little while the interval of the change in r is within so much of 0."},
     "minimum_drift_cells": {"type": "integer", "minimum": 2, "maximum": 1000000000,
         "meaning": "Nothing is said of a precision below so many cells."},
     "random_answers": {"type": "integer", "minimum": 20, "maximum": 1000000,

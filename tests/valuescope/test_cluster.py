@@ -255,7 +255,10 @@ def test_an_address_that_does_not_answer_is_told(study: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("address", "words"),
-    [("ray://head:10001", "an address for Ray's client"), ("head", "not the address of a Ray cluster")],
+    [
+        ("ray://head:10001", "an address for Ray's client"),
+        ("head", "not the address of a Ray cluster"),
+    ],
 )
 def test_what_is_no_address_is_told(study: Path, tmp_path: Path, address: str, words: str) -> None:
     assert words in fail(tmp_path, "score", "--study", str(study), "--ray", address)

@@ -12,7 +12,7 @@ designs as (
         model_id,
         prompt_id,
         count(*) as landed_rows,
-        -- 64 bits tell the rows of one design apart; two alike would only mean the slower way.
+        -- 64 bits identify the rows of one design; two alike would only mean the slower way.
         count(distinct hash(question_id, country_id, choice_index)) as choice_rows,
         sum(hash(
             run_id,

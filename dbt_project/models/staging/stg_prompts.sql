@@ -10,7 +10,7 @@ named as (
 
     select
         prompt_id,
-        -- Versions before it was recorded: all that they tell of the design.
+        -- Versions before it was recorded: all that they record of the design.
         coalesce(order_family_id, left(sha256(concat_ws(
             '|',
             template_id,

@@ -343,7 +343,7 @@ def test_questions_that_cannot_be_asked_are_left_out_and_named(file: Path) -> No
         ("[0.5, 0.5]", "['a', 'b']", "map no countries"),
         ("{'Japan': [0.5, 0.5]", "['a', 'b']", "selections that cannot be read"),
         ("{'Japan': [0.5, 0.5]}", "['a', print('b')]", "options that cannot be read"),
-        ("{'Japan': [0.5, 0.5]}", "'ab'", "options that are no list"),
+        ("{'Japan': [0.5, 0.5]}", "'ab'", "options that are not a list"),
         ("(" * 3000, "['a', 'b']", "selections that cannot be read"),
     ],
 )
