@@ -218,7 +218,5 @@ def _readme(
 def _cited(citation: Citation) -> str:
     title = " ".join(filter(None, (citation.survey_name, citation.edition)))
     if citation.bibtex is None:
-        return (
-            f"{title}, in the words that its site asks for: none came with the file.\n"
-        )
+        return f"{title}, in the words that its site asks for: none came with the file.\n"
     return f"{title}:\n\n```bibtex\n{citation.bibtex}\n```\n"
