@@ -1,11 +1,27 @@
-"""One meaning a word: what CONTRIBUTING's glossary says, held in the product's Python."""
+"""Words of code and docs: one meaning each, as in CONTRIBUTING's glossary, and plain English."""
 
 import ast
+import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.test_imports import MODULES
+from valuescope.warehouse.home import CLONE
+
+PLAIN_WORDS = Path(__file__).with_name("plain_words.toml")
+# What these tests read. Reports, brought answers, most dbt models and four docs are yet to come.
+PROSE = (
+    *("README.md", "CONTRIBUTING.md", "docs/*.md"),
+    *(f"{room}/**/*.py" for room in ("valuescope", "warehouse", "ingest", "scorer")),
+    *("dbt_project/macros/*.sql", "dbt_project/models/staging/*", "dbt_project/analyses/*.yml"),
+    "dbt_project/seeds/*.yml",
+)
+NOT_YET = (
+    *("scorer/brought/", "docs/bring-answers.md", "docs/data-dictionary.md", "docs/method.md"),
+    *("docs/numbers.md", "docs/observations.md"),
+)
 
 
 def names(path: Path) -> Iterator[str]:
@@ -31,3 +47,51 @@ def test_a_place_is_on_the_cultural_map() -> None:
         for module, path in MODULES.items()
         if any(places & set(n.split("_")) for n in names(path))
     } == {"valuescope.reports.exhibits.culture"}
+
+
+def prose() -> Iterator[tuple[str, str]]:
+    """Yield path and text of what is written for readers, code included."""
+    for pattern in PROSE:
+        for path in CLONE.glob(pattern):
+            name = path.relative_to(CLONE).as_posix()
+            if not name.startswith(NOT_YET):
+                yield name, path.read_text(encoding="utf-8")
+
+
+def mannered(text: str) -> list[str]:
+    """Return the phrases of a text that plain_words.toml lists, with a few words around each."""
+    phrases = tomllib.loads(PLAIN_WORDS.read_text(encoding="utf-8"))
+    # A phrase may go on in the next line of a comment or of a docstring.
+    flat = re.sub(r"\s*\n\s*(?:(?:#|--)\s+)?", " ", text)
+    return [
+        f"{flat[max(0, found.start() - 30) : found.end() + 20]} (plainer: {plainer})"
+        for phrase, plainer in phrases.items()
+        for found in re.finditer(rf"(?<![\w-]){phrase}(?![\w-])", flat, re.IGNORECASE)
+    ]
+
+
+def test_plain_words_are_used() -> None:
+    found = {name: phrases for name, text in prose() if (phrases := mannered(text))}
+    assert found == {}
+
+
+def test_mannered_words_are_found() -> None:
+    text = "# A row a country: it is\n# no table, and there is no other.\nIt is no longer told."
+    assert [phrase.partition(" (")[2] for phrase in mannered(text)] == [
+        "plainer: is reported, says)",
+        "plainer: one row per)",
+        "plainer: is not a)",
+    ]
+
+
+def test_docstrings_of_functions_say_what_they_do() -> None:
+    nouns = {"What", "Whether", "Those", "Where", "Who", "Whoever", "Which", "How"}
+    found = [
+        f"{name}:{node.lineno} {docstring.splitlines()[0]}"
+        for name, text in prose()
+        if name.endswith(".py")
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (docstring := ast.get_docstring(node)) and docstring.split()[0] in nouns
+    ]
+    assert found == []

@@ -264,7 +264,7 @@ def _directions(
                     DirectionCheck(
                         question_id,
                         "what is loaded",
-                        f"mean scores lie {straight / len(shared):.2f} from the loaded ones as "
+                        f"mean scores are {straight / len(shared):.2f} from the loaded ones as "
                         f"they are and {turned / len(shared):.2f} turned round",
                     )
                 )

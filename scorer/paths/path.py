@@ -34,8 +34,8 @@ class AnswerScore:
 class CellScore:
     """The scores of a cell's answers, in the order of the cell.
 
-    `off_choice_mass` is the probability, at the answers' first token, of all tokens that begin
-    no answer.
+    `off_choice_mass` is the probability, at the answers' first token, of all tokens that start
+    none of the answers.
     """
 
     answers: tuple[AnswerScore, ...]

@@ -179,7 +179,7 @@ def command(
 
 
 def _confirm(progress: Progress, effects: Sequence[str]) -> None:
-    """Ask whether to load. Raises ValuescopeError if the answer is no or there is no terminal."""
+    """Ask whether to load. Raises ValuescopeError if the user declines or there is no terminal."""
     progress.stop()
     if not can_ask():
         refuse_effects(effects)
