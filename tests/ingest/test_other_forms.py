@@ -385,7 +385,7 @@ def refuse(effects: Sequence[str]) -> None:
         pytest.param(
             lambda f: save(f, gzip.compress(b"X\n\0\0\0\3")), "an R file.*readRDS", id="R"
         ),
-        pytest.param(pipe, "no file but a pipe", id="pipe"),
+        pytest.param(pipe, "not a file but a pipe", id="pipe"),
         pytest.param(
             lambda f: save(
                 f, "iso3,variable,code,count," + ",".join(map(str, range(30000))) + "\n"

@@ -262,7 +262,7 @@ def test_a_manifest_names_no_file_outside_of_its_package(package: Path, name: st
     (package.parent / "outside.txt").write_text("")
     facts = {"bytes": 0, "sha256": ""}
     edit_manifest(package, lambda manifest: manifest["files"].update({name: facts}))
-    with pytest.raises(ValuescopeError, match="no file inside of it"):
+    with pytest.raises(ValuescopeError, match="not a file inside of it"):
         read_manifest(package, SCHEMA)
 
 
