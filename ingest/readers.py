@@ -79,7 +79,7 @@ _DEEPEST = 3
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What the user asks of a load.
+    """The options of a load.
 
     `wave` picks one of the file's waves or says which one it holds. `weighting` is
     `within_country` or `unweighted`: for respondents it chooses whether the survey's weights

@@ -1,4 +1,4 @@
-"""What `valuescope ingest` is asked to do, from the values of its options."""
+"""The request of `valuescope ingest`, from the values of its options."""
 
 from collections.abc import Sequence
 

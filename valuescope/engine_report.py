@@ -1,4 +1,4 @@
-"""What `valuescope doctor` shows of the engine: a trial on demand, and the processor."""
+"""The engine in `valuescope doctor`: a trial on demand, and the processor."""
 
 import dataclasses
 

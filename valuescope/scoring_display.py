@@ -1,4 +1,4 @@
-"""What scoring shows: a progress bar on stderr, and one message for each run."""
+"""The display of scoring: a progress bar on stderr, and one message for each run."""
 
 from collections.abc import Sequence
 from types import TracebackType

@@ -25,7 +25,7 @@ class Problem:
 
 @dataclass
 class Problems:
-    """What keeps `path` from being loaded (`refusals`), and what its loader should know.
+    """The faults that keep `path` from being loaded (`refusals`), and notes for its user.
 
     `undone` says that nothing was done with a file that is refused.
     """

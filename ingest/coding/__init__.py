@@ -1,1 +1,1 @@
-"""From what files write to the survey's codes and countries."""
+"""Answers and country names of files, converted to the survey's codes and countries."""

@@ -1,4 +1,4 @@
-"""A look at what a reader took from a file: what is there, what is missing, what looks wrong."""
+"""Checks of what a reader took from a file: what is there, what is missing, what looks wrong."""
 
 import csv
 from collections.abc import Mapping

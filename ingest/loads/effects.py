@@ -1,4 +1,4 @@
-"""What a load does to what is loaded already: what it replaces, repeats, and is compared with."""
+"""Effects of a load on earlier loads: what it replaces, repeats, and is compared with."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What every load shares: its identity, one transaction, and the report of what is there now."""
+"""The steps of every load: its identity, one transaction, and the report of what is there now."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ Read = Callable[[duckdb.DuckDBPyConnection, Problems], Findings]
 
 @dataclass(frozen=True)
 class Load:
-    """What is loaded and how, known before a row is read.
+    """The identity of a load, known before a row is read.
 
     `wave_selection` is None where each wave of the file makes populations of its own, else the
     name of the one selection. `breakdowns` are the names of what the rows are divided by.

@@ -1,4 +1,4 @@
-"""What a look at a file found, and what a load of it did."""
+"""Reports on a file that was checked, and on one that was loaded."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from valuescope.warehouse.problems import Problem
 
 @dataclass(frozen=True)
 class Findings:
-    """What a reader saw beside the marginals; `rows_read` counts rows of the file.
+    """Findings of a reader beside the marginals; `rows_read` counts rows of the file.
 
     `own` is the instrument of a survey that brings one.
     """
@@ -57,7 +57,7 @@ class CountryFindings:
 
 @dataclass(frozen=True)
 class MissingRate:
-    """Which shares of a question's respondents gave no valid answer, over all countries.
+    """The shares of a question's respondents without a valid answer, over all countries.
 
     Weighted as the load is; `not_asked` (-4) is of everybody, the others of those asked.
     """
@@ -93,7 +93,7 @@ class ShareDifference:
 
 @dataclass(frozen=True)
 class FileReport:
-    """What a file holds, whether it can be loaded or not.
+    """The content of a file, whether it can be loaded or not.
 
     Questions and codes outside the instrument are kept in raw when the file is loaded. Years are
     None where the file has no years. `refusals` keep it from being loaded.

@@ -1,4 +1,4 @@
-"""Tidy marginals: one row a country, question and answer code, with a share or a count."""
+"""Tidy marginals: one row per country, question and code, with a share or a count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _LARGEST_COUNT = 1e10
 
 @dataclass(frozen=True)
 class TidyColumns:
-    """Which column of the file plays which part; `format_id` says what `value` holds.
+    """The columns of the file by their use; `format_id` says what `value` holds.
 
     `asked` holds the number of respondents that a share is a share of; `weight` and
     `squared_weight` the sums of weights and of their squares beside counts; `share`
@@ -61,7 +61,7 @@ class TidyColumns:
 
     @property
     def used(self) -> frozenset[str]:
-        """Return every column of the file that plays a part."""
+        """Return every column of the file that is used."""
         named = (
             self.country,
             self.question,
@@ -78,7 +78,7 @@ class TidyColumns:
 
 
 def find_columns(source: Source) -> TidyColumns | None:
-    """Return the parts that the columns play, None when the file is not tidy marginals."""
+    """Return the columns by their use; None if the file is not tidy marginals."""
     country = source.find(*COUNTRY)
     question = source.find(*QUESTION)
     code = source.find(*CODE)

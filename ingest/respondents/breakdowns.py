@@ -1,4 +1,4 @@
-"""What respondents are divided by: traits such as sex and age, or random halves.
+"""Divisions of respondents: by traits such as sex and age, or into random halves.
 
 Every cell of a breakdown is a population of its own, beside that of all respondents.
 """

@@ -1,4 +1,4 @@
-"""What can be wrong with the rows of a file of respondents."""
+"""Checks of the rows of a file of respondents."""
 
 import re
 from collections.abc import Mapping, Sequence

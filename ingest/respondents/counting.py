@@ -50,7 +50,7 @@ _UNWEIGHTED_LABEL = "no weighting"
 
 @dataclass(frozen=True)
 class Division:
-    """How respondents are counted: weighted or not, one wave or all, and into which cells.
+    """A way to count respondents: weighted or not, one wave or all, and into which cells.
 
     `stated` holds what the file has no column for. With `weighs_missing_as_one` respondents
     without a weight count once; they are left out otherwise.

@@ -42,7 +42,7 @@ _ISCED = {level: 1 if level < 3 else 2 if level < 5 else 3 for level in range(9)
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns of a respondent file play which part; several names are tried in order.
+    """The columns of a respondent file by their use; several names are tried in order.
 
     `wave` holds the wave; a file of one wave only has `only_wave`, fielded in `only_years`.
     If a file has the rows of two surveys, `own_study` in the column `study` marks those of
@@ -145,7 +145,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Stated:
-    """What the user says of all rows, for columns that were dropped because they are constant."""
+    """The user's values for all rows, for columns that were dropped because they are constant."""
 
     country_id: str | None = None
     wave: int | None = None

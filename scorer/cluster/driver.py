@@ -49,7 +49,7 @@ Steps = Generator[Any, Any, None]
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """How replicas compute and what each takes; `threads` None is all of the smallest machine.
+    """Settings of replicas and the resources of each; `threads` None is the smallest machine's.
 
     `gpus` are those of a replica that puts layers on a GPU.
     """
@@ -62,7 +62,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class ClusterListener:
-    """What to call with notices, summaries of runs, failures and progress.
+    """Functions to call with notices, summaries of runs, failures and progress.
 
     `on_progress` gets the cells that are done and how many replicas score.
     """
@@ -75,7 +75,7 @@ class ClusterListener:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked, the same for all replicas: all questions of the study, not of a part alone."""
+    """The questions, the same for all replicas: those of the whole study, not of a part alone."""
 
     questions: Sequence[Question]
     countries: Sequence[Country]

@@ -1,4 +1,4 @@
-"""What machines a cluster has, and whether a replica fits any of them."""
+"""The machines of a cluster, and whether a replica fits any of them."""
 
 import time
 from collections.abc import Collection, Mapping

@@ -21,7 +21,7 @@ from valuescope.warehouse.landing_zone.upload import Sender
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """How to use a cluster. None lets the cluster decide.
+    """Options of a cluster. None lets Ray decide.
 
     `gpu_layers` None takes all where the cluster has GPUs; `batch_size` None suits that choice.
     """

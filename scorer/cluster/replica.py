@@ -1,4 +1,4 @@
-"""What runs on a node of a cluster: a replica of a model that the node itself has.
+"""A replica of a model, on a node of a cluster that has the model's file.
 
 It has no landing zone, and refuses to start where its numbers could differ from those of the
 others: another version of this project or its engine, another file of the model.
@@ -28,7 +28,7 @@ from valuescope.warehouse.version import project_version, scoring_code_fingerpri
 
 @dataclass(frozen=True)
 class Versions:
-    """What has to be the same everywhere: this project, its code, the engine."""
+    """Versions that must be the same on every node: this project, its code, the engine."""
 
     project: str
     code: str

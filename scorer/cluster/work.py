@@ -1,4 +1,4 @@
-"""What is left of a study while replicas score it: models, their designs, and blocks to score."""
+"""The work left of a study while replicas score it: models, designs, and blocks to score."""
 
 from collections import deque
 from contextlib import ExitStack

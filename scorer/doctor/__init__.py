@@ -1,1 +1,1 @@
-"""What a model is asked and how well it is computed, before hours are spent on it."""
+"""Checks of a model's prompts and arithmetic, before hours are spent on it."""

@@ -1,4 +1,4 @@
-"""What scoring a design will take, from a count of its tree and a short measurement."""
+"""The estimated cost of scoring a design: a count of its tree and a short measurement."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What an examination of a model found, for code that never loads the engine."""
+"""The findings of a model's examination, for code that never loads the engine."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ QUESTIONS = 9
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `detail` says what was found and what to do about it."""
+    """One check; `detail` says what was found and what to do about it."""
 
     name: str
     status: Status
@@ -22,7 +22,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far apart two ways of computing the same prompts are.
+    """The difference between two ways of computing the same prompts.
 
     `largest` and `mean` are over answers, in nats; `pearson_r` correlates the prompts' mean
     scores, None where they do not vary. 1 - r is the noise in r.
@@ -60,7 +60,7 @@ class ComputeMeasurement:
 
 @dataclass(frozen=True)
 class Examination:
-    """What is known of a model that is asked in one design.
+    """The findings on a model that is asked in one design.
 
     `compute_type` and `scoring_path` are those that scoring would choose; `prompts` counts the
     survey's prompts that were tried.

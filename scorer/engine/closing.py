@@ -1,4 +1,4 @@
-"""What holds memory, a file or a process until it is closed."""
+"""Objects that hold memory, a file or a process until they are closed."""
 
 from abc import ABC, abstractmethod
 from typing import Self

@@ -1,4 +1,4 @@
-"""What is wrong with llama-cpp-python here, in one line, for code that never loads the engine."""
+"""Faults of the installed llama-cpp-python, in one line, for code that never loads it."""
 
 import importlib.metadata
 import os

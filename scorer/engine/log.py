@@ -24,7 +24,7 @@ _MOST_LINES, _SHOWN_CHARACTERS = 100, 200
 
 @dataclass(frozen=True)
 class Warned:
-    """What becomes of a warning whose text `pattern` finds; `meaning` is the end of a sentence.
+    """The treatment of a warning that `pattern` finds; `meaning` is the end of a sentence.
 
     Its beginning is the model's name.
     """

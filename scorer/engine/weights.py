@@ -38,7 +38,7 @@ _FILE_TYPES = {"f32": llama.LLAMA_FTYPE_ALL_F32, "f16": llama.LLAMA_FTYPE_MOSTLY
 
 @dataclass(frozen=True)
 class Computation:
-    """How a model is computed, the GGUF to load for it, and why, where that was a choice."""
+    """A way to compute a model, the GGUF to load for it, and the reason if there was a choice."""
 
     compute_type: str
     path: Path

@@ -209,7 +209,7 @@ def _is_norm(tensor: Tensor) -> bool:
 
 
 class _DamagedError(Exception):
-    """What is wrong with a header, as the end of a sentence about its file."""
+    """A fault of a header, as the end of a sentence about its file."""
 
 
 class _Header:

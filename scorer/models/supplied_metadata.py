@@ -1,4 +1,4 @@
-"""What the registry says of models whose files may lack it: metadata of GGUF, key by key."""
+"""GGUF metadata from the registry, key by key, for models whose files may lack it."""
 
 import csv
 from collections import defaultdict

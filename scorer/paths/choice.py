@@ -1,4 +1,4 @@
-"""Which way a model is scored: the fastest path that agrees with single sequences on a probe."""
+"""The choice of a path: the fastest that agrees with single sequences on a probe."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence

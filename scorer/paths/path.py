@@ -1,4 +1,4 @@
-"""What every scoring path takes and gives: token sequences in, log-likelihoods out."""
+"""The interface of every scoring path: token sequences in, log-likelihoods out."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,1 +1,1 @@
-"""What is asked of which models: designs, prompts, studies and their cost; loads no engine."""
+"""Plans before scoring: designs, prompts, studies and their cost; loads no engine."""

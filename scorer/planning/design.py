@@ -21,7 +21,7 @@ _ROTATION = re.compile(r"rotate_([1-9][0-9]?)")
 
 @dataclass(frozen=True)
 class PromptDesign:
-    """Everything about the questioning that is not the model, the question or the country.
+    """All settings of a prompt other than the model, the question and the country.
 
     `chat_mode` "template" asks chat models through their own chat template and base models,
     which have no template, raw; "raw" asks every model raw. `elicitation` is how the answers become

@@ -67,7 +67,7 @@ class DesignWork:
 
 @dataclass(frozen=True)
 class ModelWork:
-    """All that is asked of one model while it is loaded."""
+    """All work of one model while it is loaded."""
 
     model: PlannedModel
     designs: tuple[DesignWork, ...]

@@ -32,7 +32,7 @@ _SIZES = (135e6, 1.5e9, 7e9, 70e9)
 
 @dataclass(frozen=True)
 class DesignSize:
-    """What one model is asked in one design: all questions, 66 countries and none."""
+    """The size of one model's questioning in one design: all questions, 66 countries and none."""
 
     answer_style: str
     questions: int
@@ -43,7 +43,7 @@ class DesignSize:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a study is scored. Speeds are parameters times tokens a second.
+    """A machine that scores a study. Speeds are parameters times tokens a second.
 
     `exact` is with weights in float32, `as_is` as they are in the file; None where the model's
     weights stay as they are.

@@ -43,7 +43,7 @@ _DESIGN_KEYS = {"template", "wordings", "answers", "orders", "chat"}
 
 @dataclass(frozen=True)
 class Plan:
-    """What to score: each model with each design, over the same questions and countries."""
+    """A plan: each model with each design, over the same questions and countries."""
 
     models: tuple[str, ...]
     designs: tuple[PromptDesign, ...]

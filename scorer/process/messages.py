@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What a GGUF file says of itself; None where it says nothing."""
+    """A GGUF file's own description; None where it says nothing."""
 
     architecture: str | None
     parameter_count: int
@@ -58,7 +58,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Opening:
-    """How the cells of a design are computed, as in the run's record.
+    """The way in which a design's cells are computed, as in the run's record.
 
     `path_difference` is in nats an answer, None on the path `sequence`; `context_size` in tokens;
     `metadata_overrides` is what was taken in the place of the file's own metadata, by key.
@@ -76,7 +76,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Effort:
-    """What scoring took: tokens decoded, seconds in all, seconds in llama.cpp and its rows."""
+    """The effort of scoring: tokens decoded, seconds in all, seconds in llama.cpp and its rows."""
 
     tokens_decoded: int = 0
     seconds_scoring: float = 0.0
@@ -116,7 +116,7 @@ class ScoredQuestion:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one design asks of one model.
+    """The estimated size of one model's scoring in one design.
 
     `tokens` are those to decode for all cells, landed ones too; `seconds` is their time at the
     measured speed; `memory_bytes` counts weights, key-value cache and output rows, not the states
@@ -136,7 +136,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast this machine computes: parameters times tokens a second, as `model_name` did it."""
+    """The speed of this machine: parameters times tokens a second, measured with `model_name`."""
 
     model_name: str
     cost_a_second: float

@@ -1,4 +1,4 @@
-"""Who may score what at once: locks in the landing zone's neighbourhood.
+"""Locks beside the landing zone, which keep two processes from scoring the same cells.
 
 A whole run of a model and design keeps everybody else out. Parts of a study let other parts in,
 but not the same part twice. All locks are the system's own (flock) and end with their process.

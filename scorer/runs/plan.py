@@ -58,7 +58,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to compute; everything about a run that is not what is asked of whom.
+    """Settings of a run's computation, apart from its models, questions and countries.
 
     `name` is what to call the plan's one model; None leaves that to its file.
     """
@@ -131,7 +131,7 @@ def work_of(plan: Plan, instrument: Instrument, part: Part | None) -> tuple[Mode
 
 
 class Runs:
-    """What became of the runs of a plan: summaries, and errors that are kept for the end."""
+    """The outcome of a plan's runs: summaries, and errors that are kept for the end."""
 
     def __init__(
         self, works: Sequence[ModelWork], listener: Listener, sender: Sender | None

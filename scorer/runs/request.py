@@ -1,4 +1,4 @@
-"""What `valuescope score` is asked to do, from the values of its options."""
+"""The request of `valuescope score`, from the values of its options."""
 
 import os
 from collections.abc import Sequence

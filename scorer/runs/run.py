@@ -50,7 +50,7 @@ class StudyReference:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did. `status` is finished, interrupted or failed; times are UTC.
+    """The outcome of a run. `status` is finished, interrupted or failed; times are UTC.
 
     `seconds_scoring` is for all cells, tokenising and landing them too; `seconds_decoding` is the
     part of it in llama.cpp and its output rows.

@@ -39,7 +39,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class WeightTypeResult:
-    """What became of one weight type.
+    """The outcome of the trial for one weight type.
 
     `largest_difference` is between log-probabilities of the engine and of float64, in nats; None
     where there was none. `detail` says what went wrong.

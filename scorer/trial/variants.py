@@ -1,4 +1,4 @@
-"""How an engine can be compiled for a processor: with all it has, or with less where that fails."""
+"""Ways to compile an engine for a processor: with all it has, or with less if that fails."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

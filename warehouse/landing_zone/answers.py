@@ -1,4 +1,4 @@
-"""Whether answers are such as the tables can be built from."""
+"""Checks that the tables can be built from answers."""
 
 import duckdb
 import pyarrow as pa

@@ -42,7 +42,7 @@ _Run = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Landed:
-    """What a landing did.
+    """The outcome of a landing.
 
     `refused` says of each file that was not taken why; `left` counts runs of other studies by the
     study's name; `other_versions` are folders of other versions of the landing zone's schema.
@@ -59,7 +59,7 @@ class Landed:
 
 @dataclass(frozen=True)
 class _Known:
-    """What answers may be about, and the ids of prompts and models that have landed."""
+    """The subjects that answers may have, and the ids of prompts and models that have landed."""
 
     instrument: Instrument
     prompts: frozenset[str]

@@ -49,7 +49,7 @@ def shared_file(folder: str, path: PurePosixPath) -> SharedFile | None:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a sending did: files and bytes that are new in the store, and files it had already."""
+    """The outcome of sending: files and bytes new in the store, and files it had already."""
 
     files: int
     bytes: int

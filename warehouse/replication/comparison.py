@@ -19,7 +19,7 @@ _MOMENT = "timestamp with time zone"
 
 @dataclass(frozen=True)
 class MartComparison:
-    """How a mart here differs from the same mart there.
+    """The differences of a mart here from the same mart there.
 
     `only_here` and `only_there` count rows whose keys the other side lacks, `differing` the rows
     that differ by column, and `largest_difference` is that of any number, tolerated or not.

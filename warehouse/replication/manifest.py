@@ -1,4 +1,4 @@
-"""What a package says of itself, and whether its files are what it says."""
+"""The manifest of a package, and the check of its files against it."""
 
 import hashlib
 import json

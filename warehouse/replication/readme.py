@@ -87,7 +87,7 @@ def _contents(
 ) -> str:
     lines = [
         f"- `landing/{manifest.landing_schema}/choice_log_likelihoods/`: every score, with the "
-        "prompt and the answer in full, a file a run",
+        "prompt and the answer in full, one file per run",
         f"- `landing/{manifest.landing_schema}/prompts/`, `models/`, `runs/`: the prompt designs, "
         "the model files, and how each run was computed, with the engine's version",
     ]

@@ -1,1 +1,1 @@
-"""What a home holds, and whether its tables are up to date."""
+"""The content of a home, and whether its tables are up to date."""

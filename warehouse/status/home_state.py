@@ -1,4 +1,4 @@
-"""What a home holds: surveys loaded, cells landed, and whether the tables are up to date."""
+"""The state of a home: surveys loaded, cells landed, and whether the tables are up to date."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

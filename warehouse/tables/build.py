@@ -30,7 +30,7 @@ _FROM_FOLDER_TO_HOME = "../.."
 
 @dataclass(frozen=True)
 class BuildSummary:
-    """What one `dbt build` did.
+    """The outcome of one `dbt build`.
 
     `tests` counts dbt's tests of what was built, `warnings` are messages of those with severity
     warn.

@@ -1,4 +1,4 @@
-"""What has changed since the tables were built."""
+"""Changes since the tables were built."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from valuescope.warehouse.version import code_sha256
 
 @dataclass(frozen=True)
 class Build:
-    """What the last whole build read, as its record in the database says.
+    """The inputs of the last whole build, as in its record in the database.
 
     Survey loads by id with their moment, answers by model and prompt with their number, files of
     the instrument (folder/name) with their SHA-256. `code` is the SHA-256 of the code that computed

@@ -1,4 +1,4 @@
-"""What every report says of its numbers."""
+"""The caveats of every report."""
 
 import duckdb
 

@@ -1,4 +1,4 @@
-"""How the surveys that are loaded ask to be cited."""
+"""Citations of the loaded surveys, as they ask to be cited."""
 
 from dataclasses import dataclass
 
