@@ -11,16 +11,12 @@ from tests.test_imports import MODULES
 from valuescope.warehouse.home import CLONE
 
 PLAIN_WORDS = Path(__file__).with_name("plain_words.toml")
-# What these tests read. Reports, brought answers, most dbt models and four docs are yet to come.
+SUFFIXES = {".md", ".py", ".sql", ".yml"}
 PROSE = (
-    *("README.md", "CONTRIBUTING.md", "docs/*.md"),
-    *(f"{room}/**/*.py" for room in ("valuescope", "warehouse", "ingest", "scorer")),
-    *("dbt_project/macros/*.sql", "dbt_project/models/staging/*", "dbt_project/analyses/*.yml"),
-    "dbt_project/seeds/*.yml",
-)
-NOT_YET = (
-    *("scorer/brought/", "docs/bring-answers.md", "docs/data-dictionary.md", "docs/method.md"),
-    *("docs/numbers.md", "docs/observations.md"),
+    *("README.md", "CONTRIBUTING.md", "docs/*.md", "dbt_project/models/**/*"),
+    *(f"{room}/**/*.py" for room in ("valuescope", "warehouse", "ingest", "scorer", "reports")),
+    *("reports/exhibits/queries/*.sql", "dbt_project/macros/*.sql", "dbt_project/python/**/*.py"),
+    *("dbt_project/analyses/*.yml", "dbt_project/seeds/*.yml"),
 )
 
 
@@ -53,9 +49,9 @@ def prose() -> Iterator[tuple[str, str]]:
     """Yield path and text of what is written for readers, code included."""
     for pattern in PROSE:
         for path in CLONE.glob(pattern):
-            name = path.relative_to(CLONE).as_posix()
-            if not name.startswith(NOT_YET):
-                yield name, path.read_text(encoding="utf-8")
+            # The data dictionary has the seeds' own words, which prompts use too.
+            if path.suffix in SUFFIXES and path.name != "data-dictionary.md":
+                yield path.relative_to(CLONE).as_posix(), path.read_text(encoding="utf-8")
 
 
 def mannered(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from valuescope.reports.charts.palette import GREY
 def both_ends(
     rows: alt.Chart, column: str, order: Literal["ascending", "descending"], count: int
 ) -> alt.Chart:
-    """The `count` first and the `count` last rows by a column; all where there are no more.
+    """Draw the `count` first and the `count` last rows by a column; all where there are no more.
 
     Adds `rank`, from 1, and `row_count`, how many rows there are.
     """
@@ -24,7 +24,7 @@ def both_ends(
 
 
 def line_between(shown: alt.Chart, y: alt.Y, count: int, row_height: int) -> alt.Chart:
-    """A line above the last rows of `both_ends`, where some between them are not shown."""
+    """Draw a line above the last rows of `both_ends`, where some between them are not shown."""
     first_of_last = shown.transform_filter(
         f"datum.row_count > {2 * count} && datum.rank == datum.row_count - {count} + 1"
     ).mark_rule(color=GREY, strokeDash=[1, 3], yOffset=-row_height / 2)

@@ -18,14 +18,14 @@ _FILE_FONTS = "Liberation Sans, DejaVu Sans, sans-serif"
 
 
 def rows_named() -> alt.NamedData:
-    """The data of a chart, given when it is drawn."""
+    """Return the data of a chart, given when it is drawn."""
     return alt.NamedData(name=ROWS)
 
 
 def specification(
     chart: alt.Chart | alt.LayerChart | alt.FacetChart, *, height_per_width: float | None = None
 ) -> dict[str, Any]:
-    """The chart as Vega-Lite, checked by Altair against Vega-Lite's schema.
+    """Return the chart as Vega-Lite, checked by Altair against Vega-Lite's schema.
 
     Where the height follows the width, it is `usermeta` for those who draw.
     """
@@ -39,7 +39,7 @@ def specification(
 
 
 def drawn(described: dict[str, Any], rows: list[dict[str, Any]], ink: str) -> dict[str, Any]:
-    """A specification that stands alone: with its rows, a width and a look."""
+    """Return a complete specification: with its rows, a width and a look."""
     share = described.get("usermeta", {}).get(HEIGHT_PER_WIDTH)
     height = {} if share is None else {"height": share * _FILE_WIDTH}
     return described | {
@@ -55,10 +55,10 @@ _MOST_LINES = 5
 
 
 def wrapping_axis(characters: int) -> alt.Axis:
-    """An axis of long names, broken at spaces into lines of so many characters.
+    """Return an axis of long names, broken at spaces into lines of so many characters.
 
     Vega would cut a long name, and a narrow page has no room for one in a line. It hangs all lines
-    from the first one's position, so names of several lines are lifted to stand in the middle.
+    from the first one's position, so names of several lines are lifted to the middle.
     """
     # As many characters and then a space or the end: each match is a line.
     lines = f"regexp('(.{{1,{characters}}})( +|$)', 'g')"

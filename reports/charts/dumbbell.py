@@ -8,7 +8,7 @@ import altair as alt
 from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
 
 FROM_MINUS_ONE_TO_ONE = alt.Scale(domain=[-1, 1])
-"""Where r and rho0 lie, and mean scores: from all on the first choice to all on the last."""
+"""The scale of r, rho0 and mean scores: from all on the first choice to all on the last."""
 
 FIVE_TICKS = alt.Axis(values=[-1, -0.5, 0, 0.5, 1])
 """Few enough for a phone."""
@@ -29,7 +29,7 @@ MODEL_MEAN = Side("llm_mean_score", "model", MODEL, "circle")
 
 
 def folded(rows: alt.Chart, sides: tuple[Side, Side]) -> alt.Chart:
-    """Each row once a side that has a value: `who` it is, and its `value`."""
+    """Return one row per side that has a value: `who` it is, and its `value`."""
     first, second = sides
     both = rows.transform_fold([first.column, second.column], as_=["column", "value"])
     present: alt.Chart = both.transform_filter("isValid(datum.value)")
@@ -39,7 +39,7 @@ def folded(rows: alt.Chart, sides: tuple[Side, Side]) -> alt.Chart:
 
 
 def colours(sides: tuple[Side, Side]) -> alt.Scale:
-    """The colour of each `who`."""
+    """Return the colour of each `who`."""
     return alt.Scale(domain=[side.name for side in sides], range=[side.colour for side in sides])
 
 
@@ -50,7 +50,7 @@ def dumbbells(
     y: alt.Y,
     tooltip: Sequence[alt.Tooltip],
 ) -> list[alt.Chart]:
-    """The layers of a dumbbell a row, on a scale from -1 to 1 that `title` names."""
+    """Draw one dumbbell per row, on a scale from -1 to 1 that `title` names."""
     first, second = sides
     ways = (
         rows.transform_filter(f"isValid(datum.{first.column}) && isValid(datum.{second.column})")

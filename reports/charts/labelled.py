@@ -1,4 +1,4 @@
-"""Rows whose names stand above their marks, so that long names fit a narrow page."""
+"""Rows with names above their marks, so that long names fit a narrow page."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ _SHORTEST = 0.5
 """An axis of r shows this much of it at least, or a small r would look large."""
 
 TICK = "M0,-1V1"
-"""An upright stroke, for what is no estimate of its own."""
+"""An upright stroke, for a reference and not an estimate."""
 
 
 def named_rows(field: str, order: alt.EncodingSortField, height: int) -> alt.Y:
-    """A band of `height` pixels a value of `field`: marks in its middle, the name above them."""
+    """Return an axis with a band of `height` pixels for each value: marks below its name."""
     return alt.Y(
         f"{field}:N",
         sort=order,
@@ -33,40 +33,40 @@ def named_rows(field: str, order: alt.EncodingSortField, height: int) -> alt.Y:
 
 
 def across(field: str, title: str) -> alt.X:
-    """A measure from left to right, zero in view, with no more ticks than a wide page has room."""
+    """Return an axis from left to right, zero in view, with ticks that fit a wide page."""
     return alt.X(
         f"{field}:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=_TICKS)
     )
 
 
 def by_rank() -> alt.EncodingSortField:
-    """In the order of the rows' own column `rank`."""
+    """Return the order of the rows' own column `rank`."""
     return alt.EncodingSortField(field="rank", op="min", order="ascending")
 
 
 def rows_with(*columns: str) -> alt.Chart:
-    """The rows that have a value in each of the columns."""
+    """Return a chart of the rows that have a value in each of the columns."""
     known = " && ".join(f"isValid(datum.{column})" for column in columns)
     rows: alt.Chart = alt.Chart(rows_named()).transform_filter(known)
     return rows
 
 
 def why_nothing(column: str) -> alt.Chart:
-    """The first row's `null_reason` in words, where no row has a value in the column."""
-    told: alt.Chart = (
+    """Draw the first row's `null_reason` in words, if no row has a value in the column."""
+    reason: alt.Chart = (
         alt.Chart(rows_named())
         .transform_joinaggregate(known=f"valid({column})")
         .transform_window(number="row_number()")
         .transform_filter("datum.known === 0 && datum.number === 1")
-        .transform_calculate(told="'nothing to draw: ' + replace(datum.null_reason, /_/g, ' ')")
+        .transform_calculate(reason="'nothing to draw: ' + replace(datum.null_reason, /_/g, ' ')")
         .mark_text(align="left", color=INK)
-        .encode(x=alt.value(4), y=alt.value(10), text="told:N")
+        .encode(x=alt.value(4), y=alt.value(10), text="reason:N")
     )
-    return told
+    return reason
 
 
 def zero() -> alt.LayerChart:
-    """A dashed line at zero, which stays in view, on an axis that is never too short."""
+    """Draw a dashed line at zero, which stays in view, on an axis that is never too short."""
     line = alt.Chart(alt.InlineData([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
     ends = alt.Chart(alt.InlineData([{"zero": 0.0}, {"zero": _SHORTEST}]))
     unseen = ends.mark_line(opacity=0, aria=False)
@@ -74,14 +74,14 @@ def zero() -> alt.LayerChart:
 
 
 def numbers(*titles: tuple[str, str], digits: int = 2) -> list[alt.Tooltip]:
-    """Tooltips of columns that hold numbers, each with its title."""
+    """Return tooltips of columns that hold numbers, each with its title."""
     return [
         alt.Tooltip(f"{column}:Q", title=title, format=f".{digits}f") for column, title in titles
     ]
 
 
 def lookup(labels: dict[str, str], key: str) -> str:
-    """A Vega expression: the label of what the column `key` holds."""
+    """Return a Vega expression: the label of what the column `key` holds."""
     pairs = ", ".join(f"'{name}': '{label}'" for name, label in labels.items())
     return f"{{{pairs}}}[datum.{key}]"
 
@@ -89,7 +89,7 @@ def lookup(labels: dict[str, str], key: str) -> str:
 def kinds(
     labels: Sequence[str], colours: Sequence[str], shapes: Sequence[str]
 ) -> dict[str, alt.Color | alt.Stroke | alt.Shape]:
-    """Colour and shape of marks by the field `kind`, in one legend."""
+    """Return colour and shape of marks by the field `kind`, in one legend."""
     colour = alt.Scale(domain=labels, range=colours)
     return {
         "color": alt.Color("kind:N", title=None, scale=colour),

@@ -20,7 +20,7 @@ DIVERGING: Final = "blueorange"
 """Vega's scheme for signed values: blue below 0, orange above it, no red beside green."""
 
 SEQUENTIAL: Final = "viridis"
-"""Vega's scheme from low to high: dark blue to yellow, told apart without red and green."""
+"""Vega's scheme from low to high: dark blue to yellow, which differ without red and green."""
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif"
 """Fonts of the reader's machine: a page brings none."""
@@ -30,7 +30,7 @@ INK = "currentColor"
 
 
 def look(ink: str = INK) -> dict[str, Any]:
-    """The `config` of a Vega-Lite specification: quiet axes, text in `ink`, no background."""
+    """Return a Vega-Lite `config`: quiet axes, text in `ink`, no background."""
     return {
         "background": None,
         "font": FONTS,
@@ -65,5 +65,5 @@ def look(ink: str = INK) -> dict[str, Any]:
 
 
 def _expression(text: str) -> dict[str, str]:
-    """What Vega computes when it draws; on a phone a chart is narrow."""
+    """Return an expression that Vega computes when it draws: on a phone a chart is narrow."""
     return {"expr": text}

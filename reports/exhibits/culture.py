@@ -20,7 +20,7 @@ _WHO = {"human": "people, with 95% sampling error", "llm": "model"}
 
 
 def cultural_map() -> dict[str, Any]:
-    """Where a country's people are, joined to where a model puts them."""
+    """Draw the places of countries' people, joined to those of the model's answers."""
     joined = (
         _places("human", "llm_self_expression")
         .mark_rule(color=GREY, opacity=0.45)
@@ -36,7 +36,7 @@ def cultural_map() -> dict[str, Any]:
 
 
 def _places(who: str, *needed: str) -> alt.Chart:
-    """The rows where `who` has a place, which `x` and `y` hold."""
+    """Draw the rows where `who` has a place, which `x` and `y` hold."""
     placed: alt.Chart = rows_with(f"{who}_self_expression", *needed).transform_calculate(
         x=f"datum.{who}_self_expression",
         y=f"datum.{who}_secular_rational",
@@ -76,7 +76,7 @@ def _names(places: alt.Chart) -> alt.Chart:
 
 
 def _sampling_error(axis: str) -> alt.Chart:
-    """1.96 standard errors of people's place to both sides, along an axis."""
+    """Draw 1.96 standard errors of people's place to both sides, along an axis."""
     error = {
         "x": "datum.human_self_expression_standard_error",
         "y": "datum.human_secular_rational_standard_error",
@@ -108,7 +108,7 @@ EXHIBITS = (
             "The Inglehart-Welzel map, its axes from respondents and from no model: a line joins "
             "a country's people to where the model puts them. One place for all countries is a "
             "model that tells them apart no more than a single answer would. Bars of people are "
-            "1.96 standard errors, a lower bound; a model has none."
+            "1.96 standard errors, a lower bound; a model's place has no bars."
         ),
         chart=cultural_map,
         draws="human_self_expression",

@@ -81,12 +81,12 @@ class Column:
 
     @property
     def is_code(self) -> bool:
-        """Whether the column says by a code why a number is missing."""
+        """Return whether the column says by a code why a number is missing."""
         return self.name.endswith("null_reason") or self.name in _OTHER_CODES
 
     @property
     def names(self) -> set[str]:
-        """The query's columns that this one shows."""
+        """Return the query's columns that this one shows."""
         own = {name for name in (self.name, self.low, self.high) if name is not None}
         return own | (self.beside.names if self.beside else set())
 
@@ -129,7 +129,7 @@ class Exhibit:
 
     @cached_property
     def sql(self) -> str:
-        """The statement behind the exhibit, with `$parameters` where it follows a selector."""
+        """Return the exhibit's statement, with `$parameters` where it follows a selector."""
         if self.saved_query is not None:
             # Models of one name and quantization would tie, and a report be another each time.
             return f"{statement(self.saved_query).rstrip()},\n    columns(*)\n"
@@ -138,18 +138,18 @@ class Exhibit:
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the statement's parameters, in the order of their first use."""
+        """Return the names of the statement's parameters, in the order of their first use."""
         return tuple(dict.fromkeys(_PARAMETER.findall(self.sql)))
 
     @cached_property
     def selectors(self) -> frozenset[Selector]:
-        """What the exhibit follows."""
+        """Return the selectors that the exhibit follows."""
         return frozenset(_SELECTOR_OF[name] for name in self.parameters)
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, chosen: dict[str, str | None]
     ) -> list[Row]:
-        """The rows for what is `chosen`, by parameter; others than the statement's are ignored.
+        """Return the rows for the parameters `chosen`; those that the statement lacks are ignored.
 
         Raises ValuescopeError when the marts are not built, KeyError for a parameter that lacks.
         """
@@ -158,7 +158,7 @@ class Exhibit:
     def rows_by_country(
         self, connection: duckdb.DuckDBPyConnection, chosen: dict[str, str | None]
     ) -> dict[str, list[Row]]:
-        """The rows of every country at once, for an exhibit that follows one.
+        """Return the rows of every country at once, for an exhibit that follows one.
 
         The query compares its column `country_id` with the parameter.
         """
@@ -169,7 +169,7 @@ class Exhibit:
         return countries
 
     def statement_for(self, chosen: dict[str, str | None]) -> str:
-        """The statement as one would type it for what is `chosen`."""
+        """Return the statement with its parameters replaced by the literals `chosen`."""
 
         def literal(match: re.Match[str]) -> str:
             value = chosen[match.group(1)]
@@ -181,7 +181,7 @@ class Exhibit:
 def _rows(
     connection: duckdb.DuckDBPyConnection, sql: str, chosen: dict[str, str | None]
 ) -> list[Row]:
-    """The rows of a statement, given those of `chosen` that it has parameters for."""
+    """Return the rows of a statement, given those of `chosen` that it has parameters for."""
     values = query(connection, sql, {name: chosen[name] for name in _PARAMETER.findall(sql)})
     assert connection.description is not None
     names = [column[0] for column in connection.description]

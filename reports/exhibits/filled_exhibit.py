@@ -36,7 +36,7 @@ def fill_exhibits(
     designs: Sequence[Design],
     chosen: Mapping[str, str],
 ) -> Iterator[FilledExhibit]:
-    """Each exhibit that `chosen` is enough for, once, or once a design where it follows one.
+    """Yield each exhibit that `chosen` is enough for: once, or once per design if it follows one.
 
     `chosen` may hold `country_id`, `question_id` and `category_id`. Exhibits without rows are left
     out.

@@ -33,7 +33,7 @@ _DRIFT = {"rms_noise_floor": "numerical noise alone", "rms_score_drift": "drift 
 
 
 def quantization_drift() -> dict[str, Any]:
-    """One row per pair of files: how far mean scores drift, the noise floor, and the answer."""
+    """Draw one row per pair of files: drift of mean scores, noise floor, and the answer."""
     pairs = named_rows("pair_name", by_rank(), _HEIGHT)
     known = rows_with("rms_score_drift")
     points = (
@@ -62,14 +62,14 @@ def quantization_drift() -> dict[str, Any]:
     )
     answers = (
         known.transform_calculate(
-            told="(isValid(datum.answer) ? datum.answer : 'no answer: ' + "
+            verdict="(isValid(datum.answer) ? datum.answer : 'no answer: ' + "
             "replace(datum.null_reason, /_/g, ' ')) + "
             "(isValid(datum.pearson_r) && isValid(datum.other_pearson_r) ? "
             "'; r ' + format(datum.pearson_r, '.2f') + ', larger file ' + "
             "format(datum.other_pearson_r, '.2f') : '')"
         )
         .mark_text(align="left", dy=15, fontSize=12, color=INK, opacity=0.8)
-        .encode(x=alt.value(3), y=pairs, text="told:N")
+        .encode(x=alt.value(3), y=pairs, text="verdict:N")
     )
     return specification(alt.layer(points, answers).properties(height=alt.Step(_HEIGHT)))
 

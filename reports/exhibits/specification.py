@@ -30,7 +30,7 @@ _CURVE = {"pearson_r": "a specification", "blind_baseline_r": "blind baseline"}
 
 
 def specification_curve() -> dict[str, Any]:
-    """Above, r of every specification from high to low; below, what each of them is."""
+    """Draw r of every specification from high to low; below, what each of them is."""
     across = alt.X("rank:Q", title="specifications, highest r first", axis=alt.Axis(grid=False))
     tooltip = [
         *(alt.Tooltip(f"{column}:N", title=title) for column, title in _FACTORS.items()),
@@ -99,7 +99,7 @@ def specification_curve() -> dict[str, Any]:
 
 
 def variance_components() -> dict[str, Any]:
-    """One bar per component: its share of the variance of the model's mean scores."""
+    """Draw one bar per component: its share of the variance of the model's mean scores."""
     bars = (
         rows_with("share_of_total")
         .mark_bar(color=MODEL)

@@ -22,7 +22,7 @@ _OUTSIDE, _MISSING = "outside", "missing"
 _INTRODUCTION = """\
 # Data dictionary
 
-What stands behind the ids in valuescope's tables: questions, their choices in both codings,
+What the ids in valuescope's tables mean: questions, their choices in both codings,
 countries and surveys. `make dictionary` wrote this page from `dbt_project/seeds`: change the seeds,
 not the page. Every question has an address of its own, its id after a `#`, as in [#q1](#q1).
 """
@@ -39,15 +39,15 @@ _HOW_TO_READ = """\
 - **Tables of choices.** One row a survey code: the choice that it counts for in each coding
   (`choice_index`), the text that prompts show, and the score. Where both codings are the same they
   share their columns. A code that is `outside` is an answer, but not on the scale: it leaves scale
-  and denominator, and its share is kept apart. One that is `missing` is no answer in that coding;
-  negative codes that a table does not have are missing in both.
+  and denominator, and its share is kept apart. One that is `missing` is not an answer in that
+  coding; negative codes that a table does not have are missing in both.
 - **Score.** Choice k of K scores s_k = -1 + 2(k-1)/(K-1), from -1 for the first choice to 1 for the
   last, here rounded to two places. A mean score is their mean, weighted by the choices' shares.
 - **Scales.** `ordinal` (choices in order) and `binary` (two native choices) have mean scores.
   `nominal` (no order) and `knowledge` (a quiz) have them only in a build that replicates the
   paper's set; the scores below are for that one. The number beside a scale counts native choices.
 - **Polarity and pole.** The keyed score is polarity times score, and high at the pole: with
-  polarity 1 the last choice lies there, with -1 the first one. Only keyed scores are averaged over
+  polarity 1 the last choice is there, with -1 the first one. Only keyed scores are averaged over
   questions. A question without polarity enters no such average.
 - **Battery.** Questions that were asked together. Intervals draw them together, too.
 - **Paper's set.** Whether the question is among the 209 taken to be the paper's, and how sure the
@@ -62,9 +62,9 @@ The formulas in full: [method](method.md). Each column of the seeds:
 _COUNTRIES = """\
 ## Countries
 
-The code is ISO 3166-1 alpha-3 and is `country_id` in every table; ISO has none for Northern Ireland
-(NIR) and Kosovo (XKX). The number is the one that survey files use, the name the one in prompts.
-Three lists say what is Western: the paper's (it prints none; this one is an assumption), the UN's
+The code is ISO 3166-1 alpha-3 and is `country_id` in every table; ISO has no code for Northern
+Ireland (NIR) and Kosovo (XKX). The number is the one that survey files use, the name the one in
+prompts. Three lists say what is Western: the paper's (it prints none; this one is an assumption), the UN's
 Western European and Others Group (WEOG), and the Inglehart-Welzel map. `?` is left open.
 """
 
@@ -93,15 +93,15 @@ class Coding:
 
     @property
     def size(self) -> int:
-        """K, the number of choices on the scale."""
+        """Return K, the number of choices on the scale."""
         return sum(choice.index is not None for choice in self.choices)
 
     def choice_of(self, code: int) -> DescribedChoice | None:
-        """What a survey code counts for; None where it is missing."""
+        """Return the choice of a survey code; None for a missing answer."""
         return next((choice for choice in self.choices if code in choice.codes), None)
 
     def score(self, choice: DescribedChoice) -> float | None:
-        """s_k = -1 + 2(k-1)/(K-1); None outside the scale."""
+        """Return s_k = -1 + 2(k-1)/(K-1); None outside the scale."""
         return None if choice.index is None else -1 + 2 * (choice.index - 1) / (self.size - 1)
 
 
@@ -129,7 +129,7 @@ class DescribedQuestion:
 
     @property
     def question_id(self) -> str:
-        """The survey's name of the variable."""
+        """Return the survey's name of the variable."""
         return self.row["question_id"]
 
 
@@ -142,7 +142,7 @@ class CountryColumn:
     is_flag: bool = False
 
     def cell(self, row: dict[str, str]) -> str:
-        """The country's cell; a flag that is null reads `?`."""
+        """Return the country's cell; a flag that is null reads `?`."""
         value = row[self.seed_column]
         if self.is_flag:
             return {"true": "yes", "false": "no"}.get(value.lower(), "?")
@@ -165,7 +165,7 @@ _COUNTRY_COLUMNS = (
 
 
 def data_dictionary(seeds: Path = SEEDS) -> str:
-    """The page as GitHub Markdown, made of the CSV files in a folder of seeds."""
+    """Return the page as GitHub Markdown, made of the CSV files in a folder of seeds."""
     questions = _questions(seeds)
     categories = sorted(_rows(seeds / "categories.csv"), key=lambda row: int(row["category_order"]))
     batteries: dict[str, list[str]] = {}
@@ -185,7 +185,7 @@ def data_dictionary(seeds: Path = SEEDS) -> str:
 
 
 def _questions(seeds: Path) -> list[DescribedQuestion]:
-    """All questions in the questionnaire's order."""
+    """Return all questions in the questionnaire's order."""
     choices: dict[tuple[str, str], list[DescribedChoice]] = {}
     for row in _rows(seeds / "choices.csv"):
         choices.setdefault((row["coding_id"], row["question_id"]), []).append(
@@ -220,7 +220,7 @@ def _questions(seeds: Path) -> list[DescribedQuestion]:
 
 
 def _recodes(cell: str) -> tuple[tuple[int, int], ...]:
-    """The pairs of a cell such as `1>1|0>2`."""
+    """Return the pairs of a cell such as `1>1|0>2`."""
     pairs = (pair.split(">") for pair in cell.split("|") if pair)
     return tuple((int(code), int(wave_7_code)) for code, wave_7_code in pairs)
 
@@ -254,7 +254,7 @@ def _contents(categories: Iterable[dict[str, str]], questions: Sequence[Describe
 
 
 def _category(category: dict[str, str], questions: Sequence[DescribedQuestion]) -> str:
-    """The heading of a category and the table of its questions."""
+    """Return the heading of a category and the table of its questions."""
     has_trends = any(question.trend_items for question in questions)
     headers = ["id", "question", "scale", "polarity", "pole", "battery", "paper's set"]
     rows = []
@@ -285,7 +285,7 @@ def _category(category: dict[str, str], questions: Sequence[DescribedQuestion]) 
 
 
 def _entry(question: DescribedQuestion, category_name: str, battery: Sequence[str]) -> str:
-    """All about one question under a heading of its own."""
+    """Return all about one question under a heading of its own."""
     row = question.row
     parts = [
         f"### {question.question_id}\n",
@@ -300,7 +300,7 @@ def _entry(question: DescribedQuestion, category_name: str, battery: Sequence[st
 
 
 def _trend(item: TrendItem) -> str:
-    """The line on a variable of the time series."""
+    """Return the line on a variable of the time series."""
     line = f"Time series: `{item.variable}`"
     if item.recodes:
         line += ", recoded " + ", ".join(f"{code} to {here}" for code, here in item.recodes)
@@ -334,7 +334,7 @@ def _facts(question: DescribedQuestion, category_name: str, battery: Sequence[st
 
 
 def _choices(question: DescribedQuestion) -> str:
-    """The table of choices, a row for codes that count for the same choice in both codings."""
+    """Return the table of choices; codes of the same choice in both codings share a row."""
     native, paper = question.native, question.paper
     codes_of_pair: dict[tuple[DescribedChoice | None, DescribedChoice | None], list[int]] = {}
     for choice in (*native.choices, *paper.choices):
@@ -358,7 +358,7 @@ def _choices(question: DescribedQuestion) -> str:
 
 
 def _cells(coding: Coding, choice: DescribedChoice | None) -> tuple[str, str, str]:
-    """Index, text and score."""
+    """Return index, text and score of a choice."""
     if choice is None:
         return _MISSING, "", ""
     score = coding.score(choice)
@@ -372,7 +372,7 @@ def _codes(codes: Iterable[int]) -> str:
 
 
 def _position(choice: DescribedChoice | None) -> float:
-    """Where a choice stands: by its index, those without one last."""
+    """Return the sorting key of a choice: its index; choices without one come last."""
     return float("inf") if choice is None or choice.index is None else choice.index
 
 
@@ -421,20 +421,20 @@ def _surveys(rows: Iterable[dict[str, str]], questions: Sequence[DescribedQuesti
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], alignment: str) -> str:
-    """A Markdown table; `alignment` has a letter a column, l or r."""
+    """Return a Markdown table; `alignment` has one letter per column, l or r."""
     rules = {"l": "---", "r": "---:"}
     lines = [headers, [rules[letter] for letter in alignment], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _link(heading: str) -> str:
-    """A link to a heading of the page, by the anchor that GitHub gives it."""
+    """Return a link to a heading of the page, by the anchor that GitHub gives it."""
     anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
     return f"[{_escaped(heading)}](#{anchor})"
 
 
 def _escaped(text: str) -> str:
-    r"""Plain text as Markdown that shows it unchanged, in tables too.
+    r"""Escape plain text for Markdown, in tables too.
 
     >>> print(_escaped("a | b, <c> & *d*"))
     a \| b, \<c\> & \*d\*
@@ -443,12 +443,12 @@ def _escaped(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Escaped text with a mark at its end."""
+    """Return escaped text that ends with a punctuation mark."""
     return _escaped(text if text.endswith((".", "?", "!")) else f"{text}.")
 
 
 def _id_ranges(question_ids: Sequence[str]) -> str:
-    """Ids with runs drawn together.
+    """List ids, with runs of them as ranges.
 
     >>> _id_ranges(["Q1", "Q2", "Q3", "Q234", "happy"])
     'Q1-Q3, Q234, happy'
@@ -463,13 +463,13 @@ def _id_ranges(question_ids: Sequence[str]) -> str:
 
 
 def _next_id(question_id: str) -> str | None:
-    """The id one number higher; None without a number at the end."""
+    """Return the id one number higher; None without a number at the end."""
     parts = re.fullmatch(r"(.*?)(\d+)", question_id)
     return f"{parts[1]}{int(parts[2]) + 1}" if parts else None
 
 
 def _listed(cell: str) -> str:
-    """The parts of a cell that separates them by `|`."""
+    """Return the parts of a cell that separates them by `|`."""
     return "; ".join(part for part in cell.split("|") if part)
 
 

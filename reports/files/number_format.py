@@ -6,7 +6,7 @@ from typing import Any
 
 
 def number(value: Any, digits: int) -> str:
-    """As a person reads it: two decimals without a leading zero, nothing for null.
+    """Format a number for readers: two decimals without a leading zero, nothing for null.
 
     A small number that more than two decimals would show as zero is "<.0001".
     """
@@ -18,7 +18,7 @@ def number(value: Any, digits: int) -> str:
         written = re.sub(r"^(-?)0(?=\.)", r"\1", f"{value:.{digits}f}")
         if digits > 2 and not re.search("[1-9]", written):
             return f"<.{'0' * (digits - 1)}1" if value > 0 else "0"
-        # "-.00" is no negative number.
+        # "-.00" is not a negative number.
         return written if re.search("[1-9]", written) else written.removeprefix("-")
     return str(value)
 

@@ -82,7 +82,7 @@ def make_report(
     country: str | None = None,
     question: str | None = None,
 ) -> Report:
-    """Summarise the models of `home`, or write them as a page, a document or a folder of files.
+    """Report on the models of `home`: a summary, a page, a document or a folder of files.
 
     `md` and `json` are returned as a document unless `output` names a file. Raises
     WrongUsageError for arguments that contradict each other, ValuescopeError when nothing is

@@ -52,7 +52,7 @@ def csv_files(exhibits: Iterable[FilledExhibit]) -> Iterator[tuple[str, bytes]]:
 
 
 def as_json(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -> str:
-    """Every exhibit with its words, its query and its rows, with all digits."""
+    """Return every exhibit with its words, its query and its rows, with all digits."""
     content = {
         "made_by": f"valuescope {version}",
         "caveats": caveats,
@@ -74,7 +74,7 @@ def as_json(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -> st
 
 
 def as_markdown(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -> str:
-    """One document: a heading a section, a table and its query an exhibit."""
+    """Return one document: one heading per section, one table and query per exhibit."""
     lines = [
         "# How close is a model's picture of a country to what its people said?",
         "",
@@ -98,7 +98,7 @@ def as_markdown(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -
 
 
 def file_name(filled: FilledExhibit) -> str:
-    """The exhibit and what it shows, without what a file system may refuse."""
+    """Return a file name for an exhibit, without characters that file systems refuse."""
     parts = [filled.exhibit.exhibit_id]
     if filled.design is not None:
         parts.append(filled.design.key)
@@ -114,9 +114,9 @@ def _standing_alone(filled: FilledExhibit) -> dict[str, Any]:
 
 
 def _subject(filled: FilledExhibit) -> list[str]:
-    told = [] if filled.design is None else [design_name(filled.design)]
-    told += _chosen(filled)
-    return [f"*{_escaped(' · '.join(told))}*", ""] if told else []
+    names = [] if filled.design is None else [design_name(filled.design)]
+    names += _chosen(filled)
+    return [f"*{_escaped(' · '.join(names))}*", ""] if names else []
 
 
 def _chosen(filled: FilledExhibit) -> list[str]:
@@ -124,7 +124,7 @@ def _chosen(filled: FilledExhibit) -> list[str]:
 
 
 def design_name(design: Design) -> str:
-    """A model and what it was asked, in a line."""
+    """Return a model and its design in one line."""
     if design.choice_order == "averaged":
         order = "orders averaged"
     else:
@@ -160,5 +160,5 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, in one line of a table."""
+    """Escape text for one line of a Markdown table."""
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))

@@ -44,7 +44,7 @@ class Grid:
     question_ids: tuple[str, ...]
 
     def matrix(self, rows: pd.DataFrame, column: str) -> Matrix:
-        """The mean scores of `column`."""
+        """Return the mean scores of `column`."""
         values = np.full(len(self.question_ids) * len(self.country_ids), np.nan)
         questions = _positions(rows["question_id"], self.question_ids)
         countries = _positions(rows["country_id"], self.country_ids)
@@ -54,7 +54,7 @@ class Grid:
     def share_matrices(
         self, rows: pd.DataFrame, column: str, choice_counts: Sequence[int]
     ) -> list[Matrix | None]:
-        """The shares of `column`, a matrix a question."""
+        """Return the shares of `column`, one matrix per question."""
         matrices: list[Matrix | None] = [None] * len(self.question_ids)
         questions = _positions(rows["question_id"], self.question_ids)
         countries = _positions(rows["country_id"], self.country_ids)
@@ -71,7 +71,7 @@ class Grid:
 
 
 def grid(connection: duckdb.DuckDBPyConnection, designs: Sequence[Design]) -> Grid:
-    """The countries and questions that any of the designs was asked about."""
+    """Return the countries and questions that any of the designs was asked about."""
     countries: set[str] = set()
     questions: dict[str, int] = {}
     for design in designs:
@@ -102,7 +102,7 @@ def grid(connection: duckdb.DuckDBPyConnection, designs: Sequence[Design]) -> Gr
 def people(
     connection: duckdb.DuckDBPyConnection, cells: Grid, population_id: str | None, coding_id: str
 ) -> People:
-    """What people said in the cells of `cells`."""
+    """Return what people said in the cells of `cells`."""
     chosen = {"population_id": population_id, "coding_id": coding_id}
     choices = query_table(
         connection,
@@ -150,7 +150,7 @@ def people(
 def answers(
     connection: duckdb.DuckDBPyConnection, cells: Grid, design: Design, side: People
 ) -> tuple[Matrix, list[Matrix | None]]:
-    """What a design's model answers: mean scores and probabilities, as in `People`."""
+    """Return the answers of a design's model: mean scores and probabilities, as in `People`."""
     scores = query_table(
         connection,
         """
@@ -202,7 +202,7 @@ def _numbers(values: "pd.Series[float]") -> npt.NDArray[np.float64]:
 
 
 def _whole(values: npt.NDArray[np.float64]) -> Matrix:
-    """Rounded; None for NaN."""
+    """Round values to whole numbers; None for NaN."""
     rounded = np.nan_to_num(np.rint(values)).astype(int).tolist()
     missing = np.isnan(values).tolist()
     return [

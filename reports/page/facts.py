@@ -77,7 +77,7 @@ def _blind(connection: duckdb.DuckDBPyConnection) -> str:
     reached = "" if blind is None else f": here an r of {decimals(blind)} on average"
     return (
         "people everywhere agree on much, so the mean of all other countries is close to any "
-        f"country{reached}. It stands for knowing no country at all, beside every r."
+        f"country{reached}. It means knowing no country at all, and is shown beside every r."
     )
 
 
@@ -96,7 +96,7 @@ def _random(connection: duckdb.DuckDBPyConnection) -> str:
     )
     return (
         "r minus that of knowing no country rewards countries that are unlike the world, so what "
-        f"random answers of the same spread reach stands beside it.{reached}"
+        f"random answers of the same spread reach is shown beside it.{reached}"
     )
 
 

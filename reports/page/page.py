@@ -186,7 +186,7 @@ def _design_data(
     side_number: int,
     exhibits: Sequence[Exhibit],
 ) -> dict[str, Any]:
-    """All about one design: rows of the exhibits that follow it alone, and its cells."""
+    """Return the data of one design: rows of the exhibits that follow it alone, and its cells."""
     mean_scores, probabilities = answers(connection, cells, design, side)
     of_design = {
         exhibit: exhibit.rows(connection, design.parameters)
@@ -235,13 +235,13 @@ def _side_data(side: People) -> dict[str, Any]:
 
 
 def _countries(connection: duckdb.DuckDBPyConnection, cells: Grid) -> list[list[Any]]:
-    """Id and name of each country of the grid, in its order."""
+    """Return id and name of each country of the grid, in its order."""
     names = dict(query(connection, "select country_id, country_name from marts.dim_countries"))
     return [[country_id, names[country_id]] for country_id in cells.country_ids]
 
 
 def _questions(connection: duckdb.DuckDBPyConnection, cells: Grid) -> list[list[Any]]:
-    """Id, label, wording and category of each question of the grid, in its order."""
+    """Return id, label, wording and category of each question of the grid, in its order."""
     rows = query(
         connection,
         """
@@ -260,20 +260,20 @@ def _questions(connection: duckdb.DuckDBPyConnection, cells: Grid) -> list[list[
 
 
 def _table(rows: list[Row]) -> dict[str, Any]:
-    """Rows column by column."""
+    """Return the rows column by column."""
     names = list(rows[0]) if rows else []
     return {name: [_shortened(row[name]) for row in rows] for name in names}
 
 
 def _shortened(value: Any) -> Any:
-    """What JSON can hold, numbers to `_DIGITS`; null where one is not finite."""
+    """Convert a value for JSON: numbers to `_DIGITS`, null where one is not finite."""
     if isinstance(value, float | Decimal):
         return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
     return plain(value)
 
 
 def _packed(content: dict[str, Any]) -> str:
-    """JSON, compressed, as text that stands within HTML whatever it holds."""
+    """Return compressed JSON as text that is safe within HTML."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # Without a time stamp, so that the same content gives the same bytes.
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
@@ -297,7 +297,7 @@ def _compiled(specification: dict[str, Any], shapes: list[Any]) -> dict[str, Any
 
 @cache
 def _vega() -> str:
-    """Vega and Vega-Embed as one script."""
+    """Return Vega and Vega-Embed as one script."""
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return script.replace("</script", "<\\/script")
 

@@ -70,5 +70,5 @@ class FittingTable(Table):
 
 
 def _needed(console: Console, options: ConsoleOptions, column: Column) -> Measurement:
-    """Columns of characters for the longest word, and for the longest cell, of a table's column."""
+    """Return the widths of the longest word and of the longest cell of a table's column."""
     return measure_renderables(console, options, [column.header, *column.cells])

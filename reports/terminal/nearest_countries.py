@@ -19,14 +19,14 @@ class CountryScore:
 
     @property
     def absolute_error(self) -> float:
-        """How far apart the two mean scores are, 0 to 2."""
+        """Return the distance of the two mean scores, 0 to 2."""
         return abs(self.llm_mean_score - self.human_mean_score)
 
 
 def countries_by_error(
     connection: duckdb.DuckDBPyConnection, design: Design, question_id: str
 ) -> list[CountryScore]:
-    """The countries with both scores on a question, the nearest first."""
+    """Return the countries with both scores on a question, the nearest first."""
     rows = query(
         connection,
         """

@@ -1,4 +1,4 @@
-"""A plot of one line: where an r lies between -1 and 1, in characters."""
+"""A plot of one line: the position of an r between -1 and 1, in characters."""
 
 from dataclasses import dataclass
 
@@ -32,5 +32,5 @@ class Strip:
 
 
 def _position(r: float) -> int:
-    """The character that stands for an r; what lies outside goes to the edge."""
+    """Return the position of an r in characters; values outside go to the edge."""
     return round((min(1.0, max(-1.0, r)) + 1) / 2 * (WIDTH - 1))

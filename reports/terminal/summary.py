@@ -36,13 +36,13 @@ class Design:
 
     @property
     def key(self) -> str:
-        """What tells this design from all others: beginnings of its ids, the model's name first."""
+        """Return what identifies this design: beginnings of its ids, the model's name first."""
         survey_id = (self.population_id or "no-survey").split(":")[0]
         return f"{self.model_name}-{self.model_id[:8]}--{self.prompt_id}--{survey_id}"
 
     @property
     def parameters(self) -> dict[str, str | None]:
-        """What a query of this design's rows asks for."""
+        """Return the parameters of a query for this design's rows."""
         return {
             "model_id": self.model_id,
             "prompt_id": self.prompt_id,
@@ -77,10 +77,10 @@ class Agreement:
 def designs(
     connection: duckdb.DuckDBPyConnection, model: str | None = None, prompt_id: str | None = None
 ) -> list[Design]:
-    """Every scored model and prompt that stands beside human answers.
+    """Return every scored model and prompt that is compared with human answers.
 
-    `model` (name or id) and `prompt_id` (or their beginnings) select. Without a prompt, orders that
-    a model's derived design averages stand back for it. Raises ValuescopeError when nothing is
+    `model` (name or id) and `prompt_id` (or their beginnings) select. Without a prompt,
+    designs that are already averaged are left out. Raises ValuescopeError when nothing is
     built or nothing fits.
     """
     rows = query(
@@ -137,7 +137,7 @@ def designs(
 def compared(
     connection: duckdb.DuckDBPyConnection, one: str, other: str, prompt_id: str | None = None
 ) -> list[Design]:
-    """The designs of two models that were asked alike, each with the other's beside it.
+    """Return designs in which two models were asked alike, each with the other model's.
 
     Raises ValuescopeError where a model is unknown, both are one, or nothing was asked of both.
     """
@@ -185,7 +185,7 @@ def _without_averaged_orders(found: list[Design]) -> list[Design]:
 
 
 def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """R over the questions of each country, best first, those without r last."""
+    """Return r over the questions of each country, best first, those without r last."""
     return _agreement(
         connection,
         """
@@ -214,7 +214,7 @@ def country_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> 
 
 
 def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """The mean of the countries' r for each continent, best first."""
+    """Return the mean of the countries' r for each continent, best first."""
     return _agreement(
         connection,
         """
@@ -239,7 +239,7 @@ def continent_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -
 
 
 def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """rho0 of each category beside the blind rho0, ranked by the distance from random answers.
+    """Return rho0 of each category and the blind rho0, ranked by distance from random answers.
 
     Categories of too few questions to be ranked come last.
     """
@@ -272,7 +272,7 @@ def category_agreement(connection: duckdb.DuckDBPyConnection, design: Design) ->
 
 
 def question_agreement(connection: duckdb.DuckDBPyConnection, design: Design) -> list[Agreement]:
-    """R across the countries of each question, best first."""
+    """Return r across the countries of each question, best first."""
     return _agreement(
         connection,
         """
@@ -309,14 +309,14 @@ def _agreement(
 def query(
     connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any] | None = None
 ) -> list[tuple[Any, ...]]:
-    """The rows of one statement. Raises ValuescopeError when its tables are not built."""
+    """Return the rows of one statement. Raises ValuescopeError when its tables are not built."""
     return _executed(connection, statement, parameters).fetchall()
 
 
 def query_table(
     connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any] | None = None
 ) -> pd.DataFrame:
-    """The same as a table, for many rows."""
+    """Return the rows of one statement as a table, for many rows."""
     return _executed(connection, statement, parameters).df()
 
 

@@ -13,7 +13,7 @@ from valuescope.reports.terminal.summary import Agreement, Design
 
 
 def design_heading(design: Design) -> Text:
-    """The model, what it was asked and its mean r beside that of the blind baseline."""
+    """Return the model, what it was asked and its mean r beside that of the blind baseline."""
     heading = Text(design.model_name, style="bold")
     heading.append(f"  prompt {design.prompt_id}\n", style="dim")
     heading.append(f"{design.prompt_description}; against {design.population_id or 'no survey'}\n")
@@ -35,7 +35,7 @@ def design_heading(design: Design) -> Text:
 def best_and_worst(
     title: str, rows: Sequence[Agreement], shown: int, is_plotted: bool = False
 ) -> RenderableType:
-    """A table of the `shown` best and worst rows; those without r are counted, with reasons."""
+    """Return a table of the `shown` best and worst rows; rows without r are counted by reason."""
     ranked = [row for row in rows if row.r is not None]
     if len(ranked) > 2 * shown:
         skipped = len(ranked) - 2 * shown
@@ -60,7 +60,7 @@ def agreement_table(
     statistic: str = "r",
     is_plotted: bool = False,
 ) -> FittingTable:
-    """One row a unit: r, its interval, that of its rank, the blind baseline and the cell count.
+    """Return one row per unit: r, its interval, its rank's, the blind baseline, the cell count.
 
     What no row has is left out. `is_plotted` adds a plot between -1 and 1, for terminals with
     room.
@@ -104,7 +104,7 @@ def agreement_table(
 
 
 def exhibit_table(exhibit: Exhibit, rows: Sequence[Row], shown: int) -> FittingTable:
-    """An exhibit's table: its first and last `shown` rows, and columns that hold anything."""
+    """Return an exhibit's table: its first and last `shown` rows, without empty columns."""
     few = list(rows) if len(rows) <= 2 * shown else [*rows[:shown], *rows[-shown:]]
     table = FittingTable(
         title=exhibit.title, title_justify="left", title_style="bold", header_style="bold"
@@ -122,7 +122,7 @@ def exhibit_table(exhibit: Exhibit, rows: Sequence[Row], shown: int) -> FittingT
 
 
 def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -> FittingTable:
-    """The `shown` countries where model and people are nearest, then where they are farthest."""
+    """Return the `shown` countries where model and people are nearest, then the farthest."""
     caption = f"mean scores from -1 ({rows[0].first_choice}) to 1 ({rows[0].last_choice})"
     table = FittingTable(
         title=title,
@@ -148,5 +148,5 @@ def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -
 
 
 def _number(value: float | None) -> str:
-    """Two decimals: 0.83, -0.12; nothing for None."""
+    """Format two decimals: 0.83, -0.12; nothing for None."""
     return "" if value is None else f"{value:.2f}"

@@ -131,7 +131,7 @@ def check_answers(connection: duckdb.DuckDBPyConnection, value: str, problems: P
     problems.refuse_rows(
         connection,
         f"select {row}, choice, value_text from given where not coalesce({condition}, false)",
-        f"has {name} in column {value!r} that are no numbers {bounds}",
+        f"has {name} in column {value!r} that are not numbers {bounds}",
         "Correct these rows.",
     )
     for column, condition, bounds in (

@@ -10,7 +10,7 @@ import duckdb
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import Problems
 
-# The columns that a file may have, by all their names. `id` stands for the four before it.
+# The columns that a file may have, by all their names. `id` replaces the four before it.
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "model": ("model", "model_name"),
     "question": ("question", "question_id"),

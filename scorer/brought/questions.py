@@ -1,4 +1,4 @@
-"""What is to be asked, for whoever asks with another tool: prompts, choices and their ids."""
+"""The questions for asking with another tool: prompts, choices and their ids."""
 
 import csv
 import hashlib
@@ -80,7 +80,7 @@ def asked_cells(plan: Plan) -> Iterator[AskedCell]:
 
 
 def write_cells(cells: Iterator[AskedCell], format_name: str, file: TextIO) -> int:
-    """Write cells, as `csv` a row a choice, as `jsonl` a line a cell; return how many there are."""
+    """Write cells, `csv` one row per choice, `jsonl` one line per cell; return their number."""
     of_cell = [name for name in AskedCell.__dataclass_fields__ if name != "choices"]
     rows = csv.DictWriter(file, [*of_cell, *AskedChoice.__dataclass_fields__], lineterminator="\n")
     if format_name == "csv":
@@ -119,7 +119,7 @@ def parse_cell_id(text: str) -> tuple[str, str, str, str]:
     question, *rest = text.split("/", 3)
     if len(rest) != 3:
         raise ValuescopeError(
-            f"'{text}' is no id of `valuescope questions`, such as Q182/JPN/forward/default."
+            f"'{text}' is not an id of `valuescope questions`, such as Q182/JPN/forward/default."
         )
     country, order, design = rest
     return question, country, order, design

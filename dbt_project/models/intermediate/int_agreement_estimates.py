@@ -24,7 +24,7 @@ PEOPLE_COLUMNS = [
 
 
 def frame(relation: Any, *columns: str) -> pd.DataFrame:
-    """Some columns of a relation, names as categories, so that millions of rows stay small."""
+    """Return columns of a relation, names as categories, so that millions of rows stay small."""
     table: pa.Table = relation.project(", ".join(columns)).to_arrow_table()
     rows: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
     return rows

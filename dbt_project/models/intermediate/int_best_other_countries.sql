@@ -12,7 +12,7 @@ human_mean_scores as (
 
 ),
 
--- A country that lacks one of the questions would be compared on other cells: it is no candidate.
+-- A country that lacks one of the questions would be compared on other cells: it is left out.
 candidates as (
 
     select

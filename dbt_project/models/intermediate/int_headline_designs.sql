@@ -18,7 +18,7 @@ models as (
 
 ),
 
--- Files that share name and quantization are told apart by the beginning of their ids.
+-- Files that share name and quantization are distinguished by the beginning of their ids.
 named as (
 
     select

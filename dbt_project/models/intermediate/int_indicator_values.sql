@@ -40,7 +40,7 @@ people as (
 
 ),
 
--- Each native choice of these questions stands for one code.
+-- Each native choice of these questions means one code.
 choice_values as (
 
     select

@@ -33,7 +33,7 @@ named as (
 
 ),
 
--- One model and prompt stands for all that share the set.
+-- One model and prompt represents all that share the set.
 representatives as (
 
     select distinct on (population_id, coding_id, country_id, question_set_id)

@@ -10,7 +10,7 @@ MODELS_AT_ONCE = 10
 
 
 def kept_rows(session: Any, table: Any, fingerprints: pd.Series) -> pa.Table:
-    """The rows of the last build whose designs are as they were; no row where there is no table.
+    """Return the last build's rows of unchanged designs; no rows if there is no table.
 
     dbt-duckdb cannot append to tables of Python models, so that they are carried over instead.
     """
@@ -29,7 +29,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     designs = dbt.ref("int_design_fingerprints").filter("not is_derived").df()
     prompts = dbt.ref("stg_prompts").df().set_index("prompt_id")
-    # Probabilities and counts are no log-likelihoods that a temperature could divide.
+    # Probabilities and counts are not log-likelihoods that a temperature could divide.
     elicitation = designs["prompt_id"].map(prompts["elicitation"]).fillna("likelihood")
     designs = designs[elicitation == "likelihood"]
     kept = kept_rows(session, dbt.this, designs["source_fingerprint"])

@@ -14,7 +14,7 @@ MODELS_AT_ONCE = 10
 
 
 def varied_designs(scores: Any, prompts: pd.DataFrame) -> pd.DataFrame:
-    """The designs of each model and survey, in the coding that it was asked most designs of."""
+    """Return the designs of each model and survey, in the coding with most designs."""
     designs: pd.DataFrame = (
         scores.select("model_id", "survey_id", "coding_id", "prompt_id").distinct().df()
     )

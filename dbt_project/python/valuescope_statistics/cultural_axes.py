@@ -26,7 +26,7 @@ RESULT = pa.schema(
 
 
 def varimax_angle(loadings: Floats) -> float:
-    """The angle that turns two factors into the varimax position, in closed form (Kaiser 1958).
+    """Return the angle that turns two factors into the varimax position (Kaiser 1958, closed form).
 
     `loadings` is indicators x 2. Every row is scaled to length 1 first, so that indicators count
     the same however much of them the two factors explain.
@@ -40,7 +40,7 @@ def varimax_angle(loadings: Floats) -> float:
 
 
 def cultural_axes(correlations: Floats, is_marker: Floats) -> tuple[Floats, Floats]:
-    """Loadings and scoring coefficients, both indicators x 2 in the order of `AXES`.
+    """Return loadings and scoring coefficients, both indicators x 2 in the order of `AXES`.
 
     `correlations` is indicators x indicators, `is_marker` (0 or 1) indicators x 2: the axis that
     each indicator marks. Of the two components the one becomes an axis whose markers load on it
@@ -62,7 +62,7 @@ def cultural_axes(correlations: Floats, is_marker: Floats) -> tuple[Floats, Floa
 
 
 def null_reason(correlations: pd.DataFrame, size: int, minimum: int) -> str | None:
-    """Why there are no axes, None where there are."""
+    """Return why there are no axes; None if there are axes."""
     if correlations.empty:
         return "no_respondents"
     if len(correlations) < size * size:

@@ -1,6 +1,6 @@
 """What random answers reach in every difference from the blind baseline.
 
-The blind baseline is no neutral reference: r minus its r rewards whoever is unlike the world, so
+The blind baseline is not a neutral reference: r minus its r rewards what is unlike the world, so
 that random answers have a Western gap and a ranking of countries and categories, too. Here answers
 are drawn that know nothing: the model's leaning to option positions plus normal deviates with the
 model's own variance between batteries, between the items of a battery, and between countries.
@@ -179,10 +179,10 @@ def above_blind(
     """Return r above blind of countries by column, and each category's sums for its rho0.
 
     Column 0 is the model, column 1 its answers without a country, the others are random answers.
-    Countries of fewer than `minimum_questions` questions have none, nor have those with a question
-    that no other country was asked. rho0 does not depend on which way items are coded, so for
-    categories all items are turned to where people's mean is positive before spread is taken and
-    deviates are drawn; what is left of a leaning to positions is part of the spread.
+    Countries with fewer than `minimum_questions` questions have no value, nor have those with
+    a question that no other country was asked. rho0 does not depend on which way items are coded,
+    so for categories all items are turned to where people's mean is positive before spread is taken
+    and deviates are drawn; what is left of a leaning to positions is part of the spread.
     """
     draws, seed = settings.draws, settings.seed
     leaning = cells.model - cells.position

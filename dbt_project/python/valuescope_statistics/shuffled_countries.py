@@ -26,7 +26,7 @@ ROUNDING = 1e-12
 
 
 def correlations(human: Floats, answers: Floats) -> Floats:
-    """Pearson's r of `human` (questions) with each row of `answers` (countries x questions).
+    """Return Pearson's r of `human` (questions) with each row of `answers` (countries x questions).
 
     NaN for rows that lack a question, and where either side's standard deviation is under 1e-12.
     """
@@ -39,7 +39,7 @@ def correlations(human: Floats, answers: Floats) -> Floats:
 
 
 def shuffled(answers: Floats, human: Floats, minimum: int) -> tuple[Floats, Floats, Integers]:
-    """The null of shuffled countries for every country of one design.
+    """Return the null of shuffled countries for every country of one design.
 
     `answers` and `human` are countries x questions: `answers` is NaN where the model was not asked,
     `human` where the cell cannot be compared. Returns for each country the mean r that the other
@@ -67,13 +67,13 @@ def shuffled(answers: Floats, human: Floats, minimum: int) -> tuple[Floats, Floa
 
 
 def lists(table: pa.Table, name: str) -> pa.Array:
-    """A column of lists as one array of lists."""
+    """Return a column of lists as one array of lists."""
     column = table[name].combine_chunks()
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def matrix(rows: Integers, columns: Integers, values: Floats, shape: tuple[int, int]) -> Floats:
-    """The values at their places, NaN elsewhere."""
+    """Return the values at their places, NaN elsewhere."""
     filled = np.full(shape, np.nan)
     filled[rows, columns] = values
     return filled

@@ -37,7 +37,7 @@ LOWEST, HIGHEST = 0.05, 100.0
 
 
 def folds_of(country_ids: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """The fold of each country, 0 to FOLDS - 1.
+    """Return the fold of each country, 0 to FOLDS - 1.
 
     Countries are dealt out in the order of their ids' hashes, so that neighbours in the alphabet
     and on the map are in different folds and folds differ by at most one country.
@@ -51,7 +51,7 @@ def folds_of(country_ids: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
 def slopes(
     inverse: Floats, gaps: Floats, first: npt.NDArray[np.intp], human: Floats, used: Floats
 ) -> tuple[Floats, Floats]:
-    """First and second derivative of each fold's cross-entropy by its inverse temperature.
+    """Return two derivatives of each fold's cross-entropy by its inverse temperature.
 
     `inverse` has one value a fold. `gaps` are all cells' log-likelihoods less the cell's largest,
     one cell's choices after the other's, beginning at `first`; `human` is sum_k r_k gap_k of each
@@ -68,7 +68,7 @@ def slopes(
 def fitted_temperatures(
     log_likelihoods: Floats, first: npt.NDArray[np.intp], shares: Floats, used: Floats
 ) -> Floats:
-    """The temperature of each fold, between LOWEST and HIGHEST.
+    """Return the temperature of each fold, between LOWEST and HIGHEST.
 
     `log_likelihoods` and `shares` have one value a choice, see `slopes` for the rest. The
     cross-entropy is convex in 1/T, so its slope has one root: Newton's steps, halving the bracket
@@ -98,7 +98,7 @@ def fitted_temperatures(
 
 
 def design_temperatures(cells: pd.DataFrame, values: Floats, shares: Floats) -> pd.DataFrame:
-    """One row for each country of one model, prompt and survey.
+    """Return one row for each country of one model, prompt and survey.
 
     `cells` has country_id and choice_count; `values` and `shares` the log-likelihoods and people's
     shares of all their choices, in the order of the cells.
@@ -126,13 +126,13 @@ def design_temperatures(cells: pd.DataFrame, values: Floats, shares: Floats) -> 
 
 
 def values_of(cells: pa.Table, column: str) -> Floats:
-    """The values of a column of lists, one cell's after the other's."""
+    """Return the values of a column of lists, one cell's after the other's."""
     values: Floats = cells[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return values
 
 
 def temperatures_of(cells: pa.Table) -> Iterator[pd.DataFrame]:
-    """The rows of every design among cells that are ordered by design."""
+    """Yield the rows of every design among cells that are ordered by design."""
     keys = cells.select([*DESIGN, "country_id", "choice_count"]).to_pandas()
     for design, own in keys.groupby(DESIGN, sort=False):
         part = cells.slice(own.index[0], len(own))

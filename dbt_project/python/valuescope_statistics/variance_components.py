@@ -42,7 +42,7 @@ FACTORS = ["choice_order", "template", "answer_style", "chat_mode", "wording", "
 
 
 def full_rectangle(present: Flags) -> tuple[Flags, Flags]:
-    """The questions and countries (as masks) of a full part of questions x countries.
+    """Return the questions and countries (as masks) of a full part of questions x countries.
 
     Countries with fewer than half as many questions as the fullest are left out, as stopped runs
     leave them; then stay the questions that all of the others have.
@@ -54,7 +54,7 @@ def full_rectangle(present: Flags) -> tuple[Flags, Flags]:
 
 
 def crossed_layout(designs: pd.DataFrame, present: Flags) -> Layout:
-    """The largest full layout: places of its designs, and masks of its questions and countries.
+    """Return the largest full layout: its designs' positions, masks of its questions and countries.
 
     `designs` has a column a factor, `present` is designs x questions x countries. The levels of a
     factor come in by how much was scored under them, the most first, so that what was tried once
@@ -83,14 +83,14 @@ def crossed_layout(designs: pd.DataFrame, present: Flags) -> Layout:
 
 
 def squares(scores: Floats, axes: tuple[int, ...]) -> float:
-    """The sum of squares between the means over all other axes, about the mean of all."""
+    """Return the sum of squares between the means over all other axes, about the mean of all."""
     others = tuple(axis for axis in range(scores.ndim) if axis not in axes)
     means = scores.mean(axis=others)
     return float(((means - scores.mean()) ** 2).sum() * scores.size / means.size)
 
 
 def components(scores: Floats) -> Iterator[tuple[str, int, int, float]]:
-    """Name, levels, degrees of freedom and sum of squares of every part of a full layout.
+    """Yield name, levels, degrees of freedom and sum of squares of every part of a full layout.
 
     `scores` has the axes questions, countries and FACTORS. Interactions are those of the question
     with each of the others; the residual is everything else.
@@ -117,7 +117,7 @@ def variances(parts: list[tuple[str, int, int, float]]) -> dict[str, float]:
 
     All effects are taken as random. A mean square estimates the residual variance, plus N / levels
     times the part's own variance, plus for a main effect the same of its interactions: parts
-    without degrees of freedom have none, and nothing is known without any left for the residual.
+    without degrees of freedom have no estimate, nor has any part if none are left for the residual.
     """
     size = parts[-1][1]
     square = {name: squares / freedom for name, _, freedom, squares in parts if freedom}
@@ -139,7 +139,7 @@ def variances(parts: list[tuple[str, int, int, float]]) -> dict[str, float]:
 def explained(
     layout: Floats, designs: pd.DataFrame, crossed_design_count: int
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one model, survey and coding; `designs` has a row a design, a column a factor."""
+    """Yield one model's rows; `designs` has one row per design, one column per factor."""
     rows = list(components(layout if layout.size else np.zeros((1,) * (2 + len(FACTORS)))))
     variance = variances(rows)
     for component, level_count, freedom, square in rows:
@@ -174,7 +174,7 @@ def explained(
 
 
 def model_components(cells: pd.DataFrame, designs: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows of one model, survey and coding from its cells (prompt, question, country, m)."""
+    """Yield the rows of one model, survey and coding; cells are (prompt, question, country, m)."""
     questions = pd.Index(sorted(cells["question_id"].unique()))
     countries = pd.Index(sorted(cells["country_id"].unique()))
     scores = np.full((len(designs), len(questions), len(countries)), np.nan)

@@ -10,7 +10,7 @@ from valuescope.reports.charts.palette import GREEN, GREY, MODEL, ORANGE, PURPLE
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Section
 
 _ROW_HEIGHT = 19
-_APART = "told apart"
+_APART = "distinguishable"
 _ALIKE = "not distinguishable"
 _NO_VERDICT = "no verdict"
 _LINES = {_APART: GREEN, _ALIKE: GREY, _NO_VERDICT: ORANGE}
@@ -18,7 +18,7 @@ _BY_DIFFERENCE = alt.EncodingSortField(field="difference", op="max", order="desc
 
 
 def compared_countries() -> dict[str, Any]:
-    """One row per country: r of both, and a line that says whether they can be told apart."""
+    """Draw one row per country: r of both, and a line that shows whether they differ reliably."""
     countries = alt.Y(
         "country_name:N",
         sort=_BY_DIFFERENCE,
@@ -93,7 +93,7 @@ COMPARING = (
         reading=(
             "Both models' r on the cells that both have in one coding, the largest lead of the "
             "first on top; the stroke is the blind baseline on the same cells. Only a line "
-            "marked as told apart is a difference that the paired test supports; they "
+            "marked as distinguishable is a difference that the paired test supports; they "
             "exist for base and chat models and for sizes of one family."
         ),
         chart=compared_countries,

@@ -37,7 +37,7 @@ def _countries() -> alt.Y:
 
 
 def country_agreement() -> dict[str, Any]:
-    """One row per country: r with its interval, and what else reaches an r on the same cells."""
+    """Draw one row per country: r with its interval, and baselines on the same cells."""
     known = rows_with("pearson_r")
     interval = known.mark_rule(color=BLUE, strokeWidth=2, opacity=0.55).encode(
         x=alt.X("ci_low:Q"), x2="ci_high:Q", y=_countries()
@@ -65,7 +65,7 @@ def country_agreement() -> dict[str, Any]:
 
 
 def country_demeaned() -> dict[str, Any]:
-    """One row per country, in the order of r: demeaned r with its interval, around zero."""
+    """Draw one row per country, in the order of r: demeaned r with its interval, around zero."""
     known = rows_with("pearson_r")
     interval = known.mark_rule(color=BLUE, strokeWidth=2, opacity=0.55).encode(
         x=alt.X("demeaned_ci_low:Q"), x2="demeaned_ci_high:Q", y=_countries()

@@ -32,7 +32,7 @@ _QUESTION = (
 
 
 def country_scatter() -> dict[str, Any]:
-    """One point per question: people's mean score against the model's; equal on the dashed line."""
+    """Draw one point per question: people's mean score against the model's; a line of equality."""
     people = alt.X(
         "human_mean_score:Q",
         title="people's mean score",
@@ -60,7 +60,7 @@ def country_scatter() -> dict[str, Any]:
 
 
 def country_gaps() -> dict[str, Any]:
-    """One dumbbell per question, for those where people and model are nearest and farthest."""
+    """Draw one dumbbell per question, for those where people and model are nearest and farthest."""
     questions = (
         alt.Chart(rows_named())
         .transform_calculate(
@@ -91,7 +91,7 @@ def country_gaps() -> dict[str, Any]:
 
 
 def country_categories() -> dict[str, Any]:
-    """One dumbbell per category: the model's rho0 and the blind baseline's, around zero."""
+    """Draw one dumbbell per category: the model's rho0 and the blind baseline's, around zero."""
     known = alt.Chart(rows_named()).transform_filter("isValid(datum.rho0)")
     y = alt.Y(
         "category_name:N",
@@ -146,7 +146,7 @@ EXHIBITS = (
         title="On which questions is it nearest to people, and on which farthest away?",
         reading=(
             "The eight questions where model and people are closest, then the eight where they are "
-            "farthest apart; the table has all. A small gap is no evidence of knowledge where "
+            "farthest apart; the table has all. A small gap is not evidence of knowledge where "
             "people are in the middle of the scale: an undecided model is there too."
         ),
         chart=country_gaps,

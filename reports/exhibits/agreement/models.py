@@ -28,7 +28,7 @@ _MODEL = "model, with 95% interval"
 
 
 def model_agreement() -> dict[str, Any]:
-    """One row per design: mean r with its interval, and the blind baseline's mean r."""
+    """Draw one row per design: mean r with its interval, and the blind baseline's mean r."""
     designs = named_rows("design_name", _BY_R, _HEIGHT)
     interval = (
         rows_with("mean_pearson_r", "ci_low")

@@ -31,7 +31,7 @@ _CHOICE_LENGTH = 28
 
 
 def question_countries() -> dict[str, Any]:
-    """One dumbbell per country, in the order of people's mean scores, from -1 to 1."""
+    """Draw one dumbbell per country, in the order of people's mean scores, from -1 to 1."""
     rows = alt.Chart(rows_named()).transform_calculate(
         signed_error="datum.llm_mean_score - datum.human_mean_score"
     )
@@ -63,7 +63,7 @@ def question_countries() -> dict[str, Any]:
 
 
 def _above(x: Any, align: Any) -> alt.Chart:
-    """`words` at one end of the scale, above it."""
+    """Draw `words` above one end of the scale."""
     text = alt.Chart(rows_named()).mark_text(
         align=align, fontSize=12, dy=-8, limit={"expr": "width / 2 - 6"}
     )
@@ -72,7 +72,7 @@ def _above(x: Any, align: Any) -> alt.Chart:
 
 
 def answer_shares() -> dict[str, Any]:
-    """Two bars a choice: the share of people who took it, and the model's probability."""
+    """Draw two bars per choice: the share of people who took it, and the model's probability."""
     sides = (
         Side("human_share", "people", PEOPLE, "square"),
         Side("llm_probability", "model", MODEL, "square"),
@@ -106,7 +106,7 @@ def answer_shares() -> dict[str, Any]:
 
 
 def question_agreement() -> dict[str, Any]:
-    """The questions with the best and the worst r across countries."""
+    """Draw the questions with the best and the worst r across countries."""
     questions = (
         alt.Chart(rows_named())
         .transform_filter("isValid(datum.pearson_r)")

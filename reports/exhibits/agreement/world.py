@@ -12,7 +12,7 @@ from valuescope.reports.files.number_format import number
 
 
 def world_agreement() -> dict[str, Any]:
-    """Each country coloured by r minus what random answers reach there."""
+    """Draw each country coloured by r minus what random answers reach there."""
     return world_map(
         "r_above_random",
         "r minus that of random answers",
@@ -37,7 +37,7 @@ def world_agreement() -> dict[str, Any]:
 
 
 def world_signed_error() -> dict[str, Any]:
-    """Each country coloured by the model's mean score minus people's on a question."""
+    """Draw each country coloured by the model's mean score minus people's on a question."""
     return world_map(
         "signed_error",
         "model minus people",

@@ -51,7 +51,7 @@ _VERDICTS = {
 
 
 def category_scores() -> dict[str, Any]:
-    """One box per category for people and one for the model, over countries (Figure 1)."""
+    """Draw one box per category for people and one for the model, over countries (Figure 1)."""
     columns = {"human_keyed_mean_score": "people", "keyed_mean_score": "model"}
     boxes = (
         alt.Chart(rows_named())
@@ -112,7 +112,7 @@ def category_scores() -> dict[str, Any]:
 
 
 def continents() -> dict[str, Any]:
-    """One band per continent with one row per design: r by size of model (Figures 2 and 3)."""
+    """Draw one band per continent with one row per design: r by size of model (Figures 2 and 3)."""
     in_order = alt.EncodingSortField(field="continent", op="min", order="ascending")
     position = {
         "y": named_rows("continent", in_order, _CONTINENT_HEIGHT),
@@ -175,7 +175,7 @@ def continents() -> dict[str, Any]:
 
 
 def base_and_chat() -> dict[str, Any]:
-    """One row per pair: r of both models, and the interval between (Figure 4)."""
+    """Draw one row per pair: r of both models, and the interval between (Figure 4)."""
     pairs = named_rows("pair_name", by_rank(), _PAIR_HEIGHT)
     verdict = f"isValid(datum.verdict) ? datum.verdict : '{_NO_VERDICT}'"
     verdicts = alt.Color(
@@ -278,7 +278,7 @@ EXHIBITS = (
             "on the same cells. Weights: both in plain text; template: the chat model with its "
             "template beside itself without; both: what users meet. The bar is the 95% interval "
             "of the difference, drawn from the ring: where it leaves out the ring, the "
-            "difference is not 0. No difference shown is no finding of equality."
+            "difference is not 0. An undetected difference does not mean equality."
         ),
         chart=base_and_chat,
         draws="delta",

@@ -1,6 +1,6 @@
 with
 
--- Orders of the choices stand back for their average, as among the designs that one can choose.
+-- Orders of the choices are replaced by their average, as among the designs that one can choose.
 continents as (
 
     select
@@ -34,7 +34,7 @@ select
     country_count,
     coalesce(null_reason, interval_null_reason) as null_reason,
     is_order_controlled,
-    -- Where a design lies within its continent, 0 to 1: by size, then by r.
+    -- The position of a design within its continent, 0 to 1: by size, then by r.
     (row_number() over in_order - 0.5) / count(*) over (partition by continent) as position,
     model_id,
     prompt_id,

@@ -1,6 +1,6 @@
 with
 
--- Orders of the choices stand back for their average, as among the designs that one can choose.
+-- Orders of the choices are replaced by their average, as among the designs that one can choose.
 designs as (
 
     select

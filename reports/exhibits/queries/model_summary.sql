@@ -31,7 +31,7 @@ select
 from marts.agg_model_summary as agg
 inner join marts.dim_models on agg.model_id = dim_models.model_id
 inner join marts.dim_prompts on agg.prompt_id = dim_prompts.prompt_id
--- Orders of the choices stand back for their average, as among the designs that one can choose.
+-- Orders of the choices are replaced by their average, as among the designs that one can choose.
 qualify
     dim_prompts.is_derived
     or not bool_or(dim_prompts.is_derived) over (

@@ -12,7 +12,7 @@ compared as (
         dim_prompts.elicitation
     from marts.cmp_quantization as cmp
     inner join marts.dim_prompts on cmp.prompt_id = dim_prompts.prompt_id
-    -- Orders of the choices stand back for their average, as among the designs that one can choose.
+    -- Orders of the choices are replaced by their average, as among the designs that one can choose.
     qualify
         dim_prompts.is_derived
         or not bool_or(dim_prompts.is_derived) over (

@@ -1,8 +1,8 @@
 """Completions of chat and text models: what they say of the choices of a prompt.
 
 With the likeliest first tokens, the probability of a choice is that of those that begin it and no
-other choice; without, each completion is one sampled answer. Whatever begins no choice, or is
-beyond the tokens that were returned, is off-choice mass.
+other choice; without, each completion is one sampled answer. All that starts none of the choices,
+or is beyond the tokens that were returned, is off-choice mass.
 """
 
 import math
@@ -24,7 +24,7 @@ _LABEL = re.compile(r"(?<![a-z])([a-z])[).:]")
 class Completions:
     """The completions of one prompt by one model: `choices` as OpenAI's API writes them.
 
-    `where` says where they are in the file; `text` is what was asked, None where that is not told.
+    `where` says where they are in the file; `text` is what was asked, None if that is not known.
     Without `choices` the request has failed.
     """
 

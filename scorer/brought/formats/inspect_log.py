@@ -19,14 +19,14 @@ def inspect_log_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a log; `completion_rows` says which.
 
-    Raises ValuescopeError for a file that is no log.
+    Raises ValuescopeError for a file that is not a log.
     """
     try:
         log = json.loads(path.read_text(encoding="utf-8-sig"))
         model, samples = str(log["eval"]["model"]), list(log["samples"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValuescopeError(
-            f"{path} is no Inspect log with samples as JSON ({error!r}). "
+            f"{path} is not an Inspect log with samples as JSON ({error!r}). "
             "`inspect log dump LOG.eval > log.json` makes one."
         ) from error
     completions = (

@@ -166,5 +166,5 @@ def test_epochs_of_an_inspect_log_are_sampled_answers(home: Home, instrument: In
 def test_a_log_without_samples_is_told(home: Home, instrument: Instrument, tmp_path: Path) -> None:
     header = tmp_path / "log.json"
     header.write_text('{"version": 2, "status": "success", "eval": {"model": "m"}}')
-    with pytest.raises(ValuescopeError, match="is no Inspect log with samples as JSON"):
+    with pytest.raises(ValuescopeError, match="is not an Inspect log with samples as JSON"):
         land(home, instrument, header, format_name="inspect")

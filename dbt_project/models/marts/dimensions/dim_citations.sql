@@ -34,7 +34,7 @@ editions as (
 
 ),
 
--- A survey of one's own is cited in the words of whoever brought it.
+-- A user's own survey is cited in the words of its files.
 other_surveys as (
 
     select

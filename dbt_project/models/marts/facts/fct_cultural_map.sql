@@ -50,7 +50,7 @@ surveys as (
 
 ),
 
--- Everybody who may have a place on the map, so that who has none is there with a reason.
+-- All that may have a place on the map, so that a missing place has a reason.
 points as (
 
     select distinct

@@ -38,7 +38,7 @@ class Area(NamedTuple):
 class People(NamedTuple):
     """A survey's human mean scores under one coding: countries x questions, NaN where not asked.
 
-    Questions stand battery by battery.
+    Questions are ordered battery by battery.
     """
 
     survey_id: str
@@ -80,7 +80,7 @@ class CellSet(NamedTuple):
 def read_people(
     survey_id: str, of_survey: pd.DataFrame, coding_id: str, countries: pd.DataFrame
 ) -> People:
-    """Human mean scores of one coding, on the countries and questions of all codings."""
+    """Return human mean scores of one coding, on the countries and questions of all codings."""
     surveyed = pd.Index(sorted(of_survey["country_id"].unique()))
     questions = of_survey.drop_duplicates("question_id").sort_values(["battery_id", "question_id"])
     asked = pd.Index(questions["question_id"])
@@ -100,7 +100,7 @@ def read_people(
 
 
 def read_answers(cells: pd.DataFrame, without_demeaned: pd.DataFrame, people: People) -> Answers:
-    """The designs of one coding on the places of its people."""
+    """Return the designs of one coding, on the cells of its people."""
     own = [cells[name].astype("category") for name in ("model_id", "prompt_id")]
     models, prompts = (names.cat.categories for names in own)
     codes = own[0].cat.codes.to_numpy(np.int64) * len(prompts) + own[1].cat.codes.to_numpy()
@@ -125,7 +125,7 @@ def read_answers(cells: pd.DataFrame, without_demeaned: pd.DataFrame, people: Pe
 
 
 def places_of(index: pd.Index, names: pd.Series) -> Places:
-    """Where the names stand in the index."""
+    """Return the positions of the names in the index."""
     named = names.astype("category").cat.remove_unused_categories()
     places = index.get_indexer(named.cat.categories)
     if (places < 0).any():
@@ -135,7 +135,7 @@ def places_of(index: pd.Index, names: pd.Series) -> Places:
 
 
 def read_areas(countries: pd.DataFrame) -> list[Area]:
-    """The world, the continents, and the West as each membership has it."""
+    """Return the world, the continents, and the West as each membership has it."""
     areas = [Area("world", "world", frozenset(countries["country_id"]), True)]
     for continent, members in countries.groupby("continent"):
         areas.append(Area("continent", str(continent), frozenset(members["country_id"]), True))

@@ -93,7 +93,7 @@ def described(
     has_few_countries: Flags,
     is_tested: Flags,
 ) -> dict[str, npt.NDArray[Any]]:
-    """Columns of the rows of values (measures x designs or pairs x samples), measures outermost."""
+    """Return columns for values (measures x designs or pairs x samples), measures outermost."""
     shape = values.shape[:-1]
     measures = MEASURES[: shape[0]]
     questions = area.questions[: shape[0]]
@@ -269,7 +269,7 @@ def estimates_of_coding(
     pairs: list[tuple[int, int]],
     settings: Settings,
 ) -> list[pd.DataFrame]:
-    """All rows of one survey and coding."""
+    """Return all rows of one survey and coding."""
     sample_count = 1 + people.battery_count + 2 * DIVISIONS
     result = Estimates(people, answers, settings)
     for cell_set in cell_sets(answers, pairs):
@@ -307,7 +307,7 @@ def estimates(
     pairs: pd.DataFrame,
     settings: Settings,
 ) -> pd.DataFrame:
-    """Estimates and intervals of all designs and pairs; see `RESULT` for the columns.
+    """Estimate all designs and pairs, with intervals; see `RESULT` for the columns.
 
     `cells` has model_id, prompt_id, survey_id, coding_id, question_id, country_id and
     llm_mean_score, one row a cell that is compared. `without_demeaned` has survey_id, model_id,

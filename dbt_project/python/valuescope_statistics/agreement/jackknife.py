@@ -28,7 +28,7 @@ class Samples(NamedTuple):
 
     `weights` is samples x batteries, `starts` has each battery's first question, `total` the number
     of questions of each sample. A product with the designs as its outer axis is a product of equal
-    size for each of them: a design's sums are the same bit for bit whoever else is there.
+    size for each of them: a design's sums are the same bit for bit with any other designs.
     """
 
     weights: Floats
@@ -127,7 +127,7 @@ def summary(
         np.where(is_r, np.minimum(np.tanh(low), estimate), np.maximum(low, -2)),
         np.where(is_r, np.maximum(np.tanh(high), estimate), np.minimum(high, 2)),
         error,
-        # What is 0 but for its last bits is no sign of a difference.
+        # What is 0 but for its last bits does not show a difference.
         np.where(np.abs(estimate) < DUST, 1.0, p_value),
         (quantile + t.ppf(0.8, freedom)) * error,
     )

@@ -150,7 +150,7 @@ def test_a_country_is_two_dots_joined_by_a_line_that_tells_them_apart_or_not(
     assert len(dots) == 2 * len(rows)
     assert len({mark.attributes["fill"] for mark in dots}) == 2
     lines = marks(described, rows, "rule")[-1]
-    told_apart = [mark for mark in lines if mark.said["said"] == "told apart"]
+    told_apart = [mark for mark in lines if mark.said["said"] == "distinguishable"]
     assert len(lines) == len(rows)
     assert len(told_apart) == 5
     assert axis_labels(described, rows)[-len(rows) :] == [row["country_name"] for row in rows]
