@@ -64,8 +64,8 @@ _COUNTRIES = """\
 
 The code is ISO 3166-1 alpha-3 and is `country_id` in every table; ISO has no code for Northern
 Ireland (NIR) and Kosovo (XKX). The number is the one that survey files use, the name the one in
-prompts. Three lists say what is Western: the paper's (it prints none; this one is an assumption), the UN's
-Western European and Others Group (WEOG), and the Inglehart-Welzel map. `?` is left open.
+prompts. Three lists say what is Western: the paper's (it prints none; this one is an assumption),
+the UN's Western European and Others Group (WEOG), and the Inglehart-Welzel map. `?` is left open.
 """
 
 _REMARKS = """\
