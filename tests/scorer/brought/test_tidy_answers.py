@@ -132,10 +132,10 @@ def test_designs_of_earlier_versions_keep_their_ids(home: Home, instrument: Inst
     ("rows", "message"),
     [
         (answers("probability", [0.5, 0.6, 0, 0]), "sum to more than 1 for: gpt Q1 JPN 1.1"),
-        (answers("probability", [50, 25, 25, 0]), "no numbers from 0 to 1: gpt Q1 JPN 1 50"),
+        (answers("probability", [50, 25, 25, 0]), "not numbers from 0 to 1: gpt Q1 JPN 1 50"),
         (answers("probability", [0.5, 0.5]), "lacks choices of: gpt Q1 JPN 2 of 4 choices"),
         (answers("probability", [0.5, 0.2, 0, 0], off_choice_mass=0.2), "sum neither to 1 nor"),
-        (answers("log_likelihood", [-1, -2, 0.5, -3]), "no numbers at most 0: gpt Q1 JPN 3 0.5"),
+        (answers("log_likelihood", [-1, -2, 0.5, -3]), "not numbers at most 0: gpt Q1 JPN 3 0.5"),
         (answers("log_likelihood", [-1, -2, "-inf", -3]), "at most 0: gpt Q1 JPN 3 -inf"),
         (answers("log_likelihood", [-1, -2, "nan", -3]), "at most 0: gpt Q1 JPN 3 nan"),
         (answers("log_likelihood", [-1, -2, "", -3]), "at most 0: gpt Q1 JPN 3 (blank)"),

@@ -182,7 +182,7 @@ measured as (
 
 ),
 
--- A path's largest difference is not a standard deviation: it could hide a drift, so it excuses none.
+-- A path's largest difference is not a standard deviation. It could hide a drift: it excuses none.
 judged as (
 
     select
