@@ -63,7 +63,7 @@ def test_saved_queries_are_listed_with_their_questions(study: Path) -> None:
         key: value for row in rows for key, value in row.items() if row["name"] == "may_i_use_q4"
     }.items()
     assert "may_i_use_q4" in fail(study, "sql", "--saved", "may_i_use_q5")
-    assert "no NAME=VALUE" in fail(study, "sql", "--saved", "may_i_use_q4", "--var", "model")
+    assert "is not NAME=VALUE" in fail(study, "sql", "--saved", "may_i_use_q4", "--var", "model")
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_member_is_written_nowhere_but_into_the_working_folder(tmp_path: Path)
 def test_a_member_of_a_plain_file_is_refused(
     shares: Path, home: Home, instrument: Instrument
 ) -> None:
-    with pytest.raises(ValuescopeError, match="no ZIP archive"):
+    with pytest.raises(ValuescopeError, match="not a ZIP archive"):
         load_file(shares, home, instrument, LoadOptions(member="shares.csv"))
 
 
