@@ -42,7 +42,7 @@ populations as (
 
 ),
 
--- Every mean is over countries with an r; what is shown beside r and is missing there is counted apart.
+-- Every mean is over countries with an r; what is missing beside an r is counted apart.
 summed as (
 
     select
