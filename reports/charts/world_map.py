@@ -89,7 +89,9 @@ def world_map(
         .encode(**where),
     ]
     chart = alt.layer(*layers, data=rows_named()).project(**_PROJECTION)
-    return specification(chart, height_per_width=_HEIGHT_PER_WIDTH)
+    described = specification(chart, height_per_width=_HEIGHT_PER_WIDTH)
+    # Given here, because Altair copies and checks all that it is given, layer by layer.
+    return described | {"datasets": described.get("datasets", {}) | {SHAPES: _world()}}
 
 
 def _names(dots: alt.Chart, side: str, align: Literal["left", "right"], distance: int) -> alt.Chart:
@@ -160,11 +162,9 @@ def _located(condition: str) -> alt.Chart:
     return located
 
 
-def _shapes() -> alt.InlineData:
-    return alt.InlineData(
-        values=_world(),
-        name=SHAPES,
-        format=alt.TopoDataFormat(type="topojson", feature="countries"),
+def _shapes() -> alt.NamedData:
+    return alt.NamedData(
+        name=SHAPES, format=alt.TopoDataFormat(type="topojson", feature="countries")
     )
 
 
