@@ -11,7 +11,7 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import IS_CLONE
 from valuescope.warehouse.version import installed_package
 
-_PACKAGE = "llama-cpp-python"
+_PACKAGE, _EXTRA = "llama-cpp-python", "score"
 
 
 def import_path() -> str:
@@ -20,14 +20,20 @@ def import_path() -> str:
 
 
 def require_engine() -> None:
-    """Raise ValuescopeError where llama-cpp-python is missing or of a version out of range."""
-    try:
-        version = importlib.metadata.version(_PACKAGE)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise _unusable(f"has no {_PACKAGE}") from error
-    for needed in map(Requirement, installed_package().requires or ()):
-        if needed.name == _PACKAGE and version not in needed.specifier:
-            raise _unusable(f"has {_PACKAGE} {version}, not {needed.specifier}")
+    """Raise ValuescopeError where a package of the extra `score` is missing or out of range."""
+    needed = [
+        requirement
+        for requirement in map(Requirement, installed_package().requires or ())
+        if requirement.marker is not None and requirement.marker.evaluate({"extra": _EXTRA})
+    ]
+    # Without any of them, the message names the engine itself.
+    for requirement in sorted(needed, key=lambda requirement: requirement.name != _PACKAGE):
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise _unusable(f"has no {requirement.name}") from error
+        if version not in requirement.specifier:
+            raise _unusable(f"has {requirement.name} {version}, not {requirement.specifier}")
 
 
 def broken_engine(error: Exception) -> ValuescopeError:

@@ -238,6 +238,21 @@ def test_without_the_engine_the_extra_is_named(installed: Installation) -> None:
     )
 
 
+def test_a_package_that_the_engine_s_extra_brings_is_named_where_it_is_missing(
+    installed: Installation,
+) -> None:
+    """Someone has llama-cpp-python already, and installed valuescope without the extra."""
+    (record,) = (installed.venv.parent / "packages").glob("gguf-*.dist-info")
+    hidden = record.rename(installed.user / "hidden")
+    try:
+        message = installed.fail(
+            "score", "--model", "smollm2-135m-instruct", PYTHONPATH=installed.engine
+        )
+    finally:
+        hidden.rename(record)
+    assert f"{installed.venv} has no gguf. Install it: `pip install 'valuescope[score]'`" in message
+
+
 @pytest.mark.parametrize(
     ("version", "problem", "remedy"),
     [

@@ -1,6 +1,7 @@
 """`valuescope demo`."""
 
 import shutil
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -155,7 +156,7 @@ def _print_next_steps(home: Home, page: Path, model: str) -> None:
     console.print(f"\nOpen the page:  {page}", soft_wrap=True)
     console.print(f"Warehouse:      {home.database}", soft_wrap=True)
     if shutil.which("valuescope") is None:
-        console.print("First:          source .venv/bin/activate")
+        console.print(f"First:          source {_activation()}", soft_wrap=True)
     console.print(
         'Query it now:   valuescope sql "select question_id, pearson_r from '
         'agg_question_correlations"\n'
@@ -165,3 +166,9 @@ def _print_next_steps(home: Home, page: Path, model: str) -> None:
         "Then:           valuescope build && valuescope report",
         soft_wrap=True,
     )
+
+
+def _activation() -> Path:
+    """Return the script that puts this environment's commands on the path."""
+    script, here = Path(sys.prefix) / "bin" / "activate", Path.cwd()
+    return script.relative_to(here) if script.is_relative_to(here) else script
