@@ -91,7 +91,8 @@ def world_map(
     chart = alt.layer(*layers, data=rows_named()).project(**_PROJECTION)
     described = specification(chart, height_per_width=_HEIGHT_PER_WIDTH)
     # Given here, because Altair copies and checks all that it is given, layer by layer.
-    return described | {"datasets": described.get("datasets", {}) | {SHAPES: _world()}}
+    datasets: dict[str, Any] = described.get("datasets", {})
+    return described | {"datasets": datasets | {SHAPES: _world()}}
 
 
 def _names(dots: alt.Chart, side: str, align: Literal["left", "right"], distance: int) -> alt.Chart:
