@@ -89,10 +89,9 @@ def world_map(
         .encode(**where),
     ]
     chart = alt.layer(*layers, data=rows_named()).project(**_PROJECTION)
-    described = specification(chart, height_per_width=_HEIGHT_PER_WIDTH)
+    world = specification(chart, height_per_width=_HEIGHT_PER_WIDTH)
     # Given here, because Altair copies and checks all that it is given, layer by layer.
-    datasets: dict[str, Any] = described.get("datasets", {})
-    return described | {"datasets": datasets | {SHAPES: _world()}}
+    return world | {"datasets": world.get("datasets", {}) | {SHAPES: _world()}}
 
 
 def _names(dots: alt.Chart, side: str, align: Literal["left", "right"], distance: int) -> alt.Chart:
