@@ -325,7 +325,8 @@ def recounted(frame: pd.DataFrame) -> Shares:
     weights = pd.to_numeric(frame["W_WEIGHT"])
     found: dict[tuple[str, str, int], float] = {}
     for question in (name for name in QUESTIONS if name in frame):
-        codes = pd.to_numeric(frame[question])
+        # The last bits of a number are no other code.
+        codes = pd.to_numeric(frame[question]).round(9)
         sums = weights[codes >= 0].groupby([frame["B_COUNTRY_ALPHA"], codes]).sum()
         weighted: dict[Any, float] = sums.to_dict()
         for (country, code), weight in weighted.items():
