@@ -101,16 +101,18 @@ def moments(values: Floats, weights: Floats) -> dict[str, npt.NDArray[np.float64
     answered = (~np.isnan(values)).astype(np.float64)
     known = np.nan_to_num(values)
     weight = weights[:, None]
-    return {
-        "respondents": answered.T @ answered,
-        "sum_of_weights": answered.T @ (weight * answered),
-        "sum_of_values": known.T @ (weight * answered),
-        "sum_of_squares": (known * known).T @ (weight * answered),
-        "sum_of_products": known.T @ (weight * known),
-        "sum_of_squared_weights": answered.T @ (weight * weight * answered),
-        "squared_weight_values": known.T @ (weight * weight * answered),
-        "squared_weight_products": known.T @ (weight * weight * known),
-    }
+    # Weights whose squares are no numbers are refused with all others that are too large.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return {
+            "respondents": answered.T @ answered,
+            "sum_of_weights": answered.T @ (weight * answered),
+            "sum_of_values": known.T @ (weight * answered),
+            "sum_of_squares": (known * known).T @ (weight * answered),
+            "sum_of_products": known.T @ (weight * known),
+            "sum_of_squared_weights": answered.T @ (weight * weight * answered),
+            "squared_weight_values": known.T @ (weight * weight * answered),
+            "squared_weight_products": known.T @ (weight * weight * known),
+        }
 
 
 def _value(item: Item, codes: Mapping[int, int]) -> str:

@@ -324,7 +324,8 @@ def recounted(frame: pd.DataFrame) -> Shares:
     frame = frame.rename(columns={n: str(n).upper() for n in frame if str(n).upper() not in exact})
     weights = pd.to_numeric(frame["W_WEIGHT"])
     found: dict[tuple[str, str, int], float] = {}
-    for question in (name for name in QUESTIONS if name in frame):
+    # Damage can turn a name into that of another question.
+    for question in (name for name in load_instrument().questions if name in frame):
         # The last bits of a number are no other code.
         codes = pd.to_numeric(frame[question]).round(9)
         sums = weights[codes >= 0].groupby([frame["B_COUNTRY_ALPHA"], codes]).sum()
