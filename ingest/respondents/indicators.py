@@ -101,7 +101,7 @@ def moments(values: Floats, weights: Floats) -> dict[str, npt.NDArray[np.float64
     answered = (~np.isnan(values)).astype(np.float64)
     known = np.nan_to_num(values)
     weight = weights[:, None]
-    # Weights whose squares are no numbers are refused with all others that are too large.
+    # A weight with an infinite square is refused later, as too large.
     with np.errstate(over="ignore", invalid="ignore"):
         return {
             "respondents": answered.T @ answered,
