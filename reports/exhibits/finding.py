@@ -1,4 +1,4 @@
-"""What was found about one model, in a sentence that claims no more than its numbers allow."""
+"""The finding about one model, in a sentence that claims no more than its numbers allow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a page says of its own numbers: where they come from and what they cannot show."""
+"""Caveats of a page: where its numbers come from and what they cannot show."""
 
 from collections.abc import Sequence
 

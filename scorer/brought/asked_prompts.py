@@ -10,7 +10,7 @@ from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Instrument
 
 @dataclass(frozen=True)
 class AskedPrompts:
-    """What may have been asked: the instrument here, and the survey that is meant."""
+    """The questions that answers may belong to: the instrument here, and the survey meant."""
 
     home: Home
     instrument: Instrument

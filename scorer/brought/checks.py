@@ -1,4 +1,4 @@
-"""What is wrong with a file of answers whose names are known: values, cells, and their sums."""
+"""Checks of a file of answers whose names are known: values, cells, and their sums."""
 
 import duckdb
 

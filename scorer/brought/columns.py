@@ -50,7 +50,7 @@ _READERS[".ndjson"] = _READERS[".jsonl"]
 
 @dataclass(frozen=True)
 class GivenColumns:
-    """What a file says: the kind of its values, and the columns of it that are not used."""
+    """The kind of a file's values, and its columns that are not used."""
 
     value: str
     unused: tuple[str, ...]

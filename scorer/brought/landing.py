@@ -73,7 +73,7 @@ class BroughtRun:
 
 @dataclass(frozen=True)
 class Brought:
-    """What a file of answers holds and what landed of it.
+    """The contents of a file of answers, and how much of it landed.
 
     `kept` counts runs that had landed before as they are, `replaced` runs that an earlier version
     of the file had brought, `left` names models that only that version has.

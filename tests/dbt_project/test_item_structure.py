@@ -64,7 +64,7 @@ def test_r_of_patterns_is_that_of_pandas_and_scipy() -> None:
 
 
 def test_the_pattern_of_the_same_traits_in_other_countries_reaches_the_ceiling() -> None:
-    """What is stated of one sample of countries is what another sample of them shows."""
+    """The value stated for one sample of countries is the one that another sample shows."""
     stated, reached = [], []
     for seed in range(40):
         random = np.random.default_rng([3, seed])

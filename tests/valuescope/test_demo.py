@@ -1,4 +1,4 @@
-"""What the demo names next can be scored with what is installed."""
+"""The model that the demo names next can be scored with what is installed."""
 
 from pathlib import Path
 

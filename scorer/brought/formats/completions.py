@@ -37,7 +37,7 @@ class Completions:
 
 @dataclass
 class _Found:
-    """What was found besides rows."""
+    """Facts about a file besides its rows."""
 
     failed: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)

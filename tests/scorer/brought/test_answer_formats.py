@@ -1,4 +1,4 @@
-"""What other programs write, and the answers that it holds. The golden files are as documented:
+"""Files of other programs, and the answers that they hold. The golden files are as documented:
 
 `samples_*.jsonl` as lm-evaluation-harness writes with `--log_samples`, `batch_*.jsonl` as OpenAI's
 batches do, `inspect_log.json` as `inspect log dump` prints.
