@@ -1,28 +1,4 @@
-with
-
-summaries as (
-
-    select * from {{ ref('agg_model_summary') }}
-
-),
-
-country_correlations as (
-
-    select * from {{ ref('agg_country_correlations') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_model_summary', 'agg_country_correlations', 'dim_models', 'dim_prompts') }}
 
 -- Both means are over the countries that have both correlations.
 compared as (
@@ -52,33 +28,33 @@ final as (
         compared.country_count,
         compared.mean_pearson_r,
         compared.mean_blind_baseline_r,
-        summaries.mean_r_above_blind as estimate,
-        summaries.r_above_blind_ci_low as ci_low,
-        summaries.r_above_blind_ci_high as ci_high,
-        summaries.r_above_blind_q_value as q_value,
-        summaries.random_r_above_blind,
-        summaries.random_place,
-        summaries.country_free_r_above_blind,
+        model_summary.mean_r_above_blind as estimate,
+        model_summary.r_above_blind_ci_low as ci_low,
+        model_summary.r_above_blind_ci_high as ci_high,
+        model_summary.r_above_blind_q_value as q_value,
+        model_summary.random_r_above_blind,
+        model_summary.random_place,
+        model_summary.country_free_r_above_blind,
         case
-            when not summaries.is_order_controlled or q_value is null then null
+            when not model_summary.is_order_controlled or q_value is null then null
             when q_value >= 0.05 then 'not told from the blind baseline'
-            when summaries.mean_r_above_blind > 0 then 'better than the blind baseline'
+            when model_summary.mean_r_above_blind > 0 then 'better than the blind baseline'
             else 'worse than the blind baseline'
         end as verdict,
         case
             when q_value is null then 'too few batteries, countries or draws for a test'
-            when not summaries.is_order_controlled then {{ one_order() }}
+            when not model_summary.is_order_controlled then {{ one_order() }}
         end as verdict_null_reason,
         compared.countries_above_blind,
-        summaries.mean_skill,
+        model_summary.mean_skill,
         compared.countries_with_skill,
-        summaries.is_order_controlled
+        model_summary.is_order_controlled
     from compared
-    inner join summaries
+    inner join model_summary
         on
-            compared.model_id = summaries.model_id
-            and compared.prompt_id = summaries.prompt_id
-            and compared.survey_id = summaries.survey_id
+            compared.model_id = model_summary.model_id
+            and compared.prompt_id = model_summary.prompt_id
+            and compared.survey_id = model_summary.survey_id
     inner join models on compared.model_id = models.model_id
     inner join prompts on compared.prompt_id = prompts.prompt_id
     where {{ var_text("model", "all") }} in ('all', models.model_name)

@@ -1,22 +1,4 @@
-with
-
-structure as (
-
-    select * from {{ ref('agg_item_structure') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_item_structure', 'dim_models', 'dim_prompts') }}
 
 final as (
 
@@ -24,20 +6,20 @@ final as (
         models.display_name,
         models.quantization,
         prompts.prompt_name,
-        structure.survey_id,
-        structure.structure_r,
-        structure.shuffled_low,
-        structure.shuffled_high,
-        structure.shuffled_p_value,
-        structure.structure_ceiling,
-        structure.country_count,
-        structure.question_count,
-        structure.pair_count,
-        structure.null_reason,
+        item_structure.survey_id,
+        item_structure.structure_r,
+        item_structure.shuffled_low,
+        item_structure.shuffled_high,
+        item_structure.shuffled_p_value,
+        item_structure.structure_ceiling,
+        item_structure.country_count,
+        item_structure.question_count,
+        item_structure.pair_count,
+        item_structure.null_reason,
         prompts.is_order_controlled
-    from structure
-    inner join models on structure.model_id = models.model_id
-    inner join prompts on structure.prompt_id = prompts.prompt_id
+    from item_structure
+    inner join models on item_structure.model_id = models.model_id
+    inner join prompts on item_structure.prompt_id = prompts.prompt_id
     where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )

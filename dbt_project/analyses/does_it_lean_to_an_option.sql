@@ -1,22 +1,4 @@
-with
-
-choice_probabilities as (
-
-    select * from {{ ref('fct_choice_probabilities') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('fct_choice_probabilities', 'dim_models', 'dim_prompts') }}
 
 cells as (
 

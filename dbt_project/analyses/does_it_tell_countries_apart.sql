@@ -1,28 +1,4 @@
-with
-
-country_correlations as (
-
-    select * from {{ ref('agg_country_correlations') }}
-
-),
-
-question_correlations as (
-
-    select * from {{ ref('agg_question_correlations') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_country_correlations', 'agg_question_correlations', 'dim_models', 'dim_prompts') }}
 
 by_country as (
 

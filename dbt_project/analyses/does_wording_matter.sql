@@ -1,34 +1,22 @@
-with
-
-spreads as (
-
-    select * from {{ ref('agg_specification_spread') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
+{{ imports('agg_specification_spread', 'dim_models') }}
 
 final as (
 
     select
         models.display_name,
         models.quantization,
-        spreads.survey_id,
-        spreads.measure,
-        spreads.design_count,
-        spreads.specification_count,
-        spreads.cell_count,
-        spreads.lowest,
-        spreads.median,
-        spreads.highest,
-        spreads.spread,
-        spreads.null_reason
-    from spreads
-    inner join models on spreads.model_id = models.model_id
+        specification_spread.survey_id,
+        specification_spread.measure,
+        specification_spread.design_count,
+        specification_spread.specification_count,
+        specification_spread.cell_count,
+        specification_spread.lowest,
+        specification_spread.median,
+        specification_spread.highest,
+        specification_spread.spread,
+        specification_spread.null_reason
+    from specification_spread
+    inner join models on specification_spread.model_id = models.model_id
     where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )

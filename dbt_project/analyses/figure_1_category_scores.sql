@@ -1,34 +1,4 @@
-with
-
-category_scores as (
-
-    select * from {{ ref('agg_category_scores') }}
-
-),
-
-categories as (
-
-    select * from {{ ref('dim_categories') }}
-
-),
-
-countries as (
-
-    select * from {{ ref('dim_countries') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_category_scores', 'dim_categories', 'dim_countries', 'dim_models', 'dim_prompts') }}
 
 final as (
 

@@ -1,22 +1,4 @@
-with
-
-continent_correlations as (
-
-    select * from {{ ref('agg_continent_correlations') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_continent_correlations', 'dim_models', 'dim_prompts') }}
 
 final as (
 

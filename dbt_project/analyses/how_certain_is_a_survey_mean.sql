@@ -1,28 +1,4 @@
-with
-
-human_mean_scores as (
-
-    select * from {{ ref('fct_human_mean_scores') }}
-
-),
-
-populations as (
-
-    select * from {{ ref('dim_populations') }}
-
-),
-
-countries as (
-
-    select * from {{ ref('dim_countries') }}
-
-),
-
-questions as (
-
-    select * from {{ ref('dim_questions') }}
-
-),
+{{ imports('fct_human_mean_scores', 'dim_populations', 'dim_countries', 'dim_questions') }}
 
 final as (
 

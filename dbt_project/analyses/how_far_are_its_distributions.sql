@@ -1,22 +1,4 @@
-with
-
-distances as (
-
-    select * from {{ ref('agg_distances') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_distances', 'dim_models', 'dim_prompts') }}
 
 final as (
 

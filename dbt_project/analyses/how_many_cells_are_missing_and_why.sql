@@ -1,22 +1,4 @@
-with
-
-mean_scores as (
-
-    select * from {{ ref('fct_mean_scores') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('fct_mean_scores', 'dim_models', 'dim_prompts') }}
 
 counted as (
 

@@ -1,28 +1,4 @@
-with
-
-mean_scores as (
-
-    select * from {{ ref('fct_mean_scores') }}
-
-),
-
-country_correlations as (
-
-    select * from {{ ref('agg_country_correlations') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('fct_mean_scores', 'agg_country_correlations', 'dim_models', 'dim_prompts') }}
 
 asked_prompts as (
 

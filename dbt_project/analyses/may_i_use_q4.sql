@@ -1,47 +1,29 @@
-with
-
-quantizations as (
-
-    select * from {{ ref('cmp_quantization') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('cmp_quantization', 'dim_models', 'dim_prompts') }}
 
 final as (
 
     select
-        quantizations.display_name,
-        quantizations.quantization,
-        quantizations.other_quantization,
+        quantization.display_name,
+        quantization.quantization,
+        quantization.other_quantization,
         prompts.prompt_name,
-        quantizations.survey_id,
-        quantizations.answer,
-        quantizations.null_reason,
-        quantizations.scored_cell_count,
-        quantizations.mean_absolute_score_drift,
-        quantizations.rms_score_drift,
-        quantizations.rms_noise_floor,
-        quantizations.modal_answer_changed_share,
-        quantizations.pearson_r,
-        quantizations.other_pearson_r,
-        quantizations.pearson_r_delta,
-        quantizations.pearson_r_delta_ci_low,
-        quantizations.pearson_r_delta_ci_high,
+        quantization.survey_id,
+        quantization.answer,
+        quantization.null_reason,
+        quantization.scored_cell_count,
+        quantization.mean_absolute_score_drift,
+        quantization.rms_score_drift,
+        quantization.rms_noise_floor,
+        quantization.modal_answer_changed_share,
+        quantization.pearson_r,
+        quantization.other_pearson_r,
+        quantization.pearson_r_delta,
+        quantization.pearson_r_delta_ci_low,
+        quantization.pearson_r_delta_ci_high,
         prompts.is_order_controlled
-    from quantizations
-    inner join models on quantizations.model_id = models.model_id
-    inner join prompts on quantizations.prompt_id = prompts.prompt_id
+    from quantization
+    inner join models on quantization.model_id = models.model_id
+    inner join prompts on quantization.prompt_id = prompts.prompt_id
     where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )

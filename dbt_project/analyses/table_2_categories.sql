@@ -1,28 +1,4 @@
-with
-
-category_correlations as (
-
-    select * from {{ ref('agg_category_correlations') }}
-
-),
-
-categories as (
-
-    select * from {{ ref('dim_categories') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_category_correlations', 'dim_categories', 'dim_models', 'dim_prompts') }}
 
 final as (
 

@@ -1,58 +1,14 @@
-with
-
-printed_figures as (
-
-    select * from {{ ref('printed_figures') }}
-
-),
-
-choices as (
-
-    select * from {{ ref('dim_choices') }}
-
-),
-
-countries as (
-
-    select * from {{ ref('dim_countries') }}
-
-),
-
-questions as (
-
-    select * from {{ ref('dim_questions') }}
-
-),
-
-populations as (
-
-    select * from {{ ref('dim_populations') }}
-
-),
-
-human_choice_shares as (
-
-    select * from {{ ref('fct_human_choice_shares') }}
-
-),
-
-choice_probabilities as (
-
-    select * from {{ ref('fct_choice_probabilities') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports(
+    'printed_figures',
+    'dim_choices',
+    'dim_countries',
+    'dim_questions',
+    'dim_populations',
+    'fct_human_choice_shares',
+    'fct_choice_probabilities',
+    'dim_models',
+    'dim_prompts',
+) }}
 
 -- A choice belongs to the printed answer when all its codes do.
 meant_choices as (

@@ -54,37 +54,7 @@
     'random_answers_seed',
 ] %}
 
-with
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
-
-runs as (
-
-    select * from {{ ref('dim_runs') }}
-
-),
-
-populations as (
-
-    select * from {{ ref('dim_populations') }}
-
-),
-
-fieldwork as (
-
-    select * from {{ ref('dim_fieldwork') }}
-
-),
+{{ imports('dim_models', 'dim_prompts', 'dim_runs', 'dim_populations', 'dim_fieldwork') }}
 
 survey_files as (
 

@@ -1,28 +1,4 @@
-with
-
-questions as (
-
-    select * from {{ ref('dim_questions') }}
-
-),
-
-human_mean_scores as (
-
-    select * from {{ ref('fct_human_mean_scores') }}
-
-),
-
-populations as (
-
-    select * from {{ ref('dim_populations') }}
-
-),
-
-mean_scores as (
-
-    select * from {{ ref('fct_mean_scores') }}
-
-),
+{{ imports('dim_questions', 'fct_human_mean_scores', 'dim_populations', 'fct_mean_scores') }}
 
 asked as (
 

@@ -1,28 +1,4 @@
-with
-
-country_correlations as (
-
-    select * from {{ ref('agg_country_correlations') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
-
-countries as (
-
-    select * from {{ ref('dim_countries') }}
-
-),
+{{ imports('agg_country_correlations', 'dim_models', 'dim_prompts', 'dim_countries') }}
 
 final as (
 

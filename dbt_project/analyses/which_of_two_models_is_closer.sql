@@ -1,28 +1,4 @@
-with
-
-mean_scores as (
-
-    select * from {{ ref('fct_mean_scores') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
-
-countries as (
-
-    select * from {{ ref('dim_countries') }}
-
-),
+{{ imports('fct_mean_scores', 'dim_models', 'dim_prompts', 'dim_countries') }}
 
 -- Without the variables, the first two models by name.
 in_order as (

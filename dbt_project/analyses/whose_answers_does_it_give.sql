@@ -1,34 +1,10 @@
-with
-
-mean_scores as (
-
-    select * from {{ ref('fct_mean_scores') }}
-
-),
-
-human_mean_scores as (
-
-    select * from {{ ref('fct_human_mean_scores') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
-
-countries as (
-
-    select * from {{ ref('dim_countries') }}
-
-),
+{{ imports(
+    'fct_mean_scores',
+    'fct_human_mean_scores',
+    'dim_models',
+    'dim_prompts',
+    'dim_countries',
+) }}
 
 -- Orders of the choices apart from their average only where there is none.
 designs as (

@@ -22,13 +22,20 @@
     end
 {%- endmacro %}
 
+{#- Both side by side, of a model's values and people's. -#}
+{% macro r_and_reason(model, human, minimum, too_few, r='pearson_r', reason='null_reason') -%}
+    {{ pearson_r(model, human, minimum) }} as {{ r }},
+        {{ pearson_r_null_reason(model, human, minimum, too_few) }} as {{ reason }}
+{%- endmacro %}
+
 {#-
   The congruence sum(xy) / sqrt(sum(x^2) sum(y^2)): r about zero instead of the means. Reversing the
-  coding of an item changes the sign of x and y together and leaves it as it is.
+  coding of an item changes the sign of x and y together and leaves it as it is. Null below
+  `minimum_questions`.
 -#}
-{% macro rho0(x, y, minimum_count, minimum) -%}
+{% macro rho0(x, y, question_count='count(*)') -%}
     case
-        when {{ minimum_count }} < {{ minimum }} then null
+        when {{ question_count }} < {{ var_number('minimum_questions') }} then null
         when sqrt(avg({{ x }} * {{ x }})) < 1e-12 or sqrt(avg({{ y }} * {{ y }})) < 1e-12 then null
         else greatest(-1.0, least(1.0,
             sum({{ x }} * {{ y }}) / sqrt(sum({{ x }} * {{ x }}) * sum({{ y }} * {{ y }}))
@@ -36,13 +43,16 @@
     end
 {%- endmacro %}
 
-{#- Why `rho0` is null; null where it is not. -#}
-{% macro rho0_null_reason(model, human, minimum_count, minimum) -%}
-    case
-        when {{ minimum_count }} < {{ minimum }} then 'too_few_questions'
-        when sqrt(avg({{ model }} * {{ model }})) < 1e-12 then 'model_in_the_middle_everywhere'
-        when sqrt(avg({{ human }} * {{ human }})) < 1e-12 then 'survey_in_the_middle_everywhere'
-    end
+{#- Both side by side, of mean scores, and why it is null where it is. -#}
+{% macro rho0_and_reason(question_count='count(*)') -%}
+    {{ rho0('llm_mean_score', 'human_mean_score', question_count) }} as rho0,
+        case
+            when {{ question_count }} < {{ var_number('minimum_questions') }} then 'too_few_questions'
+            when sqrt(avg(llm_mean_score * llm_mean_score)) < 1e-12
+                then 'model_in_the_middle_everywhere'
+            when sqrt(avg(human_mean_score * human_mean_score)) < 1e-12
+                then 'survey_in_the_middle_everywhere'
+        end as rho0_null_reason
 {%- endmacro %}
 
 {#-

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from valuescope_statistics import relations
+
 from dbt_project.models.intermediate import int_shuffled_countries
 from tests.dbt_project import oracle
 from tests.dbt_project.agreement_study import NOT_SURVEYED, SPARSE, AgreementStudy
@@ -472,7 +474,7 @@ class Configuration(dict[str, int]):
 def test_the_null_of_shuffled_countries_is_the_same_however_many_models_are_taken_at_once(
     agreement: AgreementStudy, models_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int_shuffled_countries, "MODELS_AT_ONCE", models_at_once)
+    monkeypatch.setattr(relations, "MODELS_AT_ONCE", models_at_once)
     with duckdb.connect(str(agreement.home.database), read_only=True) as connection:
         schemas = {"int_comparable_cells": "intermediate", "fct_mean_scores": "marts"}
         dbt = SimpleNamespace(

@@ -96,7 +96,8 @@ def test_exposures_name_what_is_read(manifest: dict[str, Any]) -> None:
     analyses = "".join(
         path.read_text(encoding="utf-8") for path in (DBT_PROJECT / "analyses").glob("*.sql")
     )
-    assert refs(manifest, "questions_of_users") == set(re.findall(r"ref\('(\w+)'\)", analyses))
+    imports = "".join(re.findall(r"imports\((.*?)\)", analyses, flags=re.DOTALL))
+    assert refs(manifest, "questions_of_users") == set(re.findall(r"'(\w+)'", imports))
 
     dictionary = (CLONE / "reports" / "files" / "data_dictionary.py").read_text(encoding="utf-8")
     assert refs(manifest, "data_dictionary") == set(re.findall(r'"(\w+)\.csv"', dictionary))

@@ -1,9 +1,9 @@
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 from valuescope_statistics.agreement.cells import PAIR_KEYS, Settings
 from valuescope_statistics.agreement.estimates import RESULT, estimates
+from valuescope_statistics.relations import frame, table
 
 CELL_COLUMNS = [
     "model_id",
@@ -23,13 +23,6 @@ PEOPLE_COLUMNS = [
 ]
 
 
-def frame(relation: Any, *columns: str) -> pd.DataFrame:
-    """Return columns of a relation, names as categories, so that millions of rows stay small."""
-    table: pa.Table = relation.project(", ".join(columns)).to_arrow_table()
-    rows: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
-    return rows
-
-
 def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     settings = Settings(
@@ -38,20 +31,20 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_countries=int(dbt.config.get("minimum_interval_countries")),
         minimum_reference_countries=int(dbt.config.get("minimum_reference_countries")),
     )
-    cells = frame(dbt.ref("int_comparable_cells"), *CELL_COLUMNS, "population_id")
+    cells = frame(dbt.ref("int_comparable_cells").select(*CELL_COLUMNS, "population_id"))
     without_demeaned = dbt.ref("int_country_correlations").filter(
         "demeaned_null_reason is not null"
     )
     populations = cells.drop_duplicates("population_id")["population_id"]
-    people = frame(dbt.ref("fct_human_mean_scores"), *PEOPLE_COLUMNS, "population_id")
+    people = frame(dbt.ref("fct_human_mean_scores").select(*PEOPLE_COLUMNS, "population_id"))
     people = people[people["human_mean_score"].notna() & people["population_id"].isin(populations)]
-    batteries = frame(dbt.ref("stg_questions"), "question_id", "battery_id")
+    batteries = frame(dbt.ref("stg_questions").select("question_id", "battery_id"))
     result = estimates(
         cells,
-        frame(without_demeaned, "survey_id", "model_id", "prompt_id", "country_id"),
+        frame(without_demeaned.select("survey_id", "model_id", "prompt_id", "country_id")),
         people.merge(batteries, on="question_id"),
         dbt.ref("dim_countries").filter("not is_country_free").df(),
-        frame(dbt.ref("int_compared_pairs"), "survey_id", *PAIR_KEYS),
+        frame(dbt.ref("int_compared_pairs").select("survey_id", *PAIR_KEYS)),
         settings,
     )
-    return pa.Table.from_pandas(result, schema=RESULT, preserve_index=False)
+    return table([result], RESULT)

@@ -41,30 +41,22 @@ measured as (
         prompt_id,
         survey_id,
         country_id,
-        question_set,
         count(*) as question_count,
         count(distinct battery_id) as battery_count,
         max(compared_country_count) as compared_country_count,
-        {{ pearson_r('llm_mean_score', 'human_mean_score', var_number('minimum_questions')) }}
-            as pearson_r,
-        {{ pearson_r_null_reason(
+        {{ r_and_reason(
             'llm_mean_score', 'human_mean_score', var_number('minimum_questions'), 'too_few_questions'
-        ) }} as null_reason,
-        {{ pearson_r('common_llm_score', 'common_human_score', var_number('minimum_questions')) }}
-            as common_pearson_r,
-        {{ pearson_r_null_reason(
+        ) }},
+        {{ r_and_reason(
             'common_llm_score',
             'common_human_score',
             var_number('minimum_questions'),
             'too_few_common_questions',
-        ) }} as common_null_reason,
+            r='common_pearson_r',
+            reason='common_null_reason',
+        ) }},
         {{ pearson_r('llm_rank', 'human_rank', var_number('minimum_questions')) }} as spearman_rho,
-        {{ rho0(
-            'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
-        ) }} as rho0,
-        {{ rho0_null_reason(
-            'llm_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
-        ) }} as rho0_null_reason,
+        {{ rho0_and_reason() }},
         count(demeaned_llm_score) as demeaned_question_count,
         {{ pearson_r(
             'demeaned_llm_score', 'demeaned_human_score', var_number('minimum_questions')
@@ -75,25 +67,23 @@ measured as (
         {{ pearson_r(
             'other_countries_llm_score', 'human_mean_score', var_number('minimum_questions')
         ) }} as other_countries_llm_r,
-        {{ pearson_r(
-            'option_position_score', 'human_mean_score', var_number('minimum_questions')
-        ) }} as option_position_r,
-        {{ pearson_r_null_reason(
+        {{ r_and_reason(
             'option_position_score',
             'human_mean_score',
             var_number('minimum_questions'),
             'too_few_questions',
-        ) }} as option_position_null_reason,
+            r='option_position_r',
+            reason='option_position_null_reason',
+        ) }},
         count(country_free_llm_score) as country_free_question_count,
-        {{ pearson_r(
-            'country_free_llm_score', 'human_mean_score', var_number('minimum_questions')
-        ) }} as country_free_r,
-        {{ pearson_r_null_reason(
+        {{ r_and_reason(
             'country_free_llm_score',
             'human_mean_score',
             var_number('minimum_questions'),
             'question_without_country_free_prompt',
-        ) }} as measured_country_free_null_reason,
+            r='country_free_r',
+            reason='measured_country_free_null_reason',
+        ) }},
         avg(absolute_error) as mean_absolute_error,
         avg(wasserstein_1) as mean_wasserstein_1,
         avg(total_variation) as mean_total_variation,
@@ -212,7 +202,6 @@ final as (
         prompt_id,
         survey_id,
         country_id,
-        question_set,
         question_set_id,
         question_count,
         battery_count,

@@ -29,9 +29,7 @@ measured as (
         count(blind_mean_score) = count(*) as has_blind_scores,
         {{ pearson_r('blind_mean_score', 'human_mean_score', var_number('minimum_questions')) }}
             as blind_baseline_r,
-        {{ rho0(
-            'blind_mean_score', 'human_mean_score', 'count(*)', var_number('minimum_questions')
-        ) }} as blind_rho0,
+        {{ rho0('blind_mean_score', 'human_mean_score') }} as blind_rho0,
         sum(power(blind_mean_score - human_mean_score, 2)) as blind_squared_error,
         stddev_pop(human_mean_score) as human_standard_deviation,
         count(human_standard_error) = count(*) as has_standard_errors,

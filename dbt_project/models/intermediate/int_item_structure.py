@@ -1,8 +1,8 @@
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 from valuescope_statistics.item_structure import DESIGN, RESULT, Limits, item_structure
+from valuescope_statistics.relations import batches, frame, table
 
 CELL = [
     *DESIGN,
@@ -12,7 +12,6 @@ CELL = [
     "llm_mean_score",
     "human_mean_score",
 ]
-MODELS_AT_ONCE = 10
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
@@ -24,13 +23,5 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_questions=int(dbt.config.get("minimum_questions")),
     )
     cells = dbt.ref("int_comparable_cells").select(*CELL)
-    found = cells.select("model_id").distinct().order("model_id").fetchall()
-    model_ids = [model_id for (model_id,) in found]
-    tables = [RESULT.empty_table()]
-    for start in range(0, len(model_ids), MODELS_AT_ONCE):
-        some = model_ids[start : start + MODELS_AT_ONCE]
-        of_some = cells.filter(f"model_id between '{some[0]}' and '{some[-1]}'").to_arrow_table()
-        own: pd.DataFrame = of_some.to_pandas(strings_to_categorical=True)
-        rows = item_structure(own, limits)
-        tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
-    return pa.concat_tables(tables)
+    rows = (item_structure(frame(own), limits) for own in batches(cells))
+    return table(rows, RESULT)

@@ -1,6 +1,5 @@
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 from valuescope_statistics.agreement.cells import read_areas
 from valuescope_statistics.random_answers import (
@@ -10,6 +9,7 @@ from valuescope_statistics.random_answers import (
     RandomAnswerSettings,
     random_answers,
 )
+from valuescope_statistics.relations import batches, frame, table
 
 CELL = [
     *DESIGN,
@@ -21,7 +21,6 @@ CELL = [
     "blind_mean_score",
     *SCORES,
 ]
-MODELS_AT_ONCE = 10
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
@@ -36,13 +35,5 @@ def model(dbt: Any, session: Any) -> pa.Table:
     )
     areas = read_areas(dbt.ref("dim_countries").filter("not is_country_free").df())
     cells = dbt.ref("int_comparable_cells").select(*CELL)
-    found = cells.select("model_id").distinct().order("model_id").fetchall()
-    model_ids = [model_id for (model_id,) in found]
-    tables = [RESULT.empty_table()]
-    for start in range(0, len(model_ids), MODELS_AT_ONCE):
-        some = model_ids[start : start + MODELS_AT_ONCE]
-        of_some = cells.filter(f"model_id between '{some[0]}' and '{some[-1]}'").to_arrow_table()
-        own: pd.DataFrame = of_some.to_pandas(strings_to_categorical=True)
-        rows = random_answers(own, areas, settings)
-        tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
-    return pa.concat_tables(tables)
+    rows = (random_answers(frame(own), areas, settings) for own in batches(cells))
+    return table(rows, RESULT)

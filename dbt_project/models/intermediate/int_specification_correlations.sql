@@ -187,11 +187,9 @@ measured as (
         normalization,
         country_id,
         count(*) as question_count,
-        {{ pearson_r('llm_mean_score', 'human_mean_score', var_number('minimum_questions')) }}
-            as pearson_r,
-        {{ pearson_r_null_reason(
+        {{ r_and_reason(
             'llm_mean_score', 'human_mean_score', var_number('minimum_questions'), 'too_few_questions'
-        ) }} as null_reason,
+        ) }},
         case
             when count(blind_mean_score) = count(*)
                 then

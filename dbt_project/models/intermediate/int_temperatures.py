@@ -1,26 +1,24 @@
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from valuescope_statistics.relations import batches, table
 from valuescope_statistics.temperatures import DESIGN, RESULT, temperatures_of
 
-MODELS_AT_ONCE = 10
 
-
-def kept_rows(session: Any, table: Any, fingerprints: pd.Series) -> pa.Table:
+def kept_rows(session: Any, built: Any, fingerprints: pd.Series) -> pa.Table:
     """Return the last build's rows of unchanged designs; no rows if there is no table.
 
     dbt-duckdb cannot append to tables of Python models, so that they are carried over instead.
     """
-    built = session.execute(
+    exists = session.execute(
         "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
-        [table.schema, table.identifier],
+        [built.schema, built.identifier],
     ).fetchall()[0][0]
-    if not built:
+    if not exists:
         return RESULT.empty_table()
-    rows = session.execute(f"select * from {table}").to_arrow_table()
+    rows = session.execute(f"select * from {built}").to_arrow_table()
     is_current = pc.is_in(rows["source_fingerprint"], pa.array(fingerprints, pa.string()))
     return rows.filter(is_current).select(RESULT.names).cast(RESULT)
 
@@ -37,15 +35,12 @@ def model(dbt: Any, session: Any) -> pa.Table:
     choices = dbt.ref("int_asked_distributions").filter(
         "country_id != 'ZZZ' and human_share is not null"
     )
-    model_ids = np.sort(designs.loc[is_new, "model_id"].unique())
     new = designs.loc[is_new, "source_fingerprint"].tolist()
     tables = [kept]
-    for start in range(0, len(model_ids), MODELS_AT_ONCE):
-        some = model_ids[start : start + MODELS_AT_ONCE]
+    for own in batches(choices, designs.loc[is_new, "model_id"].unique()):
         # Ordered, because results would otherwise differ between builds.
         cells = (
-            choices.filter(f"model_id between '{some[0]}' and '{some[-1]}'")
-            .aggregate(
+            own.aggregate(
                 f"{', '.join(DESIGN)}, country_id, question_id, count(*) as choice_count, "
                 "list(log_likelihood order by choice_index) as log_likelihoods, "
                 "list(human_share order by choice_index) as human_shares"
@@ -54,6 +49,5 @@ def model(dbt: Any, session: Any) -> pa.Table:
             .to_arrow_table()
         )
         cells = cells.filter(pc.is_in(cells["source_fingerprint"], pa.array(new, pa.string())))
-        for rows in temperatures_of(cells):
-            tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
+        tables.append(table(temperatures_of(cells), RESULT))
     return pa.concat_tables(tables)

@@ -3,14 +3,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from valuescope_statistics.relations import batches
 from valuescope_statistics.variance_components import (
     FACTORS,
     RESULT,
     explained,
     model_components,
 )
-
-MODELS_AT_ONCE = 10
 
 
 def varied_designs(scores: Any, prompts: pd.DataFrame) -> pd.DataFrame:
@@ -42,18 +41,13 @@ def model(dbt: Any, session: Any) -> pa.Table:
             nothing = np.zeros((0, 0, *[0] * len(FACTORS)))
             found = explained(nothing, designs_of_model, 0)
             rows += [dict(zip(key, name, strict=True)) | row for row in found]
-    for start in range(0, len(several), MODELS_AT_ONCE):
-        some = several[start : start + MODELS_AT_ONCE]
-        cells = (
-            scores.filter(f"model_id between '{some[0]}' and '{some[-1]}'")
-            .select(*key, "prompt_id", "question_id", "country_id", "llm_mean_score")
-            .df()
-        )
-        for name, own_cells in cells.groupby(key):
+    asked = scores.select(*key, "prompt_id", "question_id", "country_id", "llm_mean_score")
+    for cells in batches(asked, several):
+        for name, own_cells in cells.df().groupby(key):
             own = of_model.get(name)
             if own is not None and len(own) > 1:
-                asked = own_cells[own_cells["prompt_id"].isin(own["prompt_id"])]
-                found = model_components(asked, own.reset_index(drop=True))
+                varied = own_cells[own_cells["prompt_id"].isin(own["prompt_id"])]
+                found = model_components(varied, own.reset_index(drop=True))
                 rows += [dict(zip(key, name, strict=True)) | row for row in found]
     rows.sort(key=lambda row: (row["model_id"], row["survey_id"]))
     return pa.Table.from_pylist(rows, schema=RESULT)

@@ -18,20 +18,9 @@ intervals as (
 
 ),
 
-scored_categories as (
+scored as (
 
-    select
-        model_id,
-        prompt_id,
-        survey_id,
-        category_id,
-        population_id,
-        coding_id,
-        question_selection,
-        {{ shared_reason('null_reason') }} as shared_null_reason
-    from mean_scores
-    where country_id != 'ZZZ'
-    group by all
+    {{ scored_groups('mean_scores', ['category_id']) }}
 
 ),
 
@@ -60,28 +49,10 @@ pooled as (
         count(distinct question_id) as question_count,
         count(distinct country_id) as country_count,
         count(blind_mean_score) = count(*) as has_blind_scores,
-        {{ pearson_r('centred_llm_score', 'centred_human_score', 2) }} as pearson_r,
-        {{ pearson_r_null_reason(
-            'centred_llm_score', 'centred_human_score', 2, 'too_few_questions'
-        ) }} as null_reason,
-        {{ rho0(
-            'llm_mean_score',
-            'human_mean_score',
-            'count(distinct question_id)',
-            var_number('minimum_questions'),
-        ) }} as rho0,
-        {{ rho0(
-            'blind_mean_score',
-            'human_mean_score',
-            'count(distinct question_id)',
-            var_number('minimum_questions'),
-        ) }} as blind_rho0,
-        {{ rho0_null_reason(
-            'llm_mean_score',
-            'human_mean_score',
-            'count(distinct question_id)',
-            var_number('minimum_questions'),
-        ) }} as rho0_null_reason,
+        {{ r_and_reason('centred_llm_score', 'centred_human_score', 2, 'too_few_questions') }},
+        {{ rho0_and_reason('count(distinct question_id)') }},
+        {{ rho0('blind_mean_score', 'human_mean_score', 'count(distinct question_id)') }}
+            as blind_rho0,
         avg(absolute_error) as mean_absolute_error
     from centred
     group by all
@@ -91,26 +62,31 @@ pooled as (
 limited as (
 
     select
-        model_id,
-        prompt_id,
-        survey_id,
-        category_id,
-        cell_count,
-        question_count,
-        country_count,
-        case
-            when question_count >= {{ var_number('minimum_questions') }} then pearson_r
-        end as pearson_r,
-        case
-            when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
-            else null_reason
-        end as null_reason,
-        rho0,
-        rho0_null_reason,
-        case when has_blind_scores then blind_rho0 end as blind_rho0,
-        case when has_blind_scores then rho0 - blind_rho0 end as rho0_above_blind,
-        mean_absolute_error
+        * exclude (has_blind_scores) replace (
+            case
+                when question_count >= {{ var_number('minimum_questions') }} then pearson_r
+            end as pearson_r,
+            case
+                when question_count < {{ var_number('minimum_questions') }} then 'too_few_questions'
+                else null_reason
+            end as null_reason,
+            case when has_blind_scores then blind_rho0 end as blind_rho0
+        ),
+        case when has_blind_scores then rho0 - blind_rho0 end as rho0_above_blind
     from pooled
+
+),
+
+measured as (
+
+    {{ measured_groups(
+        'scored',
+        'limited',
+        ['category_id'],
+        counts=['question_count', 'country_count', 'cell_count'],
+        reasons=['null_reason', 'rho0_null_reason'],
+        too_few='too_few_questions',
+    ) }}
 
 ),
 
@@ -120,10 +96,10 @@ random_answers as (
 
 ),
 
-ranked as (
+final as (
 
     select
-        limited.*,
+        measured.*,
         random_answers.random_rho0_above_blind,
         random_answers.random_rho0_above_blind_low,
         random_answers.random_rho0_above_blind_high,
@@ -131,56 +107,6 @@ ranked as (
         random_answers.random_distance,
         random_answers.random_q_value,
         random_answers.country_free_rho0_above_blind,
-        random_answers.rank as category_rank,
-        random_answers.rank_low as category_rank_low,
-        random_answers.rank_high as category_rank_high,
-        random_answers.ranking_reliability as category_ranking_reliability,
-        random_answers.ranking_null_reason as category_ranking_null_reason
-    from limited
-    left outer join random_answers
-        on
-            limited.model_id = random_answers.model_id
-            and limited.prompt_id = random_answers.prompt_id
-            and limited.survey_id = random_answers.survey_id
-            and limited.category_id = random_answers.area_id
-
-),
-
-final as (
-
-    select
-        scored_categories.model_id,
-        scored_categories.prompt_id,
-        scored_categories.survey_id,
-        scored_categories.category_id,
-        scored_categories.population_id,
-        scored_categories.coding_id,
-        scored_categories.question_selection,
-        {{ var_text("question_set") }} as question_set,
-        coalesce(ranked.question_count, 0) as question_count,
-        coalesce(ranked.country_count, 0) as country_count,
-        coalesce(ranked.cell_count, 0) as cell_count,
-        ranked.pearson_r,
-        case
-            when ranked.question_count is null
-                then coalesce(scored_categories.shared_null_reason, 'too_few_questions')
-            else ranked.null_reason
-        end as null_reason,
-        ranked.rho0,
-        case
-            when ranked.question_count is null
-                then coalesce(scored_categories.shared_null_reason, 'too_few_questions')
-            else ranked.rho0_null_reason
-        end as rho0_null_reason,
-        ranked.blind_rho0,
-        ranked.rho0_above_blind,
-        ranked.random_rho0_above_blind,
-        ranked.random_rho0_above_blind_low,
-        ranked.random_rho0_above_blind_high,
-        ranked.random_place,
-        ranked.random_distance,
-        ranked.random_q_value,
-        ranked.country_free_rho0_above_blind,
         intervals.ci_low as rho0_above_blind_ci_low,
         intervals.ci_high as rho0_above_blind_ci_high,
         intervals.p_value as rho0_above_blind_p_value,
@@ -190,26 +116,25 @@ final as (
             when intervals.category_id is null then 'too_few_batteries'
             else intervals.null_reason
         end as interval_null_reason,
-        ranked.category_rank is not null as is_ranked,
-        ranked.category_rank,
-        ranked.category_rank_low,
-        ranked.category_rank_high,
-        ranked.category_ranking_reliability,
-        ranked.category_ranking_null_reason,
-        ranked.mean_absolute_error
-    from scored_categories
-    left outer join ranked
+        random_answers.rank is not null as is_ranked,
+        random_answers.rank as category_rank,
+        random_answers.rank_low as category_rank_low,
+        random_answers.rank_high as category_rank_high,
+        random_answers.ranking_reliability as category_ranking_reliability,
+        random_answers.ranking_null_reason as category_ranking_null_reason
+    from measured
+    left outer join random_answers
         on
-            scored_categories.model_id = ranked.model_id
-            and scored_categories.prompt_id = ranked.prompt_id
-            and scored_categories.survey_id = ranked.survey_id
-            and scored_categories.category_id = ranked.category_id
+            measured.model_id = random_answers.model_id
+            and measured.prompt_id = random_answers.prompt_id
+            and measured.survey_id = random_answers.survey_id
+            and measured.category_id = random_answers.area_id
     left outer join intervals
         on
-            scored_categories.model_id = intervals.model_id
-            and scored_categories.prompt_id = intervals.prompt_id
-            and scored_categories.survey_id = intervals.survey_id
-            and scored_categories.category_id = intervals.category_id
+            measured.model_id = intervals.model_id
+            and measured.prompt_id = intervals.prompt_id
+            and measured.survey_id = intervals.survey_id
+            and measured.category_id = intervals.category_id
 
 )
 
