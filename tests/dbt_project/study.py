@@ -27,6 +27,8 @@ DBT = Path(sys.executable).parent / "dbt"
 
 
 # Unit tests make their own rows, so one study's build runs them for all.
+# As `valuescope build` has it.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 # Tests of data cost several times as much as all the rest of a build: `failing` asks the same.
 WITHOUT_DATA_TESTS = ("--exclude-resource-type", "test")
@@ -47,7 +49,9 @@ def build(home: Home, *arguments: str, **variables: Any) -> subprocess.Completed
     command = [*_command(arguments), *(("--vars", json.dumps(variables)) if variables else ())]
     if not _variables_that_are_parsed().isdisjoint(variables):
         return build_as_named(Home(name), dbt_output(), *command)
-    return _started_dbt().run(tuple(command), {**os.environ, "VALUESCOPE_HOME": str(name)})
+    return _started_dbt().run(
+        tuple(command), {**os.environ, **ONE_THREAD, "VALUESCOPE_HOME": str(name)}
+    )
 
 
 def build_as_named(home: Home, output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -63,7 +67,7 @@ def build_as_named(home: Home, output: Path, *arguments: str) -> subprocess.Comp
             str(output / "logs"),
         ],
         cwd=DBT_PROJECT,
-        env={**os.environ, "VALUESCOPE_HOME": str(home.path)},
+        env={**os.environ, **ONE_THREAD, "VALUESCOPE_HOME": str(home.path)},
         capture_output=True,
         text=True,
         check=False,

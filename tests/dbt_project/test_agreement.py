@@ -7,7 +7,6 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-
 from valuescope_statistics import relations
 
 from dbt_project.models.intermediate import int_shuffled_countries
@@ -480,6 +479,7 @@ def test_the_null_of_shuffled_countries_is_the_same_however_many_models_are_take
         dbt = SimpleNamespace(
             ref=lambda name: connection.table(f"{schemas[name]}.{name}"),
             config=Configuration(minimum_questions=5),
+            this=SimpleNamespace(schema="intermediate", identifier="not_built"),
         )
         found = int_shuffled_countries.model(dbt, connection).to_pandas()
     built = read(

@@ -22,7 +22,7 @@ from tests.dbt_project.study import (
 )
 from valuescope.warehouse.home import Home
 
-QUESTIONS = ["Q1", "Q2", "Q57", "Q177"]
+QUESTIONS = ["Q1", "Q2", "Q57", "Q177", "Q178"]
 COUNTRIES = ["DEU", "JPN", "ZZZ"]
 BIG_TABLES = (
     "staging.stg_choice_log_likelihoods",
@@ -31,9 +31,29 @@ BIG_TABLES = (
     "marts.fct_choice_probabilities",
     "marts.fct_mean_scores",
     "intermediate.int_comparable_cells",
+    # In Python; of designs alone.
+    "intermediate.int_item_structure",
+    "intermediate.int_shuffled_countries",
+    "intermediate.int_random_answers",
+    "intermediate.int_temperatures",
 )
-BUILD = ("--select", "+int_comparable_cells", "+fct_choice_probabilities", "dim_prompts")
+BUILD = (
+    "--select",
+    "+int_comparable_cells",
+    "+fct_choice_probabilities",
+    "dim_prompts",
+    "int_item_structure",
+    "int_shuffled_countries",
+    "+int_random_answers",
+    "int_temperatures",
+)
 TAMPERED = 0.123456789
+TAMPERED_COLUMNS = {
+    "marts.fct_mean_scores": "llm_mean_score",
+    "intermediate.int_item_structure": "structure_r",
+    "intermediate.int_shuffled_countries": "shuffled_countries_r",
+    "intermediate.int_random_answers": "random_mean",
+}
 
 
 @pytest.fixture(scope="module")
@@ -78,17 +98,20 @@ def land_answers(
 def tamper(home: Home, model_id: str) -> None:
     """Put a value into the tables that no build computes, to see whether it is built anew."""
     with duckdb.connect(str(home.database)) as connection:
-        connection.execute(
-            "update marts.fct_mean_scores set llm_mean_score = ? where model_id = ?",
-            [TAMPERED, model_id],
-        )
+        for table, column in TAMPERED_COLUMNS.items():
+            connection.execute(
+                f"update {table} set {column} = ? where model_id = ?", [TAMPERED, model_id]
+            )
 
 
 def is_tampered(home: Home, model_id: str) -> bool:
-    scores = read(
-        home, f"select llm_mean_score from marts.fct_mean_scores where model_id = '{model_id}'"
-    )
-    return bool((scores["llm_mean_score"] == TAMPERED).all())
+    found = set()
+    for table, column in TAMPERED_COLUMNS.items():
+        rows = read(home, f"select {column} from {table} where model_id = '{model_id}'")
+        assert len(rows), table
+        found.add(bool((rows[column] == TAMPERED).all()))
+    (is_in_all,) = found
+    return is_in_all
 
 
 def everything(home: Home) -> dict[str, pd.DataFrame]:
@@ -104,9 +127,9 @@ def test_a_new_model_is_added_and_the_others_are_not_computed_again(
     assert is_tampered(home, "first")
     rows = read(home, "select model_id, count(*) as n from marts.fct_mean_scores group by all")
     assert dict(zip(rows["model_id"], rows["n"], strict=True)) == {
-        "first": 12,
-        "second": 12,
-        "another": 12,
+        "first": 15,
+        "second": 15,
+        "another": 15,
     }
 
 
@@ -177,9 +200,11 @@ def test_the_same_tables_come_out_of_a_build_from_scratch_bit_for_bit_on_one_pro
 def test_tables_of_an_earlier_definition_are_made_anew(home: Home) -> None:
     with duckdb.connect(str(home.database)) as connection:
         connection.execute("alter table marts.fct_mean_scores drop column llm_entropy")
+        connection.execute("alter table intermediate.int_item_structure drop source_fingerprint")
         connection.execute(
             "update intermediate.table_definitions set definition = 'earlier' "
             "where unique_id like '%fct_mean_scores'"
         )
     rebuild(home)
     assert read(home, "select llm_entropy from marts.fct_mean_scores")["llm_entropy"].notna().all()
+    assert len(read(home, "select source_fingerprint from intermediate.int_item_structure"))

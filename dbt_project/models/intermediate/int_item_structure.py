@@ -1,8 +1,9 @@
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from valuescope_statistics.item_structure import DESIGN, RESULT, Limits, item_structure
-from valuescope_statistics.relations import batches, frame, table
+from valuescope_statistics.item_structure import RESULT, Limits, item_structure
+from valuescope_statistics.relations import DESIGN, FINGERPRINT, fingerprinted, statistic_of_designs
 
 CELL = [
     *DESIGN,
@@ -22,6 +23,6 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_countries=int(dbt.config.get("minimum_reference_countries")),
         minimum_questions=int(dbt.config.get("minimum_questions")),
     )
-    cells = dbt.ref("int_comparable_cells").select(*CELL)
-    rows = (item_structure(frame(own), limits) for own in batches(cells))
-    return table(rows, RESULT)
+    cells = fingerprinted(dbt.ref("int_comparable_cells").select(*CELL, FINGERPRINT), *limits)
+    statistic = partial(item_structure, limits=limits)
+    return statistic_of_designs(session, dbt.this, cells, statistic, RESULT)

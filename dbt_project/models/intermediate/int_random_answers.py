@@ -1,15 +1,15 @@
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from valuescope_statistics.agreement.cells import read_areas
 from valuescope_statistics.random_answers import (
-    DESIGN,
     RESULT,
     SCORES,
     RandomAnswerSettings,
     random_answers,
 )
-from valuescope_statistics.relations import batches, frame, table
+from valuescope_statistics.relations import DESIGN, FINGERPRINT, fingerprinted, statistic_of_designs
 
 CELL = [
     *DESIGN,
@@ -34,6 +34,12 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_units=int(dbt.config.get("minimum_interval_countries")),
     )
     areas = read_areas(dbt.ref("dim_countries").filter("not is_country_free").df())
-    cells = dbt.ref("int_comparable_cells").select(*CELL)
-    rows = (random_answers(frame(own), areas, settings) for own in batches(cells))
-    return table(rows, RESULT)
+    members = [(area.kind, area.name, sorted(area.members)) for area in areas]
+    cells = dbt.ref("int_comparable_cells").select(*CELL, FINGERPRINT)
+    return statistic_of_designs(
+        session,
+        dbt.this,
+        fingerprinted(cells, members, *settings),
+        partial(random_answers, areas=areas, settings=settings),
+        RESULT,
+    )

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pyarrow as pa
-from valuescope_statistics.relations import batches
+from valuescope_statistics.relations import FINGERPRINT, batches, kept_rows, without
 from valuescope_statistics.shuffled_countries import DESIGN, RESULT, shuffled_designs
 
 CELL = [*DESIGN, "country_id", "question_id"]
@@ -33,5 +33,8 @@ def model(dbt: Any, session: Any) -> pa.Table:
         .filter("country_id != 'ZZZ' and llm_mean_score is not null")
         .select(*CELL, "llm_mean_score")
     )
-    nulls = [shuffled_designs(lists_of_cells(own, cells), minimum) for own in batches(answers)]
-    return pa.concat_tables([RESULT.empty_table(), *nulls])
+    current = answers.select(FINGERPRINT).distinct().df()[FINGERPRINT]
+    kept = kept_rows(session, dbt.this, RESULT, current)
+    new = batches(without(answers, kept))
+    nulls = (shuffled_designs(lists_of_cells(own, cells), minimum) for own in new)
+    return pa.concat_tables([kept, *nulls])

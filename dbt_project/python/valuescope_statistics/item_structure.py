@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from valuescope_statistics.agreement.cells import Floats, Places
+from valuescope_statistics.relations import DESIGN
 from valuescope_statistics.variance_components import full_rectangle
 
-DESIGN = ["model_id", "prompt_id", "survey_id"]
 RESULT = pa.schema(
     [
         *((name, pa.string()) for name in DESIGN),

@@ -18,8 +18,8 @@ from scipy.stats import false_discovery_control
 from valuescope_statistics.agreement.cells import MEMBERSHIPS, Area, Flags, Floats, Places
 from valuescope_statistics.agreement.rankings import ROUNDING
 from valuescope_statistics.category_ranks import CategorySums, category_ranks, distance
+from valuescope_statistics.relations import DESIGN
 
-DESIGN = ["model_id", "prompt_id", "survey_id"]
 RESULT = pa.schema(
     [
         *((name, pa.string()) for name in DESIGN),

@@ -1,11 +1,15 @@
-"""Relations of DuckDB as data frames, a few models at a time, and the frames as one table."""
+"""Relations of DuckDB as frames of a few models at a time, and statistics of designs as tables."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+DESIGN = ["model_id", "prompt_id", "survey_id"]
+FINGERPRINT = "source_fingerprint"
 # All cells of a thousand models would not fit into 16 GB.
 MODELS_AT_ONCE = 10
 
@@ -31,3 +35,56 @@ def table(frames: Iterable[pd.DataFrame], schema: pa.Schema) -> pa.Table:
     """Return the frames, one below the other, as a table of the schema."""
     tables = [pa.Table.from_pandas(rows, schema=schema, preserve_index=False) for rows in frames]
     return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def fingerprinted(relation: Any, *surroundings: object) -> Any:
+    """Return the relation with fingerprints that depend on what else a statistic depends on.
+
+    `surroundings` are numbers, texts, and lists and tuples of them.
+    """
+    digest = hashlib.md5(repr(surroundings).encode(), usedforsecurity=False).hexdigest()
+    return relation.project(f"* replace (md5({FINGERPRINT} || '{digest}') as {FINGERPRINT})")
+
+
+def kept_rows(session: Any, built: Any, schema: pa.Schema, fingerprints: Any) -> pa.Table:
+    """Return the rows of the table `built` whose fingerprint is among those that hold now.
+
+    dbt-duckdb cannot append to tables of Python models, so that they are carried over instead. No
+    rows where there is no table, or one of an earlier version.
+    """
+    found = session.execute(
+        "select column_name from information_schema.columns "
+        "where table_schema = ? and table_name = ?",
+        [built.schema, built.identifier],
+    ).fetchall()
+    if not set(schema.names) <= {name for (name,) in found}:
+        return schema.empty_table()
+    rows = session.execute(f"select {', '.join(schema.names)} from {built}").to_arrow_table()
+    is_current = pc.is_in(rows[FINGERPRINT], pa.array(fingerprints, pa.string()))
+    return rows.filter(is_current).cast(schema)
+
+
+def without(relation: Any, kept: pa.Table) -> Any:
+    """Return the relation's rows of designs that are not among those kept."""
+    done = kept[FINGERPRINT].unique().to_pylist()
+    quoted = ", ".join(f"'{fingerprint}'" for fingerprint in done)
+    return relation.filter(f"{FINGERPRINT} not in ({quoted})") if done else relation
+
+
+def statistic_of_designs(
+    session: Any,
+    built: Any,
+    cells: Any,
+    statistic: Callable[[pd.DataFrame], pd.DataFrame],
+    schema: pa.Schema,
+) -> pa.Table:
+    """Return a statistic of every design; designs that have not changed keep the last build's rows.
+
+    `cells` has `DESIGN` and a fingerprint (`fingerprinted`). `statistic` returns rows with `DESIGN`
+    for the cells of whole designs; the table has its columns, of `schema`, and the fingerprint.
+    """
+    schema = schema.append(pa.field(FINGERPRINT, pa.string()))
+    designs = cells.select(*DESIGN, FINGERPRINT).distinct().df()
+    kept = kept_rows(session, built, schema, designs[FINGERPRINT])
+    new = (statistic(frame(own)) for own in batches(without(cells, kept)))
+    return pa.concat_tables([kept, table((rows.merge(designs) for rows in new), schema)])

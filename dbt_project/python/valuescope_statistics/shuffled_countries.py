@@ -6,21 +6,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from valuescope_statistics import relations
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+DESIGN = [*relations.DESIGN, relations.FINGERPRINT]
 RESULT = pa.schema(
     [
-        ("model_id", pa.string()),
-        ("prompt_id", pa.string()),
-        ("survey_id", pa.string()),
+        *((name, pa.string()) for name in DESIGN),
         ("country_id", pa.string()),
         ("shuffled_countries_r", pa.float64()),
         ("shuffled_countries_p", pa.float64()),
         ("shuffled_country_count", pa.int64()),
     ]
 )
-DESIGN = ["model_id", "prompt_id", "survey_id"]
 # Correlations closer than this are equal but for rounding.
 ROUNDING = 1e-12
 
