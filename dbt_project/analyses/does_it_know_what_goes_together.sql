@@ -8,6 +8,8 @@ final as (
         prompts.prompt_name,
         item_structure.survey_id,
         item_structure.structure_r,
+        item_structure.structure_ci_low,
+        item_structure.structure_ci_high,
         item_structure.shuffled_low,
         item_structure.shuffled_high,
         item_structure.shuffled_p_value,

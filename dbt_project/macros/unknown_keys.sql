@@ -47,7 +47,7 @@ where
         'model': [
             'agg_category_correlations', 'agg_category_country_correlations', 'agg_category_scores',
             'agg_continent_correlations', 'agg_country_correlations', 'agg_distances',
-            'agg_item_structure', 'agg_model_summary', 'agg_question_correlations', 'agg_specification_correlations', 'agg_specification_spread',
+            'agg_item_structure', 'agg_model_summary', 'agg_prompt_errors', 'agg_question_correlations', 'agg_specification_correlations', 'agg_specification_spread',
             'agg_variance_components', 'agg_western_gap', 'dim_reference_countries', 'dim_runs',
             'fct_choice_probabilities', 'fct_mean_scores', 'fct_normalized_mean_scores',
         ],

@@ -50,6 +50,7 @@ MARTS = {
     "agg_distances",
     "agg_item_structure",
     "agg_model_summary",
+    "agg_prompt_errors",
     "agg_question_correlations",
     "agg_specification_correlations",
     "agg_specification_spread",

@@ -16,7 +16,9 @@ from tests.dbt_project.study import read
 Floats = npt.NDArray[np.float64]
 COUNTRIES, QUESTIONS, BATTERIES = 30, 24, 8
 BATTERY = np.arange(QUESTIONS) // 3
-LIMITS = Limits(draws=99, seed=1, minimum_countries=10, minimum_questions=5)
+LIMITS = Limits(
+    draws=99, seed=1, minimum_countries=10, minimum_questions=5, minimum_batteries=5
+)
 
 
 def survey(seed: int) -> tuple[Floats, Floats]:

@@ -22,6 +22,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
         seed=int(dbt.config.get("random_answers_seed")),
         minimum_countries=int(dbt.config.get("minimum_reference_countries")),
         minimum_questions=int(dbt.config.get("minimum_questions")),
+        minimum_batteries=int(dbt.config.get("minimum_batteries")),
     )
     cells = fingerprinted(dbt.ref("int_comparable_cells").select(*CELL, FINGERPRINT), *limits)
     statistic = partial(item_structure, limits=limits)

@@ -13,6 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from valuescope_statistics.agreement.cells import Floats, Places
+from valuescope_statistics.agreement.jackknife import (
+    LEAST_EFFECTIVE_BATTERIES,
+    effective_number,
+    summary,
+)
 from valuescope_statistics.relations import DESIGN
 from valuescope_statistics.variance_components import full_rectangle
 
@@ -23,6 +28,11 @@ RESULT = pa.schema(
         ("question_count", pa.int64()),
         ("pair_count", pa.int64()),
         ("structure_r", pa.float64()),
+        ("structure_ci_low", pa.float64()),
+        ("structure_ci_high", pa.float64()),
+        ("battery_count", pa.int64()),
+        ("effective_battery_count", pa.float64()),
+        ("interval_null_reason", pa.string()),
         ("shuffled_low", pa.float64()),
         ("shuffled_high", pa.float64()),
         ("shuffled_p_value", pa.float64()),
@@ -42,6 +52,7 @@ class Limits(NamedTuple):
     seed: int
     minimum_countries: int
     minimum_questions: int
+    minimum_batteries: int
 
 
 def pairs_of(battery: Places) -> tuple[Places, Places]:
@@ -69,6 +80,33 @@ def correlation(x: Floats, y: Floats) -> float:
     x, y = x[known] - x[known].mean(), y[known] - y[known].mean()
     square = float((x @ x) * (y @ y))
     return float(x @ y / np.sqrt(square)) if square > ROUNDING**2 else np.nan
+
+
+def interval(
+    people: Floats, model: Floats, battery: Places, pairs: tuple[Places, Places], minimum: int
+) -> dict[str, Any]:
+    """Return the columns of the interval of r between two patterns, by a jackknife over batteries.
+
+    A pair is left out with each of its two batteries.
+    """
+    sizes = np.bincount(battery)
+    effective = effective_number(sizes)
+    columns = {"battery_count": len(sizes), "effective_battery_count": effective}
+    if len(sizes) < minimum:
+        return {**columns, "interval_null_reason": "too_few_batteries"}
+    if effective < LEAST_EFFECTIVE_BATTERIES:
+        return {**columns, "interval_null_reason": "one_battery_dominates"}
+    of_pair = [battery[place] for place in pairs]
+    left = [(of_pair[0] != one) & (of_pair[1] != one) for one in range(len(sizes))]
+    values = [correlation(people[some], model[some]) for some in left]
+    samples = np.array([[correlation(people, model), *values]])
+    found = summary(
+        samples, np.array([True]), np.array([float(len(sizes))]), np.array([effective - 1])
+    )
+    if not np.isfinite(found.standard_error[0]):
+        return {**columns, "interval_null_reason": "no_variance"}
+    ends = {"structure_ci_low": found.ci_low[0], "structure_ci_high": found.ci_high[0]}
+    return {**columns, **ends, "interval_null_reason": None}
 
 
 def ceiling(human: Floats, pairs: tuple[Places, Places], random: np.random.Generator) -> float:
@@ -115,7 +153,8 @@ def structure(
     random = np.random.default_rng([limits.seed, int.from_bytes(digest, "big")])
     pairs = pairs_of(battery)
     people = pair_correlations(human, pairs)
-    found = correlation(people, pair_correlations(model, pairs))
+    own = pair_correlations(model, pairs)
+    found = correlation(people, own)
     if not np.isfinite(found):
         return {**row, "pair_count": len(people), "null_reason": "no_variance"}
     drawn = np.array(
@@ -129,6 +168,7 @@ def structure(
         **row,
         "pair_count": len(people),
         "structure_r": found,
+        **interval(people, own, battery, pairs, limits.minimum_batteries),
         "shuffled_low": low,
         "shuffled_high": high,
         "shuffled_p_value": (1 + (drawn >= found - ROUNDING).sum()) / (1 + limits.draws),

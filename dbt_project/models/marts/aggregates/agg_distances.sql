@@ -1,65 +1,14 @@
 with
 
-cells as (
+sums as (
 
-    select * from {{ ref('int_comparable_cells') }}
-
-),
-
-human_mean_scores as (
-
-    select * from {{ ref('fct_human_mean_scores') }}
+    select * from {{ ref('int_distance_sums') }}
 
 ),
 
--- By people alone, so that a cell is in the same third for every model.
-people as (
+distances as (
 
-    select
-        *,
-        ntile(3) over (
-            partition by population_id, coding_id
-            order by round(human_entropy / log2(choice_count), 12), question_id, country_id
-        ) as third
-    from human_mean_scores
-    where human_mean_score is not null
-
-),
-
-joined as (
-
-    select
-        cells.*,
-        people.human_variance,
-        people.uniform_wasserstein_1,
-        people.uniform_total_variation,
-        people.uniform_jensen_shannon_distance,
-        people.floor_wasserstein_1,
-        people.floor_total_variation,
-        people.floor_jensen_shannon_distance,
-        case people.third when 1 then 'consensus' when 2 then 'between' else 'divided' end
-            as third_name
-    from cells
-    inner join people
-        on
-            cells.population_id = people.population_id
-            and cells.coding_id = people.coding_id
-            and cells.question_id = people.question_id
-            and cells.country_id = people.country_id
-
-),
-
-strata as (
-
-    select
-        *,
-        'all' as stratum
-    from joined
-    union all
-    select
-        *,
-        third_name as stratum
-    from joined
+    select * from {{ ref('int_distances') }}
 
 ),
 
@@ -74,28 +23,21 @@ measured as (
         question_selection,
         question_set,
         stratum,
-        count(*) as cell_count,
-        count(distinct question_id) as question_count,
-        count(distinct country_id) as country_count,
-        avg(human_entropy) as mean_human_entropy,
-        avg(llm_entropy) as mean_llm_entropy,
-        avg(cast(modal_agreement as integer)) as modal_agreement_share,
-        avg(absolute_error) as mean_absolute_error,
-        avg(wasserstein_1) as mean_wasserstein_1,
-        avg(uniform_wasserstein_1) as uniform_mean_wasserstein_1,
-        avg(total_variation) as mean_total_variation,
-        avg(uniform_total_variation) as uniform_mean_total_variation,
-        avg(jensen_shannon_distance) as mean_jensen_shannon_distance,
-        avg(uniform_jensen_shannon_distance) as uniform_mean_jensen_shannon_distance,
-        avg(floor_wasserstein_1) as floor_mean_wasserstein_1,
-        avg(floor_total_variation) as floor_mean_total_variation,
-        avg(floor_jensen_shannon_distance) as floor_mean_jensen_shannon_distance,
-        avg(human_variance) as mean_human_variance,
-        avg(power(llm_mean_score - human_mean_score, 2) - power(human_standard_error, 2))
-            as mean_squared_error,
-        case when count(floor_total_variation) < count(*) then 'no_respondents' end
+        cast(sum(cells) as bigint) as cell_count,
+        cast(sum(questions) as bigint) as question_count,
+        cast(len(list_distinct(flatten(list(country_ids)))) as bigint) as country_count,
+        sum(human_entropy) / sum(cells) as mean_human_entropy,
+        sum(llm_entropy) / sum(cells) as mean_llm_entropy,
+        sum(modal_agreement) / sum(cells) as modal_agreement_share,
+        sum(uniform_wasserstein_1) / sum(cells) as uniform_mean_wasserstein_1,
+        sum(uniform_total_variation) / sum(cells) as uniform_mean_total_variation,
+        sum(uniform_jensen_shannon_distance) / sum(cells) as uniform_mean_jensen_shannon_distance,
+        sum(floor_wasserstein_1) / sum(cells) as floor_mean_wasserstein_1,
+        sum(floor_total_variation) / sum(cells) as floor_mean_total_variation,
+        sum(floor_jensen_shannon_distance) / sum(cells) as floor_mean_jensen_shannon_distance,
+        case when sum(cells_with_floor) < sum(cells) then 'no_respondents' end
             as floor_null_reason
-    from strata
+    from sums
     group by all
 
 ),
@@ -103,45 +45,69 @@ measured as (
 final as (
 
     select
-        model_id,
-        prompt_id,
-        survey_id,
-        stratum,
-        population_id,
-        coding_id,
-        question_selection,
-        question_set,
-        cell_count,
-        question_count,
-        country_count,
-        mean_human_entropy,
-        mean_llm_entropy,
-        modal_agreement_share,
-        mean_absolute_error,
-        mean_wasserstein_1,
-        uniform_mean_wasserstein_1,
-        case when floor_null_reason is null then floor_mean_wasserstein_1 end
+        measured.model_id,
+        measured.prompt_id,
+        measured.survey_id,
+        measured.stratum,
+        measured.population_id,
+        measured.coding_id,
+        measured.question_selection,
+        measured.question_set,
+        measured.cell_count,
+        measured.question_count,
+        measured.country_count,
+        measured.mean_human_entropy,
+        measured.mean_llm_entropy,
+        measured.modal_agreement_share,
+        distances.mean_absolute_error,
+        distances.mean_absolute_error_ci_low,
+        distances.mean_absolute_error_ci_high,
+        distances.mean_wasserstein_1,
+        distances.mean_wasserstein_1_ci_low,
+        distances.mean_wasserstein_1_ci_high,
+        measured.uniform_mean_wasserstein_1,
+        case when measured.floor_null_reason is null then measured.floor_mean_wasserstein_1 end
             as floor_mean_wasserstein_1,
-        mean_total_variation,
-        uniform_mean_total_variation,
-        case when floor_null_reason is null then floor_mean_total_variation end
+        distances.mean_total_variation,
+        distances.mean_total_variation_ci_low,
+        distances.mean_total_variation_ci_high,
+        measured.uniform_mean_total_variation,
+        case when measured.floor_null_reason is null then measured.floor_mean_total_variation end
             as floor_mean_total_variation,
-        100 * (1 - mean_total_variation / nullif(uniform_mean_total_variation, 0))
-            as total_variation_score,
-        mean_jensen_shannon_distance,
-        uniform_mean_jensen_shannon_distance,
-        case when floor_null_reason is null then floor_mean_jensen_shannon_distance end
-            as floor_mean_jensen_shannon_distance,
-        floor_null_reason,
+        distances.total_variation_score,
+        distances.total_variation_score_ci_low,
+        distances.total_variation_score_ci_high,
+        distances.mean_jensen_shannon_distance,
+        distances.mean_jensen_shannon_distance_ci_low,
+        distances.mean_jensen_shannon_distance_ci_high,
+        measured.uniform_mean_jensen_shannon_distance,
         case
-            when floor_null_reason is null and mean_squared_error > 0
-                then mean_human_variance / mean_squared_error
-        end as effective_respondents,
+            when measured.floor_null_reason is null
+                then measured.floor_mean_jensen_shannon_distance
+        end as floor_mean_jensen_shannon_distance,
+        measured.floor_null_reason,
+        case when measured.floor_null_reason is null then distances.effective_respondents end
+            as effective_respondents,
         case
-            when floor_null_reason is not null then floor_null_reason
-            when mean_squared_error <= 0 then 'within_sampling_error'
-        end as effective_respondents_null_reason
+            when measured.floor_null_reason is null then distances.effective_respondents_ci_low
+        end as effective_respondents_ci_low,
+        case
+            when measured.floor_null_reason is null then distances.effective_respondents_ci_high
+        end as effective_respondents_ci_high,
+        case
+            when measured.floor_null_reason is not null then measured.floor_null_reason
+            when distances.effective_respondents is null then 'within_sampling_error'
+        end as effective_respondents_null_reason,
+        distances.battery_count,
+        distances.degrees_of_freedom,
+        distances.interval_null_reason
     from measured
+    inner join distances
+        on
+            measured.model_id = distances.model_id
+            and measured.prompt_id = distances.prompt_id
+            and measured.survey_id = distances.survey_id
+            and measured.stratum = distances.stratum
 
 )
 

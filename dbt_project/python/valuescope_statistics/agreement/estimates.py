@@ -42,7 +42,7 @@ from valuescope_statistics.agreement.measures import (
     CountryMeasures,
     CountryValues,
 )
-from valuescope_statistics.agreement.rankings import DIVISIONS, ranks_of
+from valuescope_statistics.agreement.rankings import DIVISIONS, halves, ranks_of
 
 RESULT = pa.schema(
     [
@@ -272,8 +272,9 @@ def estimates_of_coding(
     """Return all rows of one survey and coding."""
     sample_count = 1 + people.battery_count + 2 * DIVISIONS
     result = Estimates(people, answers, settings)
+    divided = halves(people.battery_count)
     for cell_set in cell_sets(answers, pairs):
-        measures = CountryMeasures(people, answers, cell_set, settings)
+        measures = CountryMeasures(people, answers, cell_set, settings, divided)
         pooled = {
             (area.kind, area.name): AreaValues(area, cell_set, sample_count) for area in areas
         }

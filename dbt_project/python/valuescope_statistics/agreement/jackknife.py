@@ -116,7 +116,7 @@ def summary(
     estimate = values[..., 0]
     bounded = np.clip(values, -LARGEST_R, LARGEST_R)
     scaled = np.where(is_r[..., None], np.arctanh(bounded), values)
-    error, scaled_error = (_standard_error(rows, batteries) for rows in (values, scaled))
+    error, scaled_error = (standard_error(rows, batteries) for rows in (values, scaled))
     centre = scaled[..., 0]
     quantile = t.ppf(0.975, freedom)
     low, high = centre - quantile * scaled_error, centre + quantile * scaled_error
@@ -133,7 +133,7 @@ def summary(
     )
 
 
-def _standard_error(values: Floats, batteries: Floats) -> Floats:
+def standard_error(values: Floats, batteries: Floats) -> Floats:
     """Return the jackknife's standard error: sqrt((n - 1) / n sum (theta_-b - theta)^2)."""
     moves = values[..., 1:] - values[..., :1]
     error: Floats = np.sqrt((batteries - 1) / np.maximum(batteries, 1) * (moves**2).sum(axis=-1))

@@ -15,7 +15,6 @@ from valuescope_statistics.agreement.cells import (
     Settings,
 )
 from valuescope_statistics.agreement.jackknife import correlations, samples_of
-from valuescope_statistics.agreement.rankings import halves
 
 MEASURES = ("pearson_r", "demeaned_pearson_r", "r_above_blind", "country_gain")
 # The differences of two designs, whose countries differ no more than their own measures.
@@ -78,10 +77,18 @@ class CountryValues(NamedTuple):
 
 
 class CountryMeasures:
-    """Every measure of one country in each sample, for the designs of a cell set."""
+    """Every measure of one country in each sample, for the designs of a cell set.
+
+    `halves` of the batteries (halves x batteries) are samples, too.
+    """
 
     def __init__(
-        self, people: People, answers: Answers, cell_set: CellSet, settings: Settings
+        self,
+        people: People,
+        answers: Answers,
+        cell_set: CellSet,
+        settings: Settings,
+        halves: Flags,
     ) -> None:
         self.people = people
         self.cell_set = cell_set
@@ -92,7 +99,7 @@ class CountryMeasures:
         self.other_count = is_asked.sum(axis=0) - 1
         self.score = answers.score[cell_set.designs]
         self.has_demeaned = answers.has_demeaned[cell_set.designs]
-        self.halves = halves(people.battery_count)
+        self.halves = halves
         self.total_score = np.where(present, self.score, 0).sum(axis=1)
         self.answered_elsewhere = present.sum(axis=0) - 1
         reference = present & people.is_reference[:, None]
