@@ -1,14 +1,20 @@
-"""Tables of what scoring will take: run by run as measured, or part by part as planned."""
+"""What scoring will take, run by run as measured or part by part as planned, and what it can show."""
 
 from collections.abc import Sequence
 
 from valuescope.console import out, say
+from valuescope.reports.files.number_format import number
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.planning.division import Part, PartEstimate
-from valuescope.scorer.planning.forecast import duration
+from valuescope.scorer.planning.forecast import duration, planned_power
+from valuescope.scorer.planning.study import Plan
 from valuescope.scorer.process.messages import Pace
 from valuescope.scorer.runs.plan import PlannedRun
+
+# Of middling and of good models, and a difference that papers report.
+_TYPICAL_R = (0.5, 0.8)
+_SMALL_DIFFERENCE = 0.05
 
 
 def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
@@ -42,6 +48,28 @@ def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
         f"{duration(total)} in all, from a short measurement on this machine; cells that have "
         "landed already are counted too but will not be scored again."
     )
+
+
+def print_power(plan: Plan) -> None:
+    """Print which difference between two models a plan can show."""
+    power = planned_power(plan.questions, len(plan.countries))
+    if not power.is_enough:
+        say("No comparison of two models: too few batteries of questions with a scale.")
+        return
+    smallest, shown = (
+        [number(value, 2) for value in values]
+        for values in (
+            map(power.smallest_difference, _TYPICAL_R),
+            (power.of(_SMALL_DIFFERENCE, r) for r in _TYPICAL_R),
+        )
+    )
+    say(
+        f"Two models with r near {number(_TYPICAL_R[0], 2)} can be told apart with power .8 if their "
+        f"mean r differ by {smallest[0]} (near {number(_TYPICAL_R[1], 2)}: {smallest[1]}); a "
+        f"difference of {number(_SMALL_DIFFERENCE, 2)} shows with power {shown[0]} ({shown[1]})."
+    )
+    if len({design.choice_order for design in plan.designs}) == 1:
+        say("Asked in one order of the choices, no two models get a verdict: add --orders.")
 
 
 def print_parts(

@@ -1,18 +1,35 @@
 """What the marts of a built scene state, beside what is true."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tests.calibration.study import RANDOM, Scene, generated_models
+from tests.calibration.study import (
+    PROMPT_MART,
+    PROMPTED,
+    PROMPTS,
+    RANDOM,
+    SMALL_CHAT,
+    Scene,
+    generated_models,
+)
 from tests.calibration.truth import Truth, World
 from tests.dbt_project.study import read
 from valuescope.warehouse.home import Home
 
-AVERAGED = "prompt_id not in ('forward', 'reverse')"
+AVERAGED = "prompt_id not in ('paper-forward', 'paper-reverse')"
+# Model ids of those that know nothing at all, and nothing that countries differ in.
+KNOWS_NOTHING = "-".join(RANDOM)
+SAYS_THE_SAME = "-".join(SMALL_CHAT)
+DISTANCES = (
+    "mean_total_variation",
+    "total_variation_score",
+    "mean_jensen_shannon_distance",
+    "effective_respondents",
+)
 
 
 def _stated(
@@ -55,6 +72,12 @@ _OF_MODELS += [
         "model_id || survey_id",
     ),
     _stated("agg_western_gap", "western_gap", "western_gap", "ci_", family="test_family"),
+    _stated("agg_western_gap", "western_gap", "demeaned_gap", "demeaned_ci_"),
+    _stated("agg_item_structure", "structure_r", "structure_r", "structure_ci_"),
+]
+_DISTANCES = [
+    _stated("agg_distances", number, number, f"{number}_ci_") + " and stratum = 'all'"
+    for number in DISTANCES
 ]
 _PAIRS = ("cmp_base_chat", "cmp_model_size")
 # Numbers without an interval.
@@ -63,27 +86,62 @@ _ESTIMATES = ("blind_baseline_r", "country_gain", "skill")
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows of a scene: what is stated of a number, and `truth`."""
+    """Rows of a scene: what is stated of a number, and `truth`.
+
+    `tests` are tests without an interval whose null is true, with a `p_value`; `ranks` say of what
+    share of those that are truly as high a unit is said to be surely higher or lower.
+    """
 
     intervals: pd.DataFrame
     families: pd.DataFrame
     verdicts: pd.DataFrame
     estimates: pd.DataFrame
+    tests: pd.DataFrame
+    ranks: pd.DataFrame
+
+    @classmethod
+    def together(cls, scenes: Iterable[tuple[Scene, "Measured"]]) -> "Measured":
+        """Return the rows of scenes that differ in their seed, whose surveys are all different."""
+        found = [
+            {
+                field.name: rows.assign(survey_id=f"{scene.seed}-" + rows["survey_id"])
+                if len(rows := getattr(own, field.name))
+                else rows
+                for field in fields(cls)
+            }
+            for scene, own in scenes
+        ]
+        return cls(
+            **{
+                name: pd.concat([own[name] for own in found], ignore_index=True)
+                for name in found[0]
+            }
+        )
 
 
 def measured(home: Home, scene: Scene) -> Measured:
     """Return every interval, test, verdict and estimate of a built scene."""
     world = World(scene.countries)
-    truths = {
-        f"{name}-{quantization}": world.truth(model)
+    if scene.has_prompts:
+        nothing = pd.DataFrame()
+        return Measured(_of_prompts(home, world), nothing, nothing, nothing, nothing, nothing)
+    models = {
+        f"{name}-{quantization}": model
         for (name, quantization), model in generated_models(world).items()
     }
-    rows = pd.concat([_of_models(home, truths), _of_pairs(home, truths)], ignore_index=True)
+    truths = {model_id: world.truth(model) for model_id, model in models.items()}
+    distances = {model_id: world.distances(model) for model_id, model in models.items()}
+    rows = pd.concat(
+        [_of_models(home, truths), _of_distances(home, distances), _of_pairs(home, truths)],
+        ignore_index=True,
+    )
     return Measured(
         rows,
         _families(rows),
         _verdicts(home, truths),
         _estimates(home, truths),
+        _tests(home),
+        _ranks(home, truths),
     )
 
 
@@ -108,6 +166,31 @@ def _of_models(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
         for row in _designs(rows)
     ]
     return rows.drop(columns="measure").assign(truth=truth)
+
+
+def _of_distances(home: Home, distances: dict[str, dict[str, float]]) -> pd.DataFrame:
+    rows = read(home, " union all by name ".join(_DISTANCES))
+    truth = [distances[row.model][row.measure] for row in _designs(rows)]
+    return rows.drop(columns="measure").assign(truth=truth)
+
+
+def _of_prompts(home: Home, world: World) -> pd.DataFrame:
+    """Return the intervals over prompts that were asked."""
+    rows = read(
+        home,
+        f"""
+        select
+            survey_id, model_id, '{PROMPT_MART}' as mart, measure, 'estimate of ' || measure as number,
+            estimate, ci_low, ci_high, cast(null as double) as p_value,
+            cast(null as double) as q_value, cast(null as varchar) as family
+        from marts.{PROMPT_MART}
+        where is_asked and model_id = '{"-".join(PROMPTED)}' and estimate is not null
+        """,
+    )
+    truth = world.truth_over_prompts(PROMPTS)
+    return rows.assign(truth=[getattr(truth, measure) for measure in rows["measure"]]).drop(
+        columns="measure"
+    )
 
 
 def _of_pairs(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
@@ -222,15 +305,64 @@ def _estimates(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def permutation_tests(home: Home) -> pd.DataFrame:
-    """Return the p-values of shuffled countries for the model whose answers are random."""
+def _tests(home: Home) -> pd.DataFrame:
+    """Return tests without an interval, of models for which their null is true.
+
+    A place among random answers is a test from both sides.
+    """
+    tests = [
+        (KNOWS_NOTHING, "shuffled_countries_p", "agg_country_correlations", "shuffled_countries_p"),
+        (KNOWS_NOTHING, "shuffled_p_value", "agg_item_structure", "shuffled_p_value"),
+        (SAYS_THE_SAME, "shuffled_p_value", "agg_item_structure", "shuffled_p_value"),
+        *(
+            (KNOWS_NOTHING, "random_place", mart, "2 * least(random_place, 1 - random_place)")
+            for mart in ("agg_model_summary", "agg_western_gap", "agg_category_correlations")
+        ),
+    ]
     return read(
         home,
+        " union all ".join(
+            f"""
+            select survey_id, model_id, '{mart}' as mart, '{number}' as number, {p} as p_value
+            from marts.{mart}
+            where {AVERAGED} and model_id = '{model_id}' and {p} is not null
+            """
+            for model_id, number, mart, p in tests
+        ),
+    )
+
+
+def _ranks(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
+    """Return how often ranks tell units apart that are truly alike.
+
+    All countries of a model are alike, and three of the models.
+    """
+    countries = read(
+        home,
         f"""
-        select survey_id, shuffled_countries_p as p_value
+        select
+            survey_id, model_id, 'agg_country_correlations' as mart, 'r_rank' as number,
+            ((r_rank_low - 1) + (count(*) over same - r_rank_high)) / (count(*) over same - 1)
+                as share
         from marts.agg_country_correlations
-        where
-            {AVERAGED} and model_id = '{"-".join(RANDOM)}'
-            and shuffled_countries_p is not null
+        where {AVERAGED} and r_rank_low is not null
+        window same as (partition by survey_id, model_id)
         """,
     )
+    models = read(
+        home,
+        f"""
+        select survey_id, model_id, 'agg_model_summary' as mart, 'model_rank' as number,
+            model_rank_low, model_rank_high, ranked_model_count
+        from marts.agg_model_summary
+        where {AVERAGED} and model_rank_low is not null
+        """,
+    )
+    r = {model_id: round(truth.pearson_r, 9) for model_id, truth in truths.items()}
+    higher = {name: sum(other > own for other in r.values()) for name, own in r.items()}
+    lower = {name: sum(other < own for other in r.values()) for name, own in r.items()}
+    is_wrong = (models["model_rank_low"] - 1 > models["model_id"].map(higher)) | (
+        models["ranked_model_count"] - models["model_rank_high"] > models["model_id"].map(lower)
+    )
+    columns = ["survey_id", "model_id", "mart", "number", "share"]
+    return pd.concat([countries, models.assign(share=is_wrong.astype(float))])[columns]

@@ -26,6 +26,13 @@ output (`tests/calibration/`), from {scenes}.
 - Five models: a base model, its chat version and that in Q4, each with the r of the blind baseline,
   but with errors that they partly share (true differences 0); a small chat model with r = .40;
   random answers.
+- Intervals over prompts are of one model in three templates and two orders, each with errors of its
+  own; the truth is its mean r over endlessly many of them.
+- Ranks: countries of a model are all alike, and so are three of the models. "Told apart" is the
+  share of equals that a country's interval leaves out, or of models whose interval leaves out a
+  rank that is theirs.
+- Random answers and models that say the same of all countries are tested for what they do not know:
+  their place among random answers (from both sides), and shuffled countries.
 - Behind each rate is its standard error, from the differences between surveys, because rows of one
   survey are not independent. **Bold** misses the goal by more than two of them, or of those that as
   many rows as surveys would have. Goals: coverage .93 to .97; p < .05 in .04 to .06 of true nulls;
@@ -37,24 +44,34 @@ output (`tests/calibration/`), from {scenes}.
 """
 
 
-def page(scenes: Iterable[tuple[Scene, Measured, pd.DataFrame]]) -> str:
+def page(scenes: Iterable[tuple[Scene, Measured]]) -> str:
     """Return the page."""
-    scenes = list(scenes)
-    named = " and ".join(
-        f"{scene.surveys} surveys of {scene.countries} countries (seed {scene.seed})"
-        for scene, _, _ in scenes
-    )
-    parts = []
-    for scene, measured, permutations in scenes:
-        parts.append(f"\n## {scene.countries} countries\n")
-        parts.append("\n### Intervals\n\n" + _table(_coverage(measured.intervals)))
-        parts.append("\n### Tests of true nulls\n\n" + _table(_rejections(measured, permutations)))
-        parts.append("\n### Verdicts\n\n" + _table(_wrong(measured.verdicts)))
-        parts.append("\n### Estimates without an interval\n\n" + _table(_bias(measured.estimates)))
+    alike: dict[tuple[int, bool], list[tuple[Scene, Measured]]] = {}
+    for scene, own in scenes:
+        alike.setdefault((scene.countries, scene.has_prompts), []).append((scene, own))
+    parts, names = [], []
+    for (countries, has_prompts), some in alike.items():
+        measured = Measured.together(some)
+        surveys = sum(scene.surveys for scene, _ in some)
+        names.append(
+            f"{surveys} surveys of {countries} countries"
+            + (" with several prompts" if has_prompts else "")
+        )
+        prompts = ", one model in three templates and two orders" if has_prompts else ""
+        parts.append(f"\n## {countries} countries{prompts}\n")
+        for title, table in (
+            ("Intervals", _coverage(measured.intervals)),
+            ("Tests of true nulls", _rejections(measured)),
+            ("Ranks of what is alike", _told_apart(measured.ranks)),
+            ("Verdicts", _wrong(measured.verdicts)),
+            ("Estimates without an interval", _bias(measured.estimates)),
+        ):
+            if len(table):
+                parts.append(f"\n### {title}\n\n" + _table(table))
     text = "".join(parts)
     rates = [line for line in text.splitlines() if line.endswith((") |", ")** |"))]
     missed = sum(line.endswith(")** |") for line in rates)
-    head = _HEAD.format(scenes=named, respondents=RESPONDENTS)
+    head = _HEAD.format(scenes="; ".join(names), respondents=RESPONDENTS)
     return f"{head}{missed} of {len(rates)} rates miss their goal.\n{text}"
 
 
@@ -81,7 +98,7 @@ def _coverage(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _rejections(measured: Measured, permutations: pd.DataFrame) -> pd.DataFrame:
+def _rejections(measured: Measured) -> pd.DataFrame:
     """Return how often true nulls are rejected, by p of one test and by q of a family."""
     table = []
     tests = measured.intervals[measured.intervals["p_value"].notna()]
@@ -89,15 +106,23 @@ def _rejections(measured: Measured, permutations: pd.DataFrame) -> pd.DataFrame:
     for (mart, number, model), own in _groups(tests, "mart", "number", "model_id"):
         rejected = _rate(own["p_value"] < 0.05, own["survey_id"], *REJECTION_GOAL)
         table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
-    if len(permutations):
-        # Of 6 countries no permutation is rarer than one in 6.
-        rejected = _rate(permutations["p_value"] < 0.05, permutations["survey_id"], 0, WRONG_GOAL)
-        name = "`shuffled_countries_p` (agg_country_correlations)"
-        table.append([name, "random", f"{len(permutations):,} p", rejected])
+    for (mart, number, model), own in _groups(measured.tests, "mart", "number", "model_id"):
+        # No permutation of 6 countries is rarer than one in 6, and no place of 100 than .02.
+        rejected = _rate(own["p_value"] < 0.05, own["survey_id"], 0, REJECTION_GOAL[1])
+        table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
     for (mart, number), own in _groups(measured.families, "mart", "number"):
         rejected = _rate(own["q_value"] < 0.05, own["survey_id"], 0, WRONG_GOAL)
         table.append([f"any q of `{number}` ({mart})", "all", f"{len(own):,} families", rejected])
     return pd.DataFrame(table, columns=["null", "model", "tests", "below .05"])
+
+
+def _told_apart(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of units that a rank's interval tells apart though they are alike."""
+    table = []
+    for (mart, number, model), own in _groups(ranks, "mart", "number", "model_id"):
+        rate = _rate(own["share"], own["survey_id"], 0, WRONG_GOAL)
+        table.append([f"`{number}` ({mart})", model, f"{len(own):,}", rate])
+    return pd.DataFrame(table, columns=["rank", "model", "ranks", "told apart"])
 
 
 def _wrong(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -131,6 +156,8 @@ def _bias(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _groups(rows: pd.DataFrame, *keys: str) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]:
+    if rows.empty:
+        return
     for key, own in rows.groupby(list(keys)):
         yield tuple(map(str, key)), own
 

@@ -3,12 +3,21 @@
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from tests.calibration.truth import RESPONDENTS, GeneratedModel, Scores, World, draw
+from tests.calibration.truth import (
+    CERTAIN,
+    RESPONDENTS,
+    GeneratedModel,
+    Prompted,
+    Scores,
+    World,
+    draw,
+)
 from tests.dbt_project.study import (
     SCORED_AT,
     WITHOUT_TESTS,
@@ -23,34 +32,45 @@ from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.surveys import COLUMNS
 
 ORDERS = ("forward", "reverse")
-# What states an interval or a test of agreement, or a verdict, and all that these need.
+# What states an interval or a test, or a verdict, and all that these need.
 MARTS = (
     "agg_country_correlations",
     "agg_continent_correlations",
     "agg_model_summary",
     "agg_category_correlations",
     "agg_western_gap",
+    "agg_distances",
+    "agg_item_structure",
     "cmp_base_chat",
     "cmp_model_size",
     "cmp_quantization",
 )
+PROMPT_MART = "agg_prompt_errors"
 # Names of the registry, which say what is compared with what.
 BASE = ("smollm2-360m", "Q8_0")
 CHAT = ("smollm2-360m-instruct", "Q8_0")
 CHAT_Q4 = ("smollm2-360m-instruct", "Q4_K_M")
 SMALL_CHAT = ("smollm2-135m-instruct", "Q8_0")
 RANDOM = ("random", "Q8_0")
-# Likelier answers have no finite log-likelihood, or none that a model gives.
-CERTAIN = 1 - 1e-4
+# A model that is asked in several templates, and how well it does in them.
+PROMPTED = ("prompted", "Q8_0")
+TEMPLATES = ("first", "second", "third")
+PROMPTS = Prompted(world=0.7, country=0.35, errors=(0.02, 0.03, 0.015, 0.01), spread=0.6)
+# Draws of random answers and of shuffled countries: enough for a test at 5%.
+DRAWS = 99
 
 
 @dataclass(frozen=True)
 class Scene:
-    """How many independent surveys are asked of how many countries, with which seed."""
+    """How many independent surveys are asked of how many countries, with which seed.
+
+    `has_prompts` is a scene of one model that is asked in several templates.
+    """
 
     countries: int
     surveys: int
     seed: int = 1
+    has_prompts: bool = False
 
 
 def generated_models(world: World) -> dict[tuple[str, str], GeneratedModel]:
@@ -86,33 +106,58 @@ def build_scene(home: Home, scene: Scene, instrument: Instrument) -> None:
     questions = asked_questions(instrument)
     in_wave = instrument.countries[instrument.countries["in_wvs7"]]
     countries = sorted(in_wave["country_id"])[: scene.countries]
-    random = np.random.default_rng([scene.seed, scene.countries])
-    models = generated_models(World(scene.countries))
-    names = {f"{name}-{quantization}": model for (name, quantization), model in models.items()}
+    random = np.random.default_rng([scene.seed, scene.countries, scene.has_prompts])
     surveys = [f"s{number:04d}" for number in range(scene.surveys)]
     batteries, _ = pd.factorize(questions["battery_id"])
-    drawn = [draw(random, scene.countries, batteries, names) for _ in surveys]
+    drawn = [draw(random, scene.countries, batteries, _scores_of(scene, random)) for _ in surveys]
     _write_instruments(home, surveys, questions)
     for survey_id, scores in zip(surveys, drawn, strict=True):
         _load_people(home, survey_id, questions, countries, scores, random)
-    for (name, quantization), model_id in zip(models, names, strict=True):
+    for template, order in _prompts(scene):
+        land_design(home, _prompt_id(template, order), template_id=template, choice_order=order)
+    for name, quantization in [PROMPTED] if scene.has_prompts else _models(scene):
+        model_id = f"{name}-{quantization}"
         land_model(
             home,
             model_id,
             name,
-            is_in_registry=name != "random",
+            is_in_registry=name.startswith("smollm2"),
             is_chat=name.endswith("instruct"),
             quantization=quantization,
         )
-        answers = pd.concat(
-            _cells(survey_id, questions, countries, scores.models[model_id])
-            for survey_id, scores in zip(surveys, drawn, strict=True)
-        )
-        for order in ORDERS:
-            land_design(home, order, choice_order=order)
-            land_run(home, f"{model_id}-{order}", model_id, order)
-            _land_answers(home, f"{model_id}-{order}", model_id, order, answers)
-    build_successfully(home, *WITHOUT_TESTS, "--select", *(f"+{mart}" for mart in MARTS))
+        for template, order in _prompts(scene):
+            prompt_id = _prompt_id(template, order)
+            of_score = prompt_id if scene.has_prompts else model_id
+            answers = pd.concat(
+                _cells(survey_id, questions, countries, scores.models[of_score])
+                for survey_id, scores in zip(surveys, drawn, strict=True)
+            )
+            land_run(home, f"{model_id}-{prompt_id}", model_id, prompt_id)
+            _land_answers(home, f"{model_id}-{prompt_id}", model_id, prompt_id, answers)
+    marts = [PROMPT_MART] if scene.has_prompts else MARTS
+    selected = (f"+{mart}" for mart in marts)
+    build_successfully(home, *WITHOUT_TESTS, "--select", *selected, random_answers=DRAWS)
+
+
+def _models(scene: Scene) -> dict[tuple[str, str], GeneratedModel]:
+    return generated_models(World(scene.countries))
+
+
+def _prompts(scene: Scene) -> list[tuple[str, str]]:
+    """Return the template and order of each prompt."""
+    return list(product(TEMPLATES if scene.has_prompts else ("paper",), ORDERS))
+
+
+def _prompt_id(template: str, order: str) -> str:
+    return f"{template}-{order}"
+
+
+def _scores_of(scene: Scene, random: np.random.Generator) -> dict[str, GeneratedModel]:
+    """Return what is drawn for one survey: a score of each model, or of its one model's prompts."""
+    if scene.has_prompts:
+        drawn = PROMPTS.draw(random, TEMPLATES, ORDERS)
+        return {_prompt_id(*prompt): model for prompt, model in drawn.items()}
+    return {"-".join(names): model for names, model in _models(scene).items()}
 
 
 def _write_instruments(home: Home, surveys: list[str], questions: pd.DataFrame) -> None:

@@ -6,7 +6,7 @@ import pytest
 from valuescope_statistics.agreement.cells import MEMBERSHIPS, PAIR_KEYS, Settings
 from valuescope_statistics.agreement.estimates import estimates
 
-from tests.calibration.measured import Measured, measured, permutation_tests
+from tests.calibration.measured import Measured, measured
 from tests.calibration.page import page
 from tests.calibration.study import (
     CHAT,
@@ -107,27 +107,27 @@ def test_intervals_on_the_real_batteries_cover_what_is_true() -> None:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Measured, pd.DataFrame]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     home = Home(tmp_path_factory.mktemp("calibration") / "home")
     build_scene(home, SMALL, read_instrument())
-    return measured(home, SMALL), permutation_tests(home)
+    return measured(home, SMALL)
 
 
-def test_marts_state_numbers_about_the_truth(small: tuple[Measured, pd.DataFrame]) -> None:
-    rows = small[0].intervals
+def test_marts_state_numbers_about_the_truth(small: Measured) -> None:
+    rows = small.intervals
     assert rows["estimate"].notna().all()
     known = rows[rows["ci_low"].notna() & ~rows["mart"].str.startswith("agg_category")]
     away = (known["estimate"] - known["truth"]).abs() / (known["ci_high"] - known["ci_low"])
     # Half a width is the interval's end.
     assert away.max() < 2
     assert away.median() < 0.4
-    estimates_off = (small[0].estimates["estimate"] - small[0].estimates["truth"]).abs()
-    assert estimates_off[small[0].estimates["number"] != "skill"].max() < 0.3
-    assert small[0].verdicts["is_wrong"].mean() < 0.5
+    estimates_off = (small.estimates["estimate"] - small.estimates["truth"]).abs()
+    assert estimates_off[small.estimates["number"] != "skill"].max() < 0.3
+    assert small.verdicts["is_wrong"].mean() < 0.5
 
 
-def test_the_page_has_every_number_with_an_interval(small: tuple[Measured, pd.DataFrame]) -> None:
-    text = page([(SMALL, *small)])
+def test_the_page_has_every_number_with_an_interval(small: Measured) -> None:
+    text = page([(SMALL, small)])
     marts = ("agg_country", "agg_continent", "agg_model", "agg_category", "agg_western", "cmp_")
     for mart in marts:
         assert f"({mart}" in text

@@ -6,9 +6,10 @@ items of a battery have in common. A measure of agreement over many batteries de
 variances alone, so that its true value is arithmetic, done here without any code of the project.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ Floats = npt.NDArray[np.float64]
 WORLD, WORLD_SHARE = 0.08, 0.56
 COUNTRY, COUNTRY_SHARE = 0.035, 0.42
 RESPONDENTS = 1000
+# A likelier answer has no finite log-likelihood, or none that a model gives.
+CERTAIN = 1 - 1e-4
+# So many cells give a mean distance to its third digit.
+CELLS_OF_DISTANCES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,54 @@ class GeneratedModel:
 
 
 @dataclass(frozen=True)
+class Prompted:
+    """A model that is asked in every template and order, each with errors of its own.
+
+    `errors` are variances: of the model's own error, of a template, of an order, and of a template
+    in an order. The last three are multiplied by exp(`spread` z), z being normal and drawn anew for
+    each, so that some templates are worse than others.
+    """
+
+    world: float
+    country: float
+    errors: tuple[float, float, float, float]
+    spread: float
+
+    def in_prompt(
+        self, factors: tuple[float, float, float], template: str, order: str
+    ) -> GeneratedModel:
+        """Return the model under one prompt, whose errors are multiplied by these factors."""
+        own, *others = self.errors
+        sources = {
+            "own": own,
+            f"template {template}": others[0] * factors[0],
+            f"order {order}": others[1] * factors[1],
+            f"{template} in {order}": others[2] * factors[2],
+        }
+        error = sum(sources.values())
+        shares = {name: variance / error for name, variance in sources.items()}
+        return GeneratedModel(self.world, self.country, error, shares)
+
+    def draw(
+        self, random: np.random.Generator, templates: Iterable[str], orders: Iterable[str]
+    ) -> dict[tuple[str, str], GeneratedModel]:
+        """Return the model under every template and order, for one study."""
+        templates, orders = list(templates), list(orders)
+
+        def factors(names: Iterable[object]) -> Mapping[object, float]:
+            return {name: float(np.exp(self.spread * random.standard_normal())) for name in names}
+
+        both = list(product(templates, orders))
+        drawn = [factors(names) for names in (templates, orders, both)]
+        return {
+            (template, order): self.in_prompt(
+                (drawn[0][template], drawn[1][order], drawn[2][template, order]), template, order
+            )
+            for template, order in both
+        }
+
+
+@dataclass(frozen=True)
 class Truth:
     """The true measures of one model in a country, alike for all countries."""
 
@@ -47,6 +100,15 @@ class Truth:
     demeaned_pearson_r: float
     country_gain: float
     skill: float
+
+    @property
+    def structure_r(self) -> float:
+        """Return r between correlations of pairs of questions over the same countries.
+
+        Of people and model drawn independently in each question, with r between the two, the
+        products of two questions' deviations have the r r * r.
+        """
+        return self.demeaned_pearson_r**2
 
     @property
     def r_above_blind(self) -> float:
@@ -99,6 +161,52 @@ class World:
             float(r - mean_r),
             float(1 - squared_error / blind_error),
         )
+
+    def truth_over_prompts(self, model: Prompted) -> Truth:
+        """Return the mean of the true measures over all prompts, by Gauss-Hermite quadrature."""
+        nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+        scaled = np.exp(model.spread * nodes)
+        places = list(product(range(len(nodes)), repeat=3))
+        truths = [
+            self.truth(model.in_prompt((scaled[a], scaled[b], scaled[c]), "any", "any"))
+            for a, b, c in places
+        ]
+        shares = np.array([weights[list(place)].prod() for place in places])
+        means = {
+            name: float(np.average([getattr(truth, name) for truth in truths], weights=shares))
+            for name in Truth.__dataclass_fields__
+        }
+        return replace(truths[0], **means)
+
+    def distances(self, model: GeneratedModel) -> dict[str, float]:
+        """Return the mean distances of a cell's two shares from those of a sample of people."""
+        random = np.random.default_rng(1)
+        signal = model.world**2 * WORLD + model.country**2 * COUNTRY
+        covariance = model.world * WORLD + model.country * COUNTRY
+        both = random.multivariate_normal(
+            [0, 0],
+            [[self.human_variance, covariance], [covariance, signal + model.error]],
+            CELLS_OF_DISTANCES,
+        )
+        people, own = np.clip((1 + both.T) / 2, 1 - CERTAIN, CERTAIN)
+        survey = random.binomial(RESPONDENTS, people) / RESPONDENTS
+        own_shares, survey_shares = (np.stack([side, 1 - side]) for side in (own, survey))
+        middle = (own_shares + survey_shares) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bits = [
+                np.where(side > 0, side * np.log2(side / middle), 0).sum(axis=0)
+                for side in (own_shares, survey_shares)
+            ]
+        variation = np.abs(own - survey).mean()
+        # Scores are -1 and 1.
+        variance = 4 * survey * (1 - survey)
+        squared_error = (4 * (own - survey) ** 2 - variance / (RESPONDENTS - 1)).mean()
+        return {
+            "mean_total_variation": float(variation),
+            "total_variation_score": float(100 * (1 - variation / np.abs(survey - 0.5).mean())),
+            "mean_jensen_shannon_distance": float(np.sqrt(np.maximum(sum(bits) / 2, 0)).mean()),
+            "effective_respondents": float(variance.mean() / squared_error),
+        }
 
 
 @dataclass(frozen=True)

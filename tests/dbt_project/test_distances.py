@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy.stats import t
+from valuescope_statistics.distance_intervals import RATIOS, degrees_of_freedom, distances
 
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import read
@@ -16,7 +18,7 @@ DISTANCES = ["wasserstein_1", "total_variation", "jensen_shannon_distance"]
 CELL = ["population_id", "coding_id", "question_id", "country_id"]
 
 
-def distances(p: Floats, q: Floats) -> dict[str, Floats]:
+def distances_between(p: Floats, q: Floats) -> dict[str, Floats]:
     """Return every distance of p (rows x choices) from q."""
     middle = (p + q) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -71,7 +73,7 @@ def test_floors_are_what_samples_of_the_same_people_have(
     ratios = []
     for key, cell in chosen.iterrows():
         p, n = shares[key], round(cell["effective_sample_size"])
-        found = distances(random.multinomial(n, p, 4000) / n, p)
+        found = distances_between(random.multinomial(n, p, 4000) / n, p)
         exact = np.sqrt(n / cell["effective_sample_size"])
         ratios.append([cell[f"floor_{name}"] / found[name].mean() / exact for name in DISTANCES])
     table = pd.DataFrame(ratios, columns=DISTANCES)
@@ -89,7 +91,7 @@ def test_people_s_variance_and_uniform_answers_are_numpy_s(
         p = shares[key]
         s = np.linspace(-1, 1, len(p))
         assert cell["human_variance"] == pytest.approx(p @ s**2 - (p @ s) ** 2, abs=1e-9)
-        found = distances(np.full(len(p), 1 / len(p)), p)
+        found = distances_between(np.full(len(p), 1 / len(p)), p)
         for name in DISTANCES:
             assert cell[f"uniform_{name}"] == pytest.approx(found[name], abs=1e-9), name
     uncounted = people["respondents"].isna()
@@ -158,3 +160,81 @@ def test_the_mart_is_the_mean_over_cells_of_people_s_thirds(
         assert row["effective_respondents"] == pytest.approx(worth, nan_ok=True)
         if row["model_id"] == "uniform":
             assert row["total_variation_score"] == pytest.approx(0, abs=1e-9)
+
+
+def sums_of(batteries: int, seed: int, stratum: str = "all") -> pd.DataFrame:
+    """Return sums of made-up cells of one design, one row per battery."""
+    random = np.random.default_rng(seed)
+    sizes = random.integers(1, 9, batteries)
+    rows = {
+        name: [random.uniform(0.1, 0.5, size).sum() for size in sizes]
+        for name in {name for ratio in RATIOS.values() for name in ratio} - {"cells"}
+    }
+    frame = pd.DataFrame({**rows, "cells": sizes})
+    keys = {"model_id": "m", "prompt_id": "p", "survey_id": "wvs", "stratum": stratum}
+    return frame.assign(**keys).set_index(list(keys))
+
+
+def test_a_model_is_worth_as_many_respondents_as_have_its_error() -> None:
+    """Two cells with a variance of .75 and an error of .5, less a standard error of .25."""
+    sums = sums_of(1, 1).assign(
+        cells=2,
+        human_variance=1.5,
+        squared_error=2 * (0.25 - 0.0625),
+        total_variation=0.5,
+        uniform_total_variation=1.0,
+    )
+    (row,) = distances(sums, 5).to_dict("records")
+    assert row["effective_respondents"] == 4
+    assert row["total_variation_score"] == 50
+    assert row["mean_total_variation"] == 0.25
+    assert row["interval_null_reason"] == "too_few_batteries"
+    (within,) = distances(sums.assign(squared_error=-0.1), 5).to_dict("records")
+    assert np.isnan(within["effective_respondents"])
+
+
+def test_intervals_leave_out_one_battery_after_another() -> None:
+    sums = sums_of(7, 2)
+    (row,) = distances(sums, 5).to_dict("records")
+    freedom = degrees_of_freedom(sums["cells"].to_numpy(float))
+    weights = sums["cells"].to_numpy(float) ** 1.5
+    assert freedom == pytest.approx(weights.sum() ** 2 / (weights**2).sum() - 1)
+    for number, (numerator, denominator) in RATIOS.items():
+        ratio = [
+            np.log(own[numerator].sum() / own[denominator].sum())
+            for own in (sums, *(sums[np.arange(7) != battery] for battery in range(7)))
+        ]
+        moves = np.array(ratio[1:]) - ratio[0]
+        half = t.ppf(0.975, freedom) * np.sqrt(6 / 7 * (moves**2).sum())
+        ends = np.exp([ratio[0] - half, ratio[0] + half])
+        if number == "total_variation_score":
+            ends = 100 * (1 - ends[::-1])
+        assert [row[f"{number}_ci_low"], row[f"{number}_ci_high"]] == pytest.approx(list(ends))
+        assert row[f"{number}_ci_low"] < row[number] < row[f"{number}_ci_high"]
+
+
+@pytest.mark.parametrize(
+    ("sums", "reason"),
+    [
+        (sums_of(7, 3), None),
+        (sums_of(4, 3), "too_few_batteries"),
+        (sums_of(7, 3, "divided"), "thirds_depend_on_all_batteries"),
+        (sums_of(7, 3).assign(cells=[900, 1, 1, 1, 1, 1, 1]), "one_battery_dominates"),
+        (sums_of(7, 3).assign(absolute_error=0.0), "no_variance"),
+    ],
+)
+def test_no_interval_has_a_reason(sums: pd.DataFrame, reason: str | None) -> None:
+    (row,) = distances(sums, 5).to_dict("records")
+    found = row["interval_null_reason"]
+    assert (None if pd.isna(found) else found) == reason
+    assert np.isnan(row["mean_absolute_error_ci_low"]) == (reason is not None)
+    assert np.isfinite(row["mean_absolute_error"])
+
+
+def test_the_mart_has_intervals_around_its_means(agreement: AgreementStudy) -> None:
+    mart = read(agreement.home, "select * from marts.agg_distances where stratum = 'all'")
+    known = mart[mart["interval_null_reason"].isna()]
+    assert len(known) > 0
+    for number in RATIOS:
+        own = known[known[f"{number}_ci_low"].notna()]
+        assert own[number].between(own[f"{number}_ci_low"], own[f"{number}_ci_high"]).all()

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy.stats import kstest, pearsonr
+from scipy.stats import kstest, pearsonr, t
 from valuescope_statistics.item_structure import RESULT, Limits, item_structure
 
 from tests.dbt_project.agreement_study import AgreementStudy
@@ -16,9 +16,7 @@ from tests.dbt_project.study import read
 Floats = npt.NDArray[np.float64]
 COUNTRIES, QUESTIONS, BATTERIES = 30, 24, 8
 BATTERY = np.arange(QUESTIONS) // 3
-LIMITS = Limits(
-    draws=99, seed=1, minimum_countries=10, minimum_questions=5, minimum_batteries=5
-)
+LIMITS = Limits(draws=99, seed=1, minimum_countries=10, minimum_questions=5, minimum_batteries=5)
 
 
 def survey(seed: int) -> tuple[Floats, Floats]:
@@ -63,6 +61,56 @@ def test_r_of_patterns_is_that_of_pandas_and_scipy() -> None:
     assert 0.3 < row["structure_r"] < 1
     assert row["shuffled_p_value"] == 0.01
     assert row["shuffled_low"] < 0 < row["shuffled_high"] < row["structure_r"]
+
+
+def test_its_interval_leaves_out_the_pairs_of_one_battery_after_another() -> None:
+    _, human = survey(1)
+    model = 0.3 * human + alone(1)
+    (row,) = item_structure(cells(human, model), LIMITS).to_dict("records")
+    pairs = [
+        (BATTERY[one], BATTERY[other])
+        for one, other in combinations(range(QUESTIONS), 2)
+        if BATTERY[one] != BATTERY[other]
+    ]
+    sides = by_pandas(human), by_pandas(model)
+    z = [np.arctanh(row["structure_r"])]
+    for battery in range(BATTERIES):
+        kept = [battery not in pair for pair in pairs]
+        z.append(np.arctanh(pearsonr(*(side[kept] for side in sides)).statistic))
+    moves = np.array(z[1:]) - z[0]
+    half = t.ppf(0.975, BATTERIES - 1) * np.sqrt((BATTERIES - 1) / BATTERIES * (moves**2).sum())
+    assert row["structure_ci_low"] == pytest.approx(np.tanh(z[0] - half))
+    assert row["structure_ci_high"] == pytest.approx(np.tanh(z[0] + half))
+    assert row["effective_battery_count"] == row["battery_count"] == BATTERIES
+
+
+def test_its_intervals_cover_what_more_batteries_show() -> None:
+    """40 sets of batteries in the same kind of countries; the truth is that of 20 times as many."""
+    covered = []
+    for seed in range(40):
+        random = np.random.default_rng([11, seed])
+        traits = random.normal(size=(COUNTRIES, 3))
+        many = 20 * QUESTIONS
+        loadings = random.normal(size=(3, many))
+        people, own = (
+            traits @ loadings + noise * random.normal(size=(COUNTRIES, many)) for noise in (0.5, 2)
+        )
+        of_all = [np.corrcoef(side.T)[np.triu_indices(many, 1)] for side in (people, own)]
+        truth = pearsonr(*of_all).statistic
+        few = people[:, :QUESTIONS], own[:, :QUESTIONS]
+        (row,) = item_structure(cells(*few), LIMITS._replace(draws=1)).to_dict("records")
+        covered.append(row["structure_ci_low"] <= truth <= row["structure_ci_high"])
+    # Two of the binomial's standard errors below .93.
+    assert np.mean(covered) >= 0.93 - 2 * np.sqrt(0.95 * 0.05 / 40)
+
+
+def test_few_batteries_give_no_interval() -> None:
+    _, human = survey(2)
+    some = slice(0, 4 * 3)
+    (row,) = item_structure(cells(human[:, some], alone(2)[:, some]), LIMITS).to_dict("records")
+    assert row["interval_null_reason"] == "too_few_batteries"
+    assert np.isfinite(row["structure_r"])
+    assert np.isnan(row["structure_ci_low"])
 
 
 def test_the_pattern_of_the_same_traits_in_other_countries_reaches_the_ceiling() -> None:

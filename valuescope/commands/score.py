@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from valuescope.console import say
-from valuescope.forecasts import print_parts, print_planned_runs
+from valuescope.forecasts import print_parts, print_planned_runs, print_power
 from valuescope.options import (
     asked_options,
     design_options,
@@ -137,7 +137,9 @@ from valuescope.warehouse.status.loaded import looking_at
     help="Also send what lands to this folder or object store, after every run; `valuescope land` "
     "brings it home (docs/shared-landing.md). [default: VALUESCOPE_LANDING, where it is set]",
 )
-@click.option("--dry-run", is_flag=True, help="Estimate tokens, memory and time; score nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Estimate tokens, memory, time and power; score nothing."
+)
 @click.option("--verbose", is_flag=True, help="Show llama.cpp's own log.")
 @click.pass_context
 def command(context: click.Context, /, **_options: Any) -> None:
@@ -187,8 +189,10 @@ def _print_forecast(request: Request, display: ScoringDisplay, study: Path | Non
         pace = request.measured_pace()
         parts, whole = request.planned_parts(request.part.count)
         print_parts(parts, whole, request.part, pace, request.settings.numerics)
+        print_power(request.plan)
         return
     print_planned_runs(request.planned_runs(display))
+    print_power(request.plan)
     if study is not None:
         _, whole = request.planned_parts(1)
         say(

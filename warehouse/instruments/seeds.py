@@ -54,6 +54,7 @@ class Question:
     question_id: str
     survey_id: str
     category_id: str
+    battery_id: str
     short_label: str
     wording: str
     scale_kind: str
@@ -345,6 +346,7 @@ def _questions(
             question_id=row["question_id"],
             survey_id=row["survey_id"],
             category_id=row["category_id"],
+            battery_id=row["battery_id"],
             short_label=row["short_label"],
             wording=row["wording"],
             scale_kind=row["scale_kind"],

@@ -28,7 +28,9 @@ def model(dbt: Any, session: Any) -> pa.Table:
     prompts = dbt.ref("stg_prompts").filter("not is_derived").order("prompt_id").df()
     prompts["template"] = prompts["template_id"] + "/" + prompts["template_text"]
     prompts["wording"] = prompts["wording_set"] + "/" + prompts["language"]
-    cells = frame(dbt.ref("int_comparable_cells"), *DESIGN, *CELL, "llm_mean_score", "population_id")
+    cells = frame(
+        dbt.ref("int_comparable_cells"), *DESIGN, *CELL, "llm_mean_score", "population_id"
+    )
     cells = cells[cells["prompt_id"].isin(prompts["prompt_id"])]
     people = frame(
         dbt.ref("fct_human_mean_scores"), "survey_id", *CELL, "human_mean_score", "population_id"

@@ -16,6 +16,7 @@ TEA = Question(
     question_id="Q900",
     survey_id="wvs",
     category_id="tea",
+    battery_id="drinks",
     short_label="Tea",
     wording="Is tea good?",
     scale_kind="ordinal",

@@ -191,16 +191,12 @@ class Crossed(NamedTuple):
     country_counts: list[int]
 
 
-def crossed(
-    people: People, answers: Answers, designs: pd.DataFrame, settings: Settings
-) -> Crossed:
+def crossed(people: People, answers: Answers, designs: pd.DataFrame, settings: Settings) -> Crossed:
     """Return the mean r of each design of the largest full layout, all on the same cells.
 
     `designs` has a column for each factor of `crossed_layout`, in the order of the designs of `answers`.
     """
-    places, _, has_country = crossed_layout(
-        designs, np.isfinite(answers.score).transpose(0, 2, 1)
-    )
+    places, _, has_country = crossed_layout(designs, np.isfinite(answers.score).transpose(0, 2, 1))
     levels = tuple(int(designs.iloc[places][facet].nunique()) for facet in FACETS)
     present = np.isfinite(answers.score[places]).all(axis=0) & has_country[:, None]
     taken = np.array(places, np.intp)
@@ -215,9 +211,7 @@ def crossed(
     means, sizes, counts = [], [], []
     for measure in range(len(MEASURES)):
         # A country counts where it has a value in all designs.
-        known = [
-            place for place, own in enumerate(values) if np.isfinite(own[measure, :, 0]).all()
-        ]
+        known = [place for place, own in enumerate(values) if np.isfinite(own[measure, :, 0]).all()]
         if known:
             means.append(np.mean([values[place][measure].T for place in known], axis=0))
             questions = np.logical_or.reduce([asked[place][measure] for place in known])
@@ -304,7 +298,9 @@ def chosen_designs(designs: pd.DataFrame) -> pd.DataFrame:
     key = ["model_id", "survey_id"]
     kind = [*key, "coding_id", "chat_mode", "elicitation"]
     count = designs.groupby(kind, observed=True).size().rename("designs").reset_index()
-    count = count.sort_values([*key, "designs", *kind[2:]], ascending=[True, True, False, *[True] * 3])
+    count = count.sort_values(
+        [*key, "designs", *kind[2:]], ascending=[True, True, False, *[True] * 3]
+    )
     return designs.merge(count.drop_duplicates(key)[kind])
 
 
@@ -351,4 +347,3 @@ def prompt_errors(
         }
         rows += [{**names_of_row, **row} for row in rows_of(found, minimum_designs, settings)]
     return pd.DataFrame(rows, columns=RESULT.names)
-
