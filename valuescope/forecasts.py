@@ -1,4 +1,4 @@
-"""What scoring will take, run by run as measured or part by part as planned, and what it can show."""
+"""What scoring will take, as measured or as planned, and what it can show."""
 
 from collections.abc import Sequence
 
@@ -64,8 +64,8 @@ def print_power(plan: Plan) -> None:
         )
     )
     say(
-        f"Two models with r near {number(_TYPICAL_R[0], 2)} can be told apart with power .8 if their "
-        f"mean r differ by {smallest[0]} (near {number(_TYPICAL_R[1], 2)}: {smallest[1]}); a "
+        f"Two models with r near {number(_TYPICAL_R[0], 2)} can be told apart with power .8 if "
+        f"their mean r differ by {smallest[0]} (near {number(_TYPICAL_R[1], 2)}: {smallest[1]}); a "
         f"difference of {number(_SMALL_DIFFERENCE, 2)} shows with power {shown[0]} ({shown[1]})."
     )
     if len({design.choice_order for design in plan.designs}) == 1:

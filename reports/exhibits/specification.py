@@ -9,6 +9,7 @@ from valuescope.reports.charts.drawing import specification
 from valuescope.reports.charts.labelled import kinds, lookup, numbers, rows_with, why_nothing
 from valuescope.reports.charts.palette import MODEL, ORANGE, PEOPLE
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
+from valuescope.reports.files.number_format import interval, number
 
 _CURVE_HEIGHT = 170
 _GAP = 24
@@ -142,6 +143,24 @@ def largest_component(rows: Sequence[Row]) -> str | None:
     return f"Most of the variance of the model's answers: {shares}"
 
 
+def prompts_and_batteries(rows: Sequence[Row]) -> str | None:
+    """Say how sure the mean r over the prompts that were asked is, and what makes it unsure."""
+    asked = [row for row in rows if row["is_asked"] and row["ci_low"] is not None]
+    first = next((row for row in asked if row["measure"] == "pearson_r"), None)
+    if first is None:
+        return None
+    shares = (
+        f"{part} {100 * first[name]:.0f}%"
+        for part, name in (
+            ("batteries", "battery_share"),
+            ("prompts", "prompt_share"),
+            ("both together", "battery_by_prompt_share"),
+        )
+    )
+    sure = interval(first["ci_low"], first["ci_high"], 2)
+    return f"r over all prompts is {number(first['estimate'], 2)} {sure}: {', '.join(shares)}"
+
+
 EXHIBITS = (
     Exhibit(
         exhibit_id="specification_curve",
@@ -198,6 +217,32 @@ EXHIBITS = (
             Column("crossed_design_count", "designs"),
             Column("question_count", "questions"),
             Column("country_count", "countries"),
+            Column("null_reason", "why there is none"),
+        ),
+    ),
+    Exhibit(
+        exhibit_id="prompt_errors",
+        section=Section.SPECIFICATION,
+        title="How sure is r with other prompts in mind, and how many would be enough?",
+        reading=(
+            "Mean r over the prompts that were asked, with a 95% interval for other batteries of "
+            "questions and other prompts. Rows that were not asked say what to expect of so many "
+            "templates and orders. The shares are of the squared error: more prompts lessen "
+            "those of prompts, only more batteries of questions that of batteries."
+        ),
+        finding=prompts_and_batteries,
+        needs="a model that was asked in three prompts or more, in all orders each",
+        columns=(
+            Column("measure", "measure"),
+            Column("template_count", "templates", digits=0),
+            Column("order_count", "orders", digits=0),
+            Column("is_asked", "asked"),
+            Column("estimate", "mean r", low="ci_low", high="ci_high"),
+            Column("interval_width", "width"),
+            Column("standard_error", "SE", digits=3),
+            Column("battery_share", "batteries"),
+            Column("prompt_share", "prompts"),
+            Column("battery_by_prompt_share", "both together"),
             Column("null_reason", "why there is none"),
         ),
     ),

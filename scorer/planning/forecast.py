@@ -42,9 +42,9 @@ _EXTRA_BITS = 0.85
 # Beside the weights: cache and output rows, the latter at most 128 MiB, and Python itself.
 _OTHER_MEMORY, _CACHE_SHARE = 600_000_000, 0.06
 
-# Of people's mean scores in WVS wave 7 (published shares of 44 countries, 175 questions): the part of
-# their variance that all countries share, and how alike the items of a battery are in this part and
-# in the rest. A model's errors are taken to be alike in the same way.
+# Of people's mean scores in WVS wave 7 (published shares of 44 countries, 175 questions): the part
+# of their variance that all countries share, and how alike the items of a battery are in this part
+# and in the rest. A model's errors are taken to be alike in the same way.
 _SHARED, _SHARED_IN_BATTERY, _APART_IN_BATTERY = 0.70, 0.56, 0.42
 # As a build has it by default; fewer give no interval, hence no verdict.
 _LEAST_BATTERIES, _LEAST_EFFECTIVE_BATTERIES = 5, 2
@@ -102,10 +102,10 @@ def planned_model(name: str, instrument: Instrument) -> PlannedModel:
 class Power:
     """What a comparison of two models' mean r can show, over these batteries and countries.
 
-    `error` at r is the standard error of the difference between two models with this r and unrelated
-    errors (Pearson and Filon 1898): (1 - r^2) sqrt((2 - r^2) / N). N is the number of questions that
-    tell as much as those asked: n over the mean of c^2 over all pairs of cells times their number, c
-    being the correlation of the two cells' scores. Models that err alike have a smaller one.
+    `error` is the standard error of the difference between two models of this r and unrelated
+    errors, (1 - r^2) sqrt((2 - r^2) / N) (Pearson and Filon 1898), less for models that err alike.
+    N is the number of independent cells that tell as much: of n cells, n^2 over the sum of c^2 over
+    all pairs of them, each with itself too, where c is the correlation of their scores.
     """
 
     battery_sizes: tuple[int, ...]

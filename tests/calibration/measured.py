@@ -180,7 +180,8 @@ def _of_prompts(home: Home, world: World) -> pd.DataFrame:
         home,
         f"""
         select
-            survey_id, model_id, '{PROMPT_MART}' as mart, measure, 'estimate of ' || measure as number,
+            survey_id, model_id, '{PROMPT_MART}' as mart, measure,
+            'estimate of ' || measure as number,
             estimate, ci_low, ci_high, cast(null as double) as p_value,
             cast(null as double) as q_value, cast(null as varchar) as family
         from marts.{PROMPT_MART}

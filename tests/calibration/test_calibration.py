@@ -1,26 +1,68 @@
 """The harness of `make calibrate`: its truths, and a small fixed part of it."""
 
+from itertools import product
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 from valuescope_statistics.agreement.cells import MEMBERSHIPS, PAIR_KEYS, Settings
 from valuescope_statistics.agreement.estimates import estimates
+from valuescope_statistics.agreement.jackknife import correlations, samples_of, summary
+from valuescope_statistics.agreement.prompt_errors import prompt_errors
 
 from tests.calibration.measured import Measured, measured
 from tests.calibration.page import page
 from tests.calibration.study import (
     CHAT,
+    ORDERS,
     RANDOM,
+    TEMPLATES,
     Scene,
     asked_questions,
     build_scene,
     generated_models,
 )
-from tests.calibration.truth import World, draw
-from tests.dbt_project.study import read_instrument
+from tests.calibration.truth import COUNTRY, WORLD, GeneratedModel, Prompted, World, draw
+from tests.dbt_project.study import read, read_instrument
+from valuescope.scorer.planning.forecast import Power
 from valuescope.warehouse.home import Home
 
 SMALL = Scene(countries=20, surveys=2)
+SMALL_WITH_PROMPTS = Scene(countries=6, surveys=2, has_prompts=True)
+
+
+def places_of(questions: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of six countries."""
+    return pd.MultiIndex.from_product(
+        [[f"C{number}" for number in range(6)], questions["question_id"]],
+        names=["country_id", "question_id"],
+    ).to_frame(index=False)
+
+
+def answers(
+    random: np.random.Generator,
+    number: int,
+    questions: pd.DataFrame,
+    models: dict[str, GeneratedModel],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return models' and people's mean scores in one survey, on the batteries of the questions."""
+    batteries, _ = pd.factorize(questions["battery_id"])
+    scores = draw(random, 6, batteries, models)
+    base = places_of(questions).assign(survey_id=f"s{number}", coding_id="native")
+    people = base.assign(human_mean_score=scores.people.ravel())
+    cells = pd.concat(
+        base.assign(model_id=name, llm_mean_score=score.ravel())
+        for name, score in scores.models.items()
+    )
+    return cells, people.merge(questions[["question_id", "battery_id"]])
+
+
+def with_areas(countries: pd.DataFrame) -> pd.DataFrame:
+    """Return countries of one continent, none of them in the West."""
+    placed = countries.assign(continent="Asia", is_reference_country=True)
+    return placed.assign(**{f"is_{name}": False for name in MEMBERSHIPS})
 
 
 def test_truths_are_what_endless_batteries_come_to() -> None:
@@ -46,6 +88,105 @@ def test_truths_are_what_endless_batteries_come_to() -> None:
             assert getattr(truth, measure) == pytest.approx(value, abs=0.03), (name, measure)
 
 
+def test_true_distances_are_those_of_normal_deviates() -> None:
+    """Clipping and people's sampling error, which the closed form lacks, change little."""
+    world = World(6)
+    model = generated_models(world)[CHAT]
+    found = world.distances(model)
+    signal = model.world**2 * WORLD + model.country**2 * COUNTRY
+    covariance = model.world * WORLD + model.country * COUNTRY
+    spread = world.human_variance - 2 * covariance + signal + model.error
+    assert found["mean_total_variation"] == pytest.approx(np.sqrt(spread / (2 * np.pi)), rel=0.02)
+    assert found["total_variation_score"] == pytest.approx(
+        100 * (1 - np.sqrt(spread / world.human_variance)), abs=2
+    )
+    assert found["effective_respondents"] == pytest.approx(
+        (1 - world.human_variance) / spread, rel=0.03
+    )
+
+
+def test_intervals_over_prompts_cover_what_other_prompts_would_show() -> None:
+    """40 surveys of a model in three templates and two orders, each with an error of its own.
+
+    Intervals of batteries alone, which know nothing of other prompts, are too narrow.
+    """
+    world, surveys = World(6), 40
+    questions = asked_questions(read_instrument())
+    random = np.random.default_rng(7)
+    prompts = Prompted(world=0.7, country=0.35, errors=(0.01, 0.06, 0.02, 0.01), spread=0.8)
+    truth = world.truth_over_prompts(prompts).pearson_r
+    names = list(product(TEMPLATES, ORDERS))
+    designs = pd.DataFrame(names, columns=["template", "choice_order"]).assign(
+        prompt_id=["-".join(name) for name in names],
+        answer_style="text",
+        chat_mode="raw",
+        wording="own",
+        elicitation="likelihood",
+    )
+    cells, people, countries = [], [], places_of(questions)[["country_id"]].drop_duplicates()
+    for number in range(surveys):
+        drawn = {
+            "-".join(name): one for name, one in prompts.draw(random, TEMPLATES, ORDERS).items()
+        }
+        cells_of_survey, people_of_survey = answers(random, number, questions, drawn)
+        cells.append(cells_of_survey.rename(columns={"model_id": "prompt_id"}).assign(model_id="m"))
+        people.append(people_of_survey)
+    lacking = pd.DataFrame(columns=["survey_id", "model_id", "prompt_id", "country_id"])
+    found = prompt_errors(
+        pd.concat(cells),
+        designs,
+        pd.concat(people),
+        with_areas(countries),
+        lacking,
+        3,
+        Settings(5, 5, 5, 10),
+    )
+    own = found[found["is_asked"] & (found["measure"] == "pearson_r")]
+    assert len(own) == surveys
+    covers = own["ci_low"].le(truth) & own["ci_high"].ge(truth)
+    assert covers.mean() >= 0.93 - 2 * np.sqrt(0.95 * 0.05 / surveys)
+    half = t.ppf(0.975, own["effective_battery_count"] - 1) * own["battery_standard_error"]
+    of_batteries = (own["estimate"] - truth).abs() < half
+    assert of_batteries.mean() < 0.85
+
+
+@pytest.mark.parametrize("countries", [1, 6])
+@pytest.mark.parametrize("r", [0.5, 0.7])
+def test_a_planned_difference_shows_as_often_as_forecast(r: float, countries: int) -> None:
+    """Two models differ by what was forecast to show in four of five studies."""
+    studies = 250
+    batteries = np.sort(pd.factorize(asked_questions(read_instrument())["battery_id"])[0])
+    power = Power(tuple(np.bincount(batteries).tolist()), countries)
+    smallest = power.smallest_difference(r)
+    models = {
+        name: GeneratedModel(
+            world=1,
+            country=1,
+            error=World(6).error_for(own, 1, 1),
+            sources={name: 1},
+            everywhere=0.7,
+        )
+        for name, own in (("better", r + smallest / 2), ("worse", r - smallest / 2))
+    }
+    random = np.random.default_rng([8, countries])
+    samples = samples_of(batteries, np.zeros((0, len(power.battery_sizes)), bool))
+    differences = []
+    for _ in range(studies):
+        scores = draw(random, countries, batteries, models)
+        both = np.stack([scores.models[name] for name in ("better", "worse")])
+        found = [
+            correlations(samples, both[:, [country]], scores.people[country])[:, 0]
+            for country in range(countries)
+        ]
+        better, worse = np.mean(found, axis=0)
+        differences.append(better - worse)
+    values = np.array(differences)
+    number = np.full(studies, float(len(power.battery_sizes)))
+    found = summary(values, np.full(studies, False), number, np.full(studies, power.freedom))
+    assert (found.p_value < 0.05).mean() == pytest.approx(0.8, abs=0.09)
+    assert values[:, 0].std() == pytest.approx(power.error(r), rel=0.15)
+
+
 def test_intervals_on_the_real_batteries_cover_what_is_true() -> None:
     """20 surveys of the 49 batteries; a model as good as the blind baseline, and a random one.
 
@@ -58,28 +199,15 @@ def test_intervals_on_the_real_batteries_cover_what_is_true() -> None:
     batteries, _ = pd.factorize(questions["battery_id"])
     assert sorted(np.bincount(batteries))[-3:] == [11, 19, 25]
     random = np.random.default_rng(2)
-    places = pd.MultiIndex.from_product(
-        [[f"C{number}" for number in range(6)], questions["question_id"]],
-        names=["country_id", "question_id"],
-    ).to_frame(index=False)
-    people, cells = [], []
-    for number in range(surveys):
-        scores = draw(random, world.countries, batteries, models)
-        base = places.assign(survey_id=f"s{number}", coding_id="native")
-        people.append(base.assign(human_mean_score=scores.people.ravel()))
-        cells += [
-            base.assign(model_id=name, prompt_id="p", llm_mean_score=score.ravel())
-            for name, score in scores.models.items()
-        ]
-    of_batteries = pd.concat(people).merge(questions[["question_id", "battery_id"]])
-    countries = places[["country_id"]].drop_duplicates()
-    countries = countries.assign(continent="Asia", is_reference_country=True)
-    countries = countries.assign(**{f"is_{name}": False for name in MEMBERSHIPS})
+    both = [answers(random, number, questions, models) for number in range(surveys)]
+    cells = pd.concat(own.assign(prompt_id="p") for own, _ in both)
+    of_batteries = pd.concat(people for _, people in both)
+    countries = with_areas(places_of(questions)[["country_id"]].drop_duplicates())
     keys = ["survey_id", "model_id", "prompt_id", "country_id"]
     rates = {}
     for unit in ("battery_id", "question_id"):
         found = estimates(
-            pd.concat(cells),
+            cells,
             pd.DataFrame(columns=keys),
             of_batteries.assign(battery_id=of_batteries[unit]),
             countries,
@@ -113,6 +241,30 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     return measured(home, SMALL)
 
 
+def test_the_mart_over_prompts_is_about_the_truth(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    build_scene(home, SMALL_WITH_PROMPTS, read_instrument())
+    rows = measured(home, SMALL_WITH_PROMPTS).intervals
+    # Six countries are too few for a demeaned r.
+    assert list(rows["number"]) == ["estimate of pearson_r"] * 2
+    away = (rows["estimate"] - rows["truth"]).abs() / (rows["ci_high"] - rows["ci_low"])
+    assert away.max() < 1
+    expected = read(
+        home,
+        """
+        select survey_id, avg(pearson_r) as estimate from intermediate.int_country_correlations
+        inner join marts.dim_prompts using (prompt_id)
+        where not is_derived group by survey_id order by survey_id
+        """,
+    )
+    np.testing.assert_allclose(
+        rows.sort_values("survey_id")["estimate"], expected["estimate"], atol=1e-12
+    )
+    assert "one model in three templates" in page(
+        [(SMALL_WITH_PROMPTS, measured(home, SMALL_WITH_PROMPTS))]
+    )
+
+
 def test_marts_state_numbers_about_the_truth(small: Measured) -> None:
     rows = small.intervals
     assert rows["estimate"].notna().all()
@@ -129,11 +281,15 @@ def test_marts_state_numbers_about_the_truth(small: Measured) -> None:
 def test_the_page_has_every_number_with_an_interval(small: Measured) -> None:
     text = page([(SMALL, small)])
     marts = ("agg_country", "agg_continent", "agg_model", "agg_category", "agg_western", "cmp_")
+    marts += ("agg_distances", "agg_item_structure")
     for mart in marts:
         assert f"({mart}" in text
     for number in (
         "any q of `r_above_blind`",
         "`shuffled_countries_p`",
+        "`shuffled_p_value`",
+        "`random_place`",
+        "`model_rank`",
         "`skill`",
         "cmp_model_size",
     ):

@@ -55,7 +55,7 @@ def test_components_of_two_ways_are_those_of_textbooks() -> None:
     assert found[1,].variance == pytest.approx(columns.var(ddof=1) - residual / 6)
     # Batteries have 3.5 instead of 5 degrees of freedom.
     assert [found[key].freedom for key in ((0,), (1,), (0, 1))] == pytest.approx([3.5, 3, 10.5])
-    own = error(list(found.values()), (6, 4), 3.5, (6, 4))
+    own = error(list(found.values()), (6, 4), 3.5)
     assert own.variance == pytest.approx(
         rows.var(ddof=1) / 6 + columns.var(ddof=1) / 4 - residual / 24
     )
@@ -65,7 +65,7 @@ def test_components_of_two_ways_are_those_of_textbooks() -> None:
 def test_without_prompts_the_error_is_the_jackknife_s() -> None:
     moves = np.random.default_rng(2).normal(size=9)
     parts = components((8 * -moves).reshape(9, 1, 1), 4.0)
-    own = error(parts, (9, 1, 1), 4.0, (9, 1, 1))
+    own = error(parts, (9, 1, 1), 4.0)
     about_mean = moves - moves.mean()
     # sqrt((n - 1) / n sum moves^2), about the mean of the moves.
     assert own.variance == pytest.approx(8 / 9 * (about_mean**2).sum())
@@ -85,7 +85,7 @@ def test_what_is_expected_of_other_numbers_is_what_they_show() -> None:
     expected = []
     for _ in range(2000):
         parts = components(table_of(random, asked, variances), 19.0)
-        expected.append(error(parts, other, 19.0, asked).variance)
+        expected.append(error(parts, other, 19.0).variance)
     shown = np.var([table_of(random, other, variances).mean() for _ in range(2000)])
     exact = sum(
         variance / np.prod([other[axis] for axis in axes]) for axes, variance in variances.items()

@@ -168,7 +168,8 @@ EXHIBITS = (
             "divided, or in between. Score: 100 (1 - total variation / that of uniform answers). "
             "Worth: how many random respondents would err as much. Floor: what the truth itself "
             "would have, since the survey is a sample; empty for shares without counts. A model "
-            "that is too sure of itself does well at consensus and badly where people are divided."
+            "that is too sure of itself does well at consensus and badly where people are divided. "
+            "Thirds have no interval: which cells are in them depends on all questions."
         ),
         saved_query="how_far_are_its_distributions",
         columns=(
@@ -176,15 +177,42 @@ EXHIBITS = (
             Column("quantization", "quantization"),
             Column("prompt_name", "asked"),
             Column("stratum", "cells"),
-            Column("total_variation_score", "score", digits=0),
-            Column("effective_respondents", "worth (respondents)", digits=1),
-            Column("mean_total_variation", "total variation"),
+            Column(
+                "total_variation_score",
+                "score",
+                digits=0,
+                low="total_variation_score_ci_low",
+                high="total_variation_score_ci_high",
+            ),
+            Column(
+                "effective_respondents",
+                "worth (respondents)",
+                digits=1,
+                low="effective_respondents_ci_low",
+                high="effective_respondents_ci_high",
+            ),
+            Column(
+                "mean_total_variation",
+                "total variation",
+                low="mean_total_variation_ci_low",
+                high="mean_total_variation_ci_high",
+            ),
             Column("floor_mean_total_variation", "floor"),
             Column("uniform_mean_total_variation", "uniform"),
-            Column("mean_wasserstein_1", "Wasserstein-1"),
+            Column(
+                "mean_wasserstein_1",
+                "Wasserstein-1",
+                low="mean_wasserstein_1_ci_low",
+                high="mean_wasserstein_1_ci_high",
+            ),
             Column("floor_mean_wasserstein_1", "floor"),
             Column("uniform_mean_wasserstein_1", "uniform"),
-            Column("mean_jensen_shannon_distance", "Jensen-Shannon"),
+            Column(
+                "mean_jensen_shannon_distance",
+                "Jensen-Shannon",
+                low="mean_jensen_shannon_distance_ci_low",
+                high="mean_jensen_shannon_distance_ci_high",
+            ),
             Column("floor_mean_jensen_shannon_distance", "floor"),
             Column("uniform_mean_jensen_shannon_distance", "uniform"),
             Column("mean_human_entropy", "people's entropy"),
@@ -210,7 +238,12 @@ EXHIBITS = (
             Column("display_name", "model"),
             Column("quantization", "quantization"),
             Column("prompt_name", "asked"),
-            Column("structure_r", "r of patterns"),
+            Column(
+                "structure_r",
+                "r of patterns",
+                low="structure_ci_low",
+                high="structure_ci_high",
+            ),
             Column("shuffled_low", "shuffled from"),
             Column("shuffled_high", "to"),
             Column("shuffled_p_value", "p", digits=3),

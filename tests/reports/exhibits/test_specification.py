@@ -9,7 +9,7 @@ from valuescope.reports.exhibits.exhibit import Row
 from valuescope.reports.exhibits.specification import EXHIBITS
 from valuescope.reports.terminal.summary import Design, designs
 
-CURVE, VARIANCE = EXHIBITS
+CURVE, VARIANCE, PROMPTS = EXHIBITS
 NORMALIZATIONS = {"sum", "per_token", "per_byte", "label", "pmi", "temperature"}
 
 
@@ -142,3 +142,31 @@ def test_the_share_of_questions_is_that_of_their_means(
     assert rows["question"]["share_of_total"] == pytest.approx(
         means.mean().var(ddof=0) / total, abs=1e-9
     )
+
+
+def test_prompts_and_batteries_are_said_in_a_line() -> None:
+    row: Row = {
+        "measure": "pearson_r",
+        "is_asked": True,
+        "estimate": 0.35,
+        "ci_low": 0.2,
+        "ci_high": 0.48,
+        "battery_share": 0.6,
+        "prompt_share": 0.3,
+        "battery_by_prompt_share": 0.1,
+    }
+    assert PROMPTS.finding is not None
+    assert PROMPTS.finding([{**row, "measure": "demeaned_pearson_r"}, row]) == (
+        "r over all prompts is .35 [.20, .48]: batteries 60%, prompts 30%, both together 10%"
+    )
+    assert PROMPTS.finding([{**row, "ci_low": None}]) is None
+
+
+def test_prompt_errors_are_those_of_the_mart(
+    paired: duckdb.DuckDBPyConnection, design: Design
+) -> None:
+    rows = PROMPTS.rows(paired, design.parameters)
+    assert {row["measure"] for row in rows} == {"pearson_r", "demeaned_pearson_r"}
+    # Two orders are two prompts; its chat modes are other ways of using it.
+    assert {row["null_reason"] for row in rows} == {"too_few_designs"}
+    assert [row["is_asked"] for row in rows] == [True, True]

@@ -1,10 +1,10 @@
-"""How sure a model's mean r is, other batteries and other prompts in mind (generalizability theory).
+"""How sure a model's mean r is, other batteries and prompts in mind (generalizability theory).
 
-A mean r under one prompt has an error from the batteries that were asked. Asked in another template,
-order, answer style or wording, the same model has another mean r, and how much so differs from
+A mean r under one prompt has an error from the batteries that were asked. In another template,
+order, answer style or wording the same model has another mean r, and how much so differs from
 battery to battery. Designs that cross these facets show all three parts: the jackknife's
-pseudo-values n theta - (n - 1) theta_-b of every design are a full table of batteries x facets, with
-all effects random, and expected mean squares give the variance of each.
+pseudo-values n theta - (n - 1) theta_-b of every design are a full table of batteries x facets.
+All effects are random, and expected mean squares give the variance of each.
 
 Sources: Tukey's pseudo-values (Miller 1974, Biometrika 61, 1-15); variance components and the
 decision study (Brennan 2001, Generalizability Theory, chapters 3 and 4); degrees of freedom
@@ -135,19 +135,17 @@ class Error(NamedTuple):
 
     @property
     def variance(self) -> float:
+        """Return the variance of the mean."""
         return self.battery + self.prompt + self.battery_by_prompt
 
 
-def error(
-    parts: list[Component], levels: tuple[int, ...], battery_freedom: float, asked: tuple[int, ...]
-) -> Error:
-    """Return the error of the mean with so many `levels` of each axis.
+def error(parts: list[Component], levels: tuple[int, ...], battery_freedom: float) -> Error:
+    """Return the error of the mean over so many `levels` of each axis, as asked or not.
 
     Its variance is sum sigma^2_a / prod_{i in a} levels_i; by Satterthwaite it has V^2 / sum (V_a^2
-    / freedom_a) degrees of freedom, from 1 to those of the batteries. The components are as sure as
-    what was `asked` makes them, however many levels there might be.
+    / freedom_a) degrees of freedom, from 1 to those of the batteries: the components are as sure as
+    what was asked makes them.
     """
-    assert len(levels) == len(asked)
     shares = {
         part: part.variance / float(np.prod([levels[axis] for axis in part.axes])) for part in parts
     }
@@ -194,7 +192,7 @@ class Crossed(NamedTuple):
 def crossed(people: People, answers: Answers, designs: pd.DataFrame, settings: Settings) -> Crossed:
     """Return the mean r of each design of the largest full layout, all on the same cells.
 
-    `designs` has a column for each factor of `crossed_layout`, in the order of the designs of `answers`.
+    `designs` has a column for each factor of `crossed_layout`, its rows in the order of `answers`.
     """
     places, _, has_country = crossed_layout(designs, np.isfinite(answers.score).transpose(0, 2, 1))
     levels = tuple(int(designs.iloc[places][facet].nunique()) for facet in FACETS)
@@ -273,7 +271,7 @@ def rows_of(found: Crossed, minimum_designs: int, settings: Settings) -> Iterato
         orders = sorted({order, *(ORDER_COUNTS if order > 1 else ())})
         for some_templates, some_orders in product(templates, orders):
             levels = (len(batteries), some_orders, some_templates, style, wording)
-            own = error(parts, levels, effective - 1, table.shape)
+            own = error(parts, levels, effective - 1)
             low, high = interval(row["estimate"], own.variance, own.freedom)
             yield {
                 **row,
@@ -316,8 +314,8 @@ def prompt_errors(
     """Return the rows of all models; see `RESULT`.
 
     `cells` has model_id, prompt_id, survey_id, coding_id, question_id, country_id and
-    llm_mean_score; `designs` prompt_id and the factors of `crossed_layout`, of prompts that were asked. `people`,
-    `countries` and `without_demeaned` are those of `estimates`.
+    llm_mean_score; `designs` prompt_id and the factors of `crossed_layout`, of prompts that were
+    asked. `people`, `countries` and `without_demeaned` are those of `estimates`.
     """
     names = ["model_id", "survey_id", "coding_id", "prompt_id"]
     own_designs = cells[names].astype(str).drop_duplicates()
