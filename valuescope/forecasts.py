@@ -64,8 +64,8 @@ def print_power(plan: Plan) -> None:
         )
     )
     say(
-        f"Two models with r near {number(_TYPICAL_R[0], 2)} can be told apart with power .8 if "
-        f"their mean r differ by {smallest[0]} (near {number(_TYPICAL_R[1], 2)}: {smallest[1]}); a "
+        f"Two models with r near {number(_TYPICAL_R[0], 2)} differ with power .8 if "
+        f"their mean r are {smallest[0]} apart (near {number(_TYPICAL_R[1], 2)}: {smallest[1]}); a "
         f"difference of {number(_SMALL_DIFFERENCE, 2)} shows with power {shown[0]} ({shown[1]})."
     )
     if len({design.choice_order for design in plan.designs}) == 1:

@@ -23,6 +23,7 @@ EXPLAINED = [
     "aggregates/agg_category_correlations",
     "aggregates/agg_distances",
     "aggregates/agg_item_structure",
+    "aggregates/agg_prompt_errors",
     "comparisons/cmp_base_chat",
     "comparisons/cmp_model_size",
     "comparisons/cmp_corpus",

@@ -79,6 +79,7 @@ def test_a_dry_run_tells_tokens_time_and_memory_and_scores_nothing(tmp_path: Pat
     assert re.search(rf"{MODEL} .*label forward.* f32 .* 2 .* \d\d\d? .* GB", table)
     assert re.search(rf"{MODEL} .*label rotate_3.* - ", table)
     assert "asks none of the questions" in finished.stderr.decode()
+    assert "too few batteries of questions with a scale" in finished.stderr.decode()
     assert landed(tmp_path, "choice_log_likelihoods") == []
 
 

@@ -1,6 +1,8 @@
 """Estimates from texts alone, held against the tokenizers of two models."""
 
+import numpy as np
 import pytest
+from scipy.stats import nct, t
 
 from valuescope.scorer.engine.contexts import Model
 from valuescope.scorer.engine.numerics import Numerics
@@ -9,10 +11,12 @@ from valuescope.scorer.paths.tree import count_nodes
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.forecast import (
     PlannedModel,
+    Power,
     chat_tokens,
     distinct_prefixes,
     estimated_tokens,
     planned_model,
+    planned_power,
 )
 from valuescope.scorer.planning.prompts import render_prompt
 from valuescope.scorer.planning.templates import named_template
@@ -129,3 +133,61 @@ def test_memory_that_is_planned_suffices_for_two_models(
     for model in (smollm2, gemma):
         needed = model.weight_bytes + model.cache_bytes(1024, as_is) + model.row_bytes(as_is)
         assert planned_model(model.name, instrument).memory_bytes(as_is) > needed
+
+
+def test_power_is_scipy_s_noncentral_t() -> None:
+    """tests/calibration asks the same of generated studies."""
+    power = Power((4, 3, 3, 2, 1, 1, 1), 10)
+    freedom = 15**2 / (16 + 9 + 9 + 4 + 3) - 1
+    assert power.freedom == pytest.approx(freedom)
+    noncentral = 0.1 / power.error(0.6)
+    critical = t.ppf(0.975, freedom)
+    expected = nct.sf(critical, freedom, noncentral) + nct.cdf(-critical, freedom, noncentral)
+    assert power.of(0.1, 0.6) == pytest.approx(expected)
+    assert power.of(-0.1, 0.6) == power.of(0.1, 0.6)
+    assert power.of(0, 0.6) == pytest.approx(0.05)
+    assert power.of(power.smallest_difference(0.6), 0.6) == pytest.approx(0.8, abs=1e-4)
+
+
+@pytest.mark.parametrize("r", [0.0, 0.5, 0.8])
+def test_the_error_of_independent_cells_is_pearson_s_and_filon_s(r: float) -> None:
+    """Two r that share a side: var r + var r - 2 cov, over 60 questions of one country."""
+    between = r**2
+    covariance = between * (1 - 2 * r**2) - 0.5 * r**2 * (1 - 2 * r**2 - between**2)
+    expected = np.sqrt(2 * ((1 - r**2) ** 2 - covariance) / 60)
+    assert Power((1,) * 60, 1).error(r) == pytest.approx(expected)
+
+
+def test_error_counts_every_pair_of_cells_once() -> None:
+    sizes, countries = (3, 2, 1), 2
+    cells = [
+        (country, battery, item)
+        for country in range(countries)
+        for battery, size in enumerate(sizes)
+        for item in range(size)
+    ]
+
+    def alike(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
+        shared = (1.0, 0.56)[one[2] != other[2]] if one[1] == other[1] else 0.0
+        apart = (1.0, 0.42)[one[2] != other[2]] if one[1] == other[1] else 0.0
+        return 0.7 * shared + (0.3 * apart if one[0] == other[0] else 0.0)
+
+    squares = sum(alike(one, other) ** 2 for one in cells for other in cells)
+    independent = len(cells) ** 2 / squares
+    assert Power(sizes, countries).error(0.4) == pytest.approx(
+        (1 - 0.16) * np.sqrt((2 - 0.16) / independent)
+    )
+
+
+def test_more_batteries_and_countries_show_more(instrument: Instrument) -> None:
+    all_questions = list(instrument.questions.values())
+    whole = planned_power(all_questions, 44)
+    assert whole.is_enough
+    scored = [q for q in all_questions if q.scale_kind in ("ordinal", "binary")]
+    assert sum(whole.battery_sizes) == len(scored) < len(all_questions)
+    smallest = whole.smallest_difference(0.5)
+    assert planned_power(all_questions, 6).smallest_difference(0.5) > smallest
+    assert planned_power(all_questions[:60], 44).smallest_difference(0.5) > smallest
+    few = [question for question in scored if question.battery_id == scored[0].battery_id]
+    assert not planned_power(few, 44).is_enough
+    assert not planned_power(all_questions, 0).is_enough
