@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tests.calibration.study import (
+    DRAWS,
     PROMPT_MART,
     PROMPTED,
     PROMPTS,
@@ -309,14 +310,15 @@ def _estimates(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
 def _tests(home: Home) -> pd.DataFrame:
     """Return tests without an interval, of models for which their null is true.
 
-    A place among random answers is a test from both sides.
+    A place among random answers is a test from both sides, of which one draw is the model's own.
     """
+    rarer = f"({DRAWS} * least(random_place, 1 - random_place) + 1) / ({DRAWS} + 1)"
     tests = [
         (KNOWS_NOTHING, "shuffled_countries_p", "agg_country_correlations", "shuffled_countries_p"),
         (KNOWS_NOTHING, "shuffled_p_value", "agg_item_structure", "shuffled_p_value"),
         (SAYS_THE_SAME, "shuffled_p_value", "agg_item_structure", "shuffled_p_value"),
         *(
-            (KNOWS_NOTHING, "random_place", mart, "2 * least(random_place, 1 - random_place)")
+            (KNOWS_NOTHING, "random_place", mart, f"2 * {rarer}")
             for mart in ("agg_model_summary", "agg_western_gap", "agg_category_correlations")
         ),
     ]

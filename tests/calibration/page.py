@@ -107,7 +107,7 @@ def _rejections(measured: Measured) -> pd.DataFrame:
         rejected = _rate(own["p_value"] < 0.05, own["survey_id"], *REJECTION_GOAL)
         table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
     for (mart, number, model), own in _groups(measured.tests, "mart", "number", "model_id"):
-        # No permutation of 6 countries is rarer than one in 6, and no place of 100 than .02.
+        # No permutation of 6 countries is rarer than one in 6.
         rejected = _rate(own["p_value"] < 0.05, own["survey_id"], 0, REJECTION_GOAL[1])
         table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
     for (mart, number), own in _groups(measured.families, "mart", "number"):
