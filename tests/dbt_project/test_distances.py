@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from scipy.stats import t
-from valuescope_statistics.distance_intervals import RATIOS, degrees_of_freedom, distances
+from valuescope_statistics.agreement.distances import RATIOS, degrees_of_freedom, distances
 
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import read

@@ -1,15 +1,14 @@
 from typing import Any
 
 import pyarrow as pa
-from valuescope_statistics.distance_intervals import KEYS, RESULT, distances
+from valuescope_statistics.agreement.distances import KEYS, RESULT, distances
+from valuescope_statistics.relations import table
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     minimum_batteries = int(dbt.config.get("minimum_batteries"))
-    sums = dbt.ref("int_distance_sums").order(", ".join([*KEYS, "battery_id"]))
-    batteries = sums.df().set_index(KEYS)
+    batteries = dbt.ref("int_distance_sums").order(", ".join([*KEYS, "battery_id"])).df()
     if batteries.empty:
         return RESULT.empty_table()
-    result = distances(batteries, minimum_batteries).reset_index()
-    return pa.Table.from_pandas(result, schema=RESULT, preserve_index=False)
+    return table([distances(batteries.set_index(KEYS), minimum_batteries).reset_index()], RESULT)

@@ -1,20 +1,12 @@
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 from valuescope_statistics.agreement.cells import Settings
 from valuescope_statistics.agreement.prompt_errors import RESULT, prompt_errors
+from valuescope_statistics.relations import DESIGN, frame, table
 from valuescope_statistics.variance_components import FACTORS
 
-DESIGN = ["model_id", "prompt_id", "survey_id"]
 CELL = ["coding_id", "question_id", "country_id"]
-
-
-def frame(relation: Any, *columns: str) -> pd.DataFrame:
-    """Return columns of a relation, names as categories."""
-    table: pa.Table = relation.project(", ".join(columns)).to_arrow_table()
-    rows: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
-    return rows
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
@@ -29,25 +21,27 @@ def model(dbt: Any, session: Any) -> pa.Table:
     prompts["template"] = prompts["template_id"] + "/" + prompts["template_text"]
     prompts["wording"] = prompts["wording_set"] + "/" + prompts["language"]
     cells = frame(
-        dbt.ref("int_comparable_cells"), *DESIGN, *CELL, "llm_mean_score", "population_id"
+        dbt.ref("int_comparable_cells").select(*DESIGN, *CELL, "llm_mean_score", "population_id")
     )
     cells = cells[cells["prompt_id"].isin(prompts["prompt_id"])]
     people = frame(
-        dbt.ref("fct_human_mean_scores"), "survey_id", *CELL, "human_mean_score", "population_id"
+        dbt.ref("fct_human_mean_scores").select(
+            "survey_id", *CELL, "human_mean_score", "population_id"
+        )
     )
     people = people[
         people["human_mean_score"].notna()
         & people["population_id"].isin(cells["population_id"].unique())
     ]
-    batteries = frame(dbt.ref("stg_questions"), "question_id", "battery_id")
+    batteries = frame(dbt.ref("stg_questions").select("question_id", "battery_id"))
     lacking = dbt.ref("int_country_correlations").filter("demeaned_null_reason is not null")
     result = prompt_errors(
         cells,
         prompts[["prompt_id", *FACTORS]],
         people.merge(batteries, on="question_id"),
         dbt.ref("dim_countries").filter("not is_country_free").df(),
-        frame(lacking, *DESIGN, "country_id"),
+        frame(lacking.select(*DESIGN, "country_id")),
         int(dbt.config.get("minimum_designs")),
         settings,
     )
-    return pa.Table.from_pandas(result, schema=RESULT, preserve_index=False)
+    return table([result], RESULT)
