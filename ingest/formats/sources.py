@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
@@ -60,7 +60,7 @@ class Source:
     `rows(columns)` gives SQL for a relation that has at least these columns; the n-th of `columns`
     is called `column_names[n]` there and holds text, or numbers where it is in `numbers`.
     `value_labels` maps a column's codes to their labels if the file has them. `notes` are
-    shown to the user.
+    shown to the user. `texts` are the columns that `rows` gives as texts too, and their names.
     """
 
     path: Path
@@ -73,6 +73,23 @@ class Source:
     numbers: frozenset[str] = frozenset()
     value_labels: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def with_texts(self, columns: Iterable[str]) -> "Source":
+        """Return the source with `text` of these columns computed once for each row.
+
+        DuckDB computes an expression as often as it is named, and a number names its text four
+        times.
+        """
+        texts = {
+            column: f'"valuescope text {n}"' for n, column in enumerate(dict.fromkeys(columns))
+        }
+        chosen = "".join(f", {self.text(column)} as {name}" for column, name in texts.items())
+        return replace(
+            self,
+            rows=lambda used: f"(select *{chosen} from {self.rows({*used, *texts})})",
+            texts=texts,
+        )
 
     @cached_property
     def _positions(self) -> Mapping[str, Sequence[int]]:
@@ -132,6 +149,8 @@ class Source:
         """Return SQL for the trimmed text of a column; null if text or column is missing."""
         if column is None:
             return "cast(null as varchar)"
+        if column in self.texts:
+            return self.texts[column]
         cell = self.cell(column)
         is_known = " and ".join(f"{cell} not in ({texts})" for texts in _MISSING_LISTS)
         return f"case when {is_known} then {cell} end"
@@ -411,7 +430,8 @@ def _is_utf8(file: Path) -> bool:
             while block := opened.read(_BLOCK_BYTES):
                 # No character of UTF-8 goes on beyond the end of a line.
                 lines, end, rest_of_line = (rest + block).rpartition(b"\n")
-                pa.array([lines + end], pa.binary()).cast(pa.string())
+                if not lines.isascii():
+                    pa.array([lines + end], pa.binary()).cast(pa.string())
                 rest = rest_of_line
         pa.array([rest], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:

@@ -130,13 +130,15 @@ def _columns_with_nulls(
     connection: duckdb.DuckDBPyConnection, file: RespondentFile
 ) -> frozenset[str]:
     """Return the questions with answers that the quick way cannot read: blanks and non-codes."""
-    counts = ", ".join(
-        f'count(*) - count("{item.question_id}") filter (isfinite("{item.question_id}"))'
+    clear = ", ".join(
+        f'count("{item.question_id}") = count(*) and bool_and(isfinite("{item.question_id}"))'
         for item in file.items
     )
-    nulls = connection.execute(f"select {counts} from respondents").fetchall()[0]
+    are_clear = connection.execute(f"select {clear} from respondents").fetchall()[0]
     return frozenset(
-        item.question_id for item, count in zip(file.items, nulls, strict=True) if count
+        item.question_id
+        for item, is_clear in zip(file.items, are_clear, strict=True)
+        if is_clear is False
     )
 
 
@@ -147,21 +149,20 @@ def _read_rows(
     answers: Mapping[str, Answers],
 ) -> None:
     """Create `respondents`: who and where as text and numbers, and one code a question."""
-    source, layout, stated = file.source, file.layout, division.stated
-    find = source.find
+    layout, stated, find = file.layout, division.stated, file.source.find
     country, number = find(*layout.country), find(*layout.country_number)
     wave, year, weight = find(*layout.wave), find(layout.year), find(layout.weight)
     interview, mode = find(layout.interview), find(*layout.mode)
     release, doi = find(layout.release), find(layout.doi)
+    used = [country, number, wave, year, weight, interview, mode, release, doi]
+    used += [find(*layout.study), find(*layout.other_wave)]
+    used += [find(c.column) for columns in layout.traits.values() for c in columns]
+    source = file.source.with_texts(column for column in used if column is not None)
     traits = {
         trait: _trait(source, trait, columns)
         for trait, columns in layout.traits.items()
         if any(trait in breakdown.traits for breakdown in division.breakdowns)
     }
-    used = [country, number, wave, year, weight, interview, mode, release, doi]
-    used += [find(*layout.study), find(*layout.other_wave)]
-    used += [item.column for item in file.items]
-    used += [find(c.column) for columns in layout.traits.values() for c in columns]
     country_text = source.text(country)
     if country is None and number is None:
         country_text = f"'{stated.country_id}'"
@@ -188,7 +189,7 @@ def _read_rows(
         **{question_id: found.code for question_id, found in answers.items()},
     }
     chosen = ",\n".join(f'{sql} as "{name}"' for name, sql in parts.items())
-    relation = source.rows(column for column in used if column is not None)
+    relation = source.rows(item.column for item in file.items)
     connection.execute(f"create temp table respondents as select {chosen} from {relation}")
 
 

@@ -35,13 +35,13 @@ def test_wave7_csv(ingest_report: Report) -> None:
         "ingest over DuckDB counting the cells: wave 7, CSV",
         f"{ingested.seconds / counted.seconds:.1f}x ({ingested.seconds:.1f} s over "
         f"{counted.seconds:.1f} s)",
-        "at most 2x",
+        "at most 1.5x",
     )
     ingest_report.add(
-        "pandas reading and grouping over ingest: wave 7, CSV",
-        f"{grouped.seconds / ingested.seconds:.1f}x ({grouped.seconds:.1f} s over "
-        f"{ingested.seconds:.1f} s)",
-        "at least 5x",
+        "pandas reading and grouping over ingest, processor time: wave 7, CSV",
+        f"{grouped.processor_seconds / ingested.processor_seconds:.1f}x "
+        f"({grouped.processor_seconds:.1f} s over {ingested.processor_seconds:.1f} s)",
+        "at least 1.5x",
     )
     ingest_report.add(
         "peak memory: wave 7, CSV",
@@ -49,7 +49,7 @@ def test_wave7_csv(ingest_report: Report) -> None:
         "2 GiB",
     )
     assert ingested.rows == counted.rows == grouped.rows == WAVE7_RESPONDENTS
-    assert ingested.seconds < grouped.seconds
+    assert ingested.processor_seconds < grouped.processor_seconds
     assert ingested.peak_bytes < MEMORY_GOAL
 
 

@@ -244,6 +244,31 @@ def test_the_same_people_have_the_same_marginals(
     assert loaded(home) == marginals
 
 
+def test_labels_in_all_questions_need_no_more_memory_than_codes(
+    instrument: Instrument, tmp_path: Path
+) -> None:
+    people = pd.concat([PEOPLE.filter(regex="_")] * 20, ignore_index=True)
+    people["D_INTERVIEW"] = range(120)
+    choices = {
+        question.question_id: [c for c in question.choices["native"] if c.survey_codes[0] >= 0]
+        for question in instrument.questions_of_survey("wvs")
+    }
+    chosen = {
+        name: [options[number % len(options)] for number in range(120)]
+        for name, options in choices.items()
+    }
+    coded = {name: [choice.survey_codes[0] for choice in own] for name, own in chosen.items()}
+    words = {name: [choice.text for choice in own] for name, own in chosen.items()}
+    homes = []
+    for name, answers in (("codes", coded), ("labels", words)):
+        file = save(tmp_path / f"{name}.csv", text(people.join(pd.DataFrame(answers))))
+        homes.append(Home(tmp_path / name))
+        load_file(file, homes[-1], instrument)
+
+    assert len(choices) > 250
+    assert loaded(homes[0]) == loaded(homes[1])
+
+
 @pytest.mark.parametrize("text_of_missing", [".", "nan", "NaN", "#NULL!", "#N/A", "None", "NULL"])
 def test_what_programs_write_for_a_missing_value_is_missing(
     text_of_missing: str, tmp_path: Path, home: Home, instrument: Instrument, query: Query
