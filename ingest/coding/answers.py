@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from valuescope.ingest.coding.labels import code_of_label, codes_of_labels
-from valuescope.ingest.formats.sources import MISSING_TEXTS, Source
+from valuescope.ingest.formats.sources import MISSING_TEXTS, Source, number_of_text
 from valuescope.ingest.respondents.layouts import Item
 from valuescope.warehouse.instruments.seeds import Instrument, Question
 
@@ -40,7 +40,8 @@ def quick_answers(item: Item, source: Source) -> Answers:
     raw = source.raw(item.column)
     if item.column in source.numbers:
         return Answers(f"coalesce(try_cast({raw} as float), if({raw} is null, {BLANK}, {BAD}))")
-    return Answers(f"try_cast({raw} as float)")
+    number = f"try_cast({raw} as float)"
+    return Answers(number_of_text(raw, number) if source.has_underscores else number)
 
 
 def close_answers(
@@ -111,6 +112,8 @@ def _answers(
 
 def _whole_number(text: str) -> int | None:
     """Return a text as a whole number; BAD if it has a fraction, None for anything else."""
+    if "_" in text:  # which Python would skip
+        return None
     try:
         number = float(text.replace(",", ".") if "." not in text else text)
     except ValueError:

@@ -60,7 +60,8 @@ class Source:
     `rows(columns)` gives SQL for a relation that has at least these columns; the n-th of `columns`
     is called `column_names[n]` there and holds text, or numbers where it is in `numbers`.
     `value_labels` maps a column's codes to their labels if the file has them. `notes` are
-    shown to the user. `texts` are the columns that `rows` gives as texts too, and their names.
+    shown to the user. `has_underscores` is false where no row of a text file has one. `texts` are
+    the columns that `rows` gives as texts too, and their names.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class Source:
     numbers: frozenset[str] = frozenset()
     value_labels: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    has_underscores: bool = True
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def with_texts(self, columns: Iterable[str]) -> "Source":
@@ -173,10 +175,17 @@ def _positions_by(columns: Iterable[str], key: Callable[[str], str]) -> Mapping[
 
 def decimal(text: str) -> str:
     """Return SQL for the number that a text holds, with a decimal point or a decimal comma."""
-    return (
-        f"try_cast(if(contains({text}, ',') and not contains({text}, '.'), "
-        f"replace({text}, ',', '.'), {text}) as double)"
-    )
+    has_comma = f"contains({text}, ',') and not contains({text}, '.')"
+    pointed = f"if({has_comma}, replace({text}, ',', '.'), {text})"
+    return number_of_text(text, f"try_cast({pointed} as double)")
+
+
+def number_of_text(text: str, cast: str | None = None) -> str:
+    """Return SQL for the number that a text is, else null; `cast` reads it in another way.
+
+    DuckDB, like Python, reads `5_1` as 51. Files write so what they add to a label, here to `5`.
+    """
+    return f"case when not contains({text}, '_') then {cast or f'try_cast({text} as double)'} end"
 
 
 def whole(number: str) -> str:
@@ -333,7 +342,17 @@ def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
         f"read_csv({_pattern(file)}, header = true, auto_detect = false, strict_mode = true, "
         f"delim = {_quote(delimiter)}, quote = '\"', escape = '\"', columns = {{{types}}})"
     )
-    return Source(path, original, file, "csv", columns, names, lambda _: relation, notes=notes)
+    return Source(
+        path,
+        original,
+        file,
+        "csv",
+        columns,
+        names,
+        lambda _: relation,
+        notes=notes,
+        has_underscores=_has_underscores(file),
+    )
 
 
 def _are_row_names(values: list[str]) -> bool:
@@ -437,6 +456,13 @@ def _is_utf8(file: Path) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _has_underscores(file: Path) -> bool:
+    """Return whether a row below the header has an underscore."""
+    with file.open("rb") as opened:
+        opened.readline()
+        return any(b"_" in block for block in iter(lambda: opened.read(_BLOCK_BYTES), b""))
 
 
 def _pattern(path: Path) -> str:

@@ -12,7 +12,7 @@ from valuescope.ingest.coding.labels import (
     codes_of_labels,
     nearest_label,
 )
-from valuescope.ingest.formats.sources import Source, decimal, whole
+from valuescope.ingest.formats.sources import Source, decimal, number_of_text, whole
 from valuescope.ingest.loads.report import Findings
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument, Question
@@ -232,7 +232,7 @@ def _read_rows(
     number = source.number(columns.value)
     if columns.format_id == "tidy_counts" and columns.value not in source.numbers:
         # A comma in a count parts thousands; in a share it is a decimal comma.
-        number = f"try_cast({source.text(columns.value)} as double)"
+        number = number_of_text(source.text(columns.value))
     connection.execute(
         f"""
         create temp table tidy_rows as
@@ -247,10 +247,10 @@ def _read_rows(
             {source.text(columns.squared_weight)} as squared_weight_text,
             {source.text(columns.share)} as share_text,
             {source.text(columns.share_of_all)} as share_of_all_text,
-            try_cast(code_text as double) as code_number,
+            {number_of_text("code_text")} as code_number,
             {number} as number,
-            try_cast(asked_text as double) as asked,
-            try_cast(wave_text as double) as wave_number,
+            {number_of_text("asked_text")} as asked,
+            {number_of_text("wave_text")} as wave_number,
             {whole("wave_number")} as wave,
             {decimal("weight_text")} as weight,
             {decimal("squared_weight_text")} as squared_weight,

@@ -178,7 +178,9 @@ def _select(own: Mapping[str, str], value: str, model: str | None) -> str:
     numbers = {name: own.get(name) for name in NUMBERS} | {"value": own[value]}
     for name, column in numbers.items():
         quoted = "null" if column is None else _quoted(column)
-        expressions[name] = f"try_cast({quoted} as double)"
+        # DuckDB reads `1_0` as 10.
+        is_plain = f"not contains(cast({quoted} as varchar), '_')"
+        expressions[name] = f"case when {is_plain} then try_cast({quoted} as double) end"
         expressions[f"{name}_text"] = f"nullif(trim(cast({quoted} as varchar)), '')"
     return ", ".join(
         f"cast({expression} as {'double' if name in numbers else 'varchar'}) as {_quoted(name)}"

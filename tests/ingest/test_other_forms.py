@@ -244,6 +244,26 @@ def test_the_same_people_have_the_same_marginals(
     assert loaded(home) == marginals
 
 
+def test_a_number_with_something_appended_is_not_another_number(
+    home: Home, instrument: Instrument, query: Query, tmp_path: Path
+) -> None:
+    people = PEOPLE.assign(Q241=["5_1", "5", "10_1", "1", "9", "9"])
+    load_file(save(tmp_path / "dirty.csv", text(people)), home, instrument)
+    counts = query(
+        "select code, respondents from raw.human_marginals where question_id = 'Q241' order by all"
+    )
+    assert counts == [(1, 1), (5, 2), (9, 2), (10, 1)]
+
+
+@pytest.mark.parametrize("count", ["1_000", "1_0.5", "_5"])
+def test_a_count_in_groups_of_digits_is_refused(
+    count: str, home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    rows = f"country,question,code,count\nJPN,Q46,1,{count}\nJPN,Q46,2,30\n"
+    with pytest.raises(ValuescopeError, match=count):
+        load_file(save(tmp_path / "counts.csv", rows), home, instrument)
+
+
 def test_labels_in_all_questions_need_no_more_memory_than_codes(
     instrument: Instrument, tmp_path: Path
 ) -> None:
