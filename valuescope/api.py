@@ -96,10 +96,10 @@ def score(
 
     `model` is a registry name, the path of a GGUF file, a model that another program holds, or a
     list of these. `options` are `name`, `study`, `part`, `ray`, `gpus`, `survey`, `countries`,
-    `questions`, `categories`, `orders`, `answer`, `coding`, `template`, `wordings`, `chat`,
-    `compute`, `kv_cache`, `flash_attention`, `batch_size`, `threads`, `gpu_layers`, `path`,
-    `pre_tokenizer`, `limit`, `landing` and `verbose`; lists are lists of names. `listener` hears of
-    progress and notices.
+    `questions`, `categories`, `orders`, `answer`, `coding`, `template`, `wordings`, `chat`, `by`
+    (such as "sex,age" or a list of these), `placebos`, `compute`, `kv_cache`, `flash_attention`,
+    `batch_size`, `threads`, `gpu_layers`, `path`, `pre_tokenizer`, `limit`, `landing` and
+    `verbose`; lists are lists of names. `listener` hears of progress and notices.
     """
     from valuescope.scorer.runs.plan import Listener
     from valuescope.scorer.runs.request import scoring_request

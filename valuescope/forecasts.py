@@ -9,7 +9,7 @@ from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.planning.division import Part, PartEstimate
 from valuescope.scorer.planning.forecast import duration, planned_power
 from valuescope.scorer.planning.study import Plan
-from valuescope.scorer.process.messages import Pace
+from valuescope.scorer.process.messages import Estimate, Pace
 from valuescope.scorer.runs.plan import PlannedRun
 
 # Of middling and of good models, and a difference that papers report.
@@ -43,6 +43,9 @@ def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
     out().print(table)
     for problem in dict.fromkeys(run.problem for run in runs if run.problem):
         say(f"No estimate: {problem}")
+    for run in runs:
+        if run.estimate is not None and run.estimate.other_cells:
+            say(_cost_of_others(run.estimate))
     total = sum(run.estimate.seconds for run in runs if run.estimate is not None)
     say(
         f"{duration(total)} in all, from a short measurement on this machine; cells that have "
@@ -70,6 +73,15 @@ def print_power(plan: Plan) -> None:
     )
     if len({design.choice_order for design in plan.designs}) == 1:
         say("Asked in one order of the choices, no two models get a verdict: add --orders.")
+
+
+def _cost_of_others(estimate: Estimate) -> str:
+    """Say how many tokens groups and invented countries add."""
+    others, tokens = estimate.other_cells, estimate.other_tokens
+    return (
+        f"Groups and invented countries: {others:,} of the cells, {tokens:,} of the tokens "
+        f"({tokens / others:.1f} a cell; countries alone take {estimate.tokens - tokens:,})."
+    )
 
 
 def print_parts(

@@ -84,6 +84,33 @@ def asked_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def subject_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the options that say who is asked about beside countries as a whole."""
+    for option in reversed(
+        (
+            click.option(
+                "--by",
+                "by",
+                multiple=True,
+                metavar="TRAITS",
+                help="Also ask about groups of each country's people, divided by traits as in "
+                "`ingest --by`: sex, age, education, urban, or several crossed, such as sex,age. "
+                "Repeatable.",
+            ),
+            click.option(
+                "--placebos",
+                type=click.IntRange(min=0),
+                default=0,
+                metavar="N",
+                help="Also ask about N invented countries, which shows how far any name moves "
+                "answers (docs/numbers.md).",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def design_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the options that make up a prompt design."""
     for option in reversed(

@@ -32,10 +32,10 @@
                 info=true,
             ) %}
         {%- endfor %}
-        {%- set prompts = landing_zone() ~ '/prompts/_schema.parquet' %}
+        {%- set newest = landing_zone() ~ '/choice_log_likelihoods/_schema.parquet' %}
         {%- set column = run_query(
-            "select name from parquet_schema('" ~ prompts | replace("'", "''") ~ "')"
-            ~ " where name = 'elicitation'"
+            "select name from parquet_schema('" ~ newest | replace("'", "''") ~ "')"
+            ~ " where name = 'placebo_id'"
         ) %}
         {%- if column | length == 0 %}
             {%- do exceptions.raise_compiler_error(

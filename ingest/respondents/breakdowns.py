@@ -5,7 +5,7 @@ Every cell of a breakdown is a population of its own, beside that of all respond
 
 from dataclasses import dataclass
 
-from valuescope.warehouse.errors import ValuescopeError, unknown_name
+from valuescope.warehouse.instruments.subjects import parse_traits
 
 ALL = "all"
 DEFAULT_MINIMUM_CELL = 50
@@ -91,16 +91,7 @@ def parse_breakdown(text: str) -> Breakdown:
 
     Raises ValuescopeError for unknown or repeated traits.
     """
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    if not names or len(set(names)) < len(names):
-        raise ValuescopeError(
-            f"--by {text!r} names no trait or one of them twice. Traits: {', '.join(TRAITS)}."
-        )
-    for name in names:
-        if name not in TRAITS:
-            raise unknown_name("trait", name, TRAITS, f"Traits: {', '.join(TRAITS)}.")
-    # In one order, so that `age,sex` is `sex,age`.
-    return Breakdown(traits=tuple(trait for trait in TRAITS.values() if trait.name in names))
+    return Breakdown(traits=tuple(TRAITS[name] for name in parse_traits(text)))
 
 
 def split_halves(count: int, seed: int = DEFAULT_SEED) -> tuple[Breakdown, ...]:

@@ -130,6 +130,8 @@ def landed_rows(
         "token_log_likelihoods": "cast([] as double[])",
         "label_token_count": "cast(null as integer)",
         "scored_at": "$scored_at",
+        "group_id": "cast(null as varchar)",
+        "placebo_id": "cast(null as varchar)",
     }
     columns = ", ".join(f"{computed.get(name, name)} as {name}" for name in schema.names)
     result = connection.sql(

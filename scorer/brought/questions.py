@@ -61,9 +61,9 @@ def asked_cells(plan: Plan) -> Iterator[AskedCell]:
     """
     for design in plan.designs:
         name = design_name(design)
-        for question, countries in design.asked(plan.questions, plan.countries):
-            for country in countries:
-                prompt = render_prompt(question, country, design)
+        for question, subjects in design.asked(plan.questions, plan.countries):
+            for subject in subjects:
+                prompt = render_prompt(question, subject, design)
                 yield AskedCell(
                     id=cell_id(prompt, design),
                     question=prompt.question_id,

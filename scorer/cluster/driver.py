@@ -36,7 +36,8 @@ from valuescope.scorer.runs.run import (
 )
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+from valuescope.warehouse.instruments.seeds import Instrument, Question
+from valuescope.warehouse.instruments.subjects import Subject
 from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 
 # A block that ends its worker so often is not tried again; nor is a model that no worker can load.
@@ -78,7 +79,7 @@ class Asked:
     """The questions, the same for all replicas: those of the whole study, not of a part alone."""
 
     questions: Sequence[Question]
-    countries: Sequence[Country]
+    subjects: Sequence[Subject]
     study: StudyReference | None
     part: str | None
 
@@ -132,7 +133,7 @@ class _Driver:
         self._asked, self._settings, self._listener = asked, settings, listener
         self._replica = ray.remote(NodeReplica)
         self._questions = ray.put(tuple(asked.questions))
-        self._countries = ray.put(tuple(asked.countries))
+        self._subjects = ray.put(tuple(asked.subjects))
         self._nodes = Nodes(ray)
         self._threads = settings.threads or self._nodes.smallest_processor_count()
         self._gpus = settings.gpus if settings.numerics.gpu_layers else 0
@@ -252,7 +253,7 @@ class _Driver:
             try:
                 if opened is not job.run:
                     opening = yield actor.open.remote(
-                        job.run.design, self._questions, self._countries
+                        job.run.design, self._questions, self._subjects
                     )
                     opened = job.run
                     if not self._begin(state, job.run, opening, node):
@@ -277,9 +278,9 @@ class _Driver:
                 continue
             if isinstance(item, Effort):
                 run.effort += item
-            elif item.question_id not in design_run.landed:
+            elif (key := (item.question_id, item.about_others)) not in design_run.landed:
                 run.land(item)
-                design_run.landed.add(item.question_id)
+                design_run.landed.add(key)
         state.has_scored = True
         design_run.blocks_left -= 1
         if not design_run.blocks_left and not design_run.is_over:

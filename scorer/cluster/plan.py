@@ -66,7 +66,7 @@ def score_plan_on_cluster(
             home,
             instrument,
             works,
-            Asked(plan.questions, plan.countries, plan.study, lock_name(plan, part)),
+            Asked(plan.questions, plan.subjects, plan.study, lock_name(plan, part)),
             ClusterSettings(
                 replace(numerics, gpu_layers=layers, batch_size=batch_size),
                 options.threads,

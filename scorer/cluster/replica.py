@@ -22,7 +22,8 @@ from valuescope.scorer.process.messages import (
 )
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instruments.seeds import Country, Question, load_instrument
+from valuescope.warehouse.instruments.seeds import Question, load_instrument
+from valuescope.warehouse.instruments.subjects import Subject
 from valuescope.warehouse.version import project_version, scoring_code_fingerprint
 
 
@@ -89,10 +90,10 @@ class NodeReplica:
             return Refusal(node, str(error))
 
     def open(
-        self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
+        self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]
     ) -> Opening:
         """Do what `Replica.open` does."""
-        return self._replica.open(design, questions, countries)
+        return self._replica.open(design, questions, subjects)
 
     def score(
         self, question_ids: Sequence[str], done: Collection[CellKey]

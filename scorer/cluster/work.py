@@ -25,7 +25,7 @@ class DesignRun:
     blocks_left: int
     run: Run | None = None
     numerics_id: str = ""
-    landed: set[str] = field(default_factory=set)
+    landed: set[tuple[str, bool]] = field(default_factory=set)
     is_over: bool = False
     is_reported: bool = False
     stack: ExitStack = field(default_factory=ExitStack)

@@ -6,17 +6,18 @@ from valuescope.scorer.paths.tokens import tokenise_cell
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import render_prompt
 from valuescope.scorer.process.messages import DescribedAnswer, PromptDescription
-from valuescope.warehouse.instruments.seeds import Country, Question
+from valuescope.warehouse.instruments.seeds import Question
+from valuescope.warehouse.instruments.subjects import Subject
 
 
 def describe_prompt(
-    model_file: ModelFile, question: Question, country: Country | None, design: PromptDesign
+    model_file: ModelFile, question: Question, subject: Subject, design: PromptDesign
 ) -> PromptDescription:
     """Render and tokenise one cell; only the model's vocabulary is loaded.
 
     Raises ValuescopeError as scoring would.
     """
-    prompt = render_prompt(question, country, design)
+    prompt = render_prompt(question, subject, design)
     with Model.of(model_file, vocabulary_only=True) as model:
         cell = tokenise_cell(model, prompt, design.chat_mode, with_label=False)
         answers = tuple(

@@ -11,7 +11,8 @@ from valuescope.scorer.paths.tree import count_nodes
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import render_prompt
 from valuescope.scorer.process.messages import Estimate
-from valuescope.warehouse.instruments.seeds import Country, Question
+from valuescope.warehouse.instruments.seeds import Question
+from valuescope.warehouse.instruments.subjects import Subject, is_country
 
 # Questions whose trees are counted, spread evenly over those asked.
 _COUNTED_QUESTIONS = 8
@@ -23,7 +24,7 @@ def estimate(
     model: Model,
     design: PromptDesign,
     questions: Sequence[Question],
-    countries: Sequence[Country],
+    subjects: Sequence[Subject],
     numerics: Numerics,
     threads: int,
 ) -> Estimate:
@@ -31,28 +32,42 @@ def estimate(
 
     Raises ValuescopeError when the design asks none of the questions.
     """
-    asked = design.asked(questions, countries)
+    asked = design.asked(questions, subjects)
     step = max(1, len(asked) // _COUNTED_QUESTIONS)
-    trees = [
-        [_tokenise(model, design, question, country) for country in countries]
-        for question, countries in asked[step // 2 :: step]
-    ]
-    tokens_a_cell = sum(map(count_nodes, trees)) / sum(map(len, trees))
-    cells = sum(len(countries) for _, countries in asked)
+    counted = asked[step // 2 :: step]
+
+    def trees_of(about_others: bool) -> tuple[list[list[TokenisedCell]], int, int]:
+        trees = [
+            [
+                _tokenise(model, design, question, subject)
+                for subject in subjects
+                if is_country(subject) != about_others
+            ]
+            for question, subjects in counted
+        ]
+        cells = sum(is_country(s) != about_others for _, subjects in asked for s in subjects)
+        in_trees = sum(map(len, trees))
+        tokens = cells * sum(map(count_nodes, trees)) / in_trees if in_trees else 0
+        return [tree for tree in trees if tree], cells, round(tokens)
+
+    trees, cells, tokens = trees_of(about_others=False)
+    other_trees, other_cells, other_tokens = trees_of(about_others=True)
     middle = sorted(trees, key=count_nodes)[len(trees) // 2]
     longest = max(
-        (cell for tree in trees for cell in tree),
+        (cell for tree in trees + other_trees for cell in tree),
         key=lambda cell: max(len(answer.token_ids) for answer in cell.answers),
     )
     path = fastest_path(model)
     size = context_size(longest, numerics, model, path)
     return Estimate(
-        cells=cells,
-        tokens=round(cells * tokens_a_cell),
+        cells=cells + other_cells,
+        tokens=tokens + other_tokens,
         tokens_a_second=_measured_speed(model, middle, path, size, numerics, threads),
         memory_bytes=model.weight_bytes
         + model.cache_bytes(size, numerics)
         + model.row_bytes(numerics),
+        other_cells=other_cells,
+        other_tokens=other_tokens,
     )
 
 
@@ -77,8 +92,8 @@ def _measured_speed(
 
 
 def _tokenise(
-    model: Model, design: PromptDesign, question: Question, country: Country | None
+    model: Model, design: PromptDesign, question: Question, subject: Subject
 ) -> TokenisedCell:
     return tokenise_cell(
-        model, render_prompt(question, country, design), design.chat_mode, with_label=False
+        model, render_prompt(question, subject, design), design.chat_mode, with_label=False
     )

@@ -16,6 +16,7 @@ from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument
+from valuescope.warehouse.instruments.subjects import choose_groups, choose_placebos
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 
 
@@ -34,17 +35,21 @@ def chosen_plan(
     template: str | None = None,
     wordings: str | None = None,
     chat: str | None = None,
+    by: Sequence[str] = (),
+    placebos: int = 0,
     loaded: Loaded = nothing_loaded,
 ) -> tuple[Plan, str | None]:
     """Return the plan of these names, and what to say of what was not named.
 
     Where countries or questions are not named, those of the people that `loaded` returns are
-    asked. Raises ValuescopeError for a name that does not exist, and for named questions without
-    words in the wording set.
+    asked. `by` divides the people of each country into groups, which are asked about as well, as
+    are so many `placebos`. Raises ValuescopeError for a name that does not exist, and for named
+    questions without words in the wording set.
     """
     is_named = questions is not None and list(questions) != [LOADED]
     survey, countries, questions, notice = _asked(loaded, survey, countries, questions, categories)
     chosen = choose_questions(instrument, questions, categories, survey)
+    asked_countries = choose_countries(instrument, countries)
     plan = Plan(
         models=tuple(models),
         designs=design_grid(
@@ -59,7 +64,9 @@ def chosen_plan(
             questions=chosen,
         ),
         questions=chosen,
-        countries=choose_countries(instrument, countries),
+        countries=asked_countries,
+        groups=choose_groups(asked_countries, by),
+        placebos=choose_placebos(placebos),
     )
     if is_named:
         _require_words(plan)
@@ -99,7 +106,7 @@ def _asked(
 def _require_words(plan: Plan) -> None:
     """Refuse named questions that have no words in the wording set."""
     design = plan.designs[0]
-    unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.countries)
+    unworded = design.wordings.unworded(plan.questions, design.coding_id, plan.subjects)
     if unworded:
         raise ValuescopeError(
             f"The wording set '{design.wordings.name}' has no words for "

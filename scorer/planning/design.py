@@ -9,7 +9,8 @@ from typing import Any
 
 from valuescope.scorer.planning.templates import Template
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
-from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Country, Question
+from valuescope.warehouse.instruments.seeds import Question
+from valuescope.warehouse.instruments.subjects import Subject, country_id_of
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
 
 ANSWER_STYLES = ("label", "label_text", "text")
@@ -61,29 +62,28 @@ class PromptDesign:
         """Return whether the question can be shown in this order: rotate_N needs K > N."""
         return not self.rotation or len(question.choices.get(self.coding_id, ())) > self.rotation
 
-    def asks(self, question: Question, country: Country | None) -> bool:
-        """Return whether the order and the wording set allow the question in the country."""
-        country_id = country.country_id if country else COUNTRY_FREE
-        return self.allows(question) and self.wordings.covers(question, self.coding_id, country_id)
+    def asks(self, question: Question, subject: Subject) -> bool:
+        """Return whether the order and the wording set allow the question about the subject."""
+        return self.allows(question) and self.wordings.covers(
+            question, self.coding_id, country_id_of(subject)
+        )
 
-    def asked_countries(
-        self, question: Question, countries: Iterable[Country]
-    ) -> list[Country | None]:
-        """Return the countries that the question is asked for; None is without a country."""
-        return [country for country in (None, *countries) if self.asks(question, country)]
+    def asked_subjects(self, question: Question, subjects: Iterable[Subject]) -> list[Subject]:
+        """Return the subjects that the question is asked about, first nobody in particular."""
+        return [subject for subject in (None, *subjects) if self.asks(question, subject)]
 
     def asked(
-        self, questions: Iterable[Question], countries: Iterable[Country]
-    ) -> list[tuple[Question, list[Country | None]]]:
-        """Return the questions that the design asks, each with its countries; None is without one.
+        self, questions: Iterable[Question], subjects: Iterable[Subject]
+    ) -> list[tuple[Question, list[Subject]]]:
+        """Return the questions that the design asks, each with the subjects it is asked about.
 
         Raises ValuescopeError when it asks none of them.
         """
-        everywhere = tuple(countries)
+        all_subjects = tuple(subjects)
         asked = [
-            (question, asked_in)
+            (question, asked_about)
             for question in questions
-            if (asked_in := self.asked_countries(question, everywhere))
+            if (asked_about := self.asked_subjects(question, all_subjects))
         ]
         if not asked:
             raise ValuescopeError(

@@ -20,7 +20,8 @@ from valuescope.scorer.planning.forecast import (
 from valuescope.scorer.planning.study import Plan
 from valuescope.scorer.runs.run import Block, blocks_of
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+from valuescope.warehouse.instruments.seeds import Instrument, Question
+from valuescope.warehouse.instruments.subjects import Subject
 
 _PART = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
 
@@ -38,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One block of questions, asked of one model in one design, of all countries and of none.
+    """One block of questions, asked of one model in one design, about all subjects.
 
     `tokens` is an estimate. A design that asks no question has one task without any, so that
     its run reports this.
@@ -167,19 +168,19 @@ def _asked_blocks(plan: Plan, design: PromptDesign) -> list[tuple[Block, int, in
     found = []
     for block in blocks_of(plan.questions):
         asked = [
-            (question, countries)
+            (question, subjects)
             for question in block
-            if (countries := design.asked_countries(question, plan.countries))
+            if (subjects := design.asked_subjects(question, plan.subjects))
         ]
-        cells = sum(len(countries) for _, countries in asked)
-        tokens = sum(_tokens(design, question, countries) for question, countries in asked)
+        cells = sum(len(subjects) for _, subjects in asked)
+        tokens = sum(_tokens(design, question, subjects) for question, subjects in asked)
         if asked:
             found.append((block, cells, tokens, chat_tokens(design, len(asked), cells)))
     return found or [((), 0, 0, 0)]
 
 
-def _tokens(design: PromptDesign, question: Question, countries: Sequence[Country | None]) -> int:
+def _tokens(design: PromptDesign, question: Question, subjects: Sequence[Subject]) -> int:
     try:
-        return estimated_tokens(design, question, countries)
+        return estimated_tokens(design, question, subjects)
     except ValuescopeError:  # reported when the question is scored
         return 0

@@ -23,6 +23,7 @@ from valuescope.scorer.engine.numerics import (
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import render_prompt
 from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+from valuescope.warehouse.instruments.subjects import Group, Subject, is_country
 
 Pieces = tuple[str, ...]
 
@@ -163,33 +164,60 @@ def chat_tokens(design: PromptDesign, questions: int, cells: int) -> int:
 
 
 def estimated_tokens(
-    design: PromptDesign, question: Question, countries: Sequence[Country | None]
+    design: PromptDesign, question: Question, subjects: Sequence[Subject]
 ) -> int:
-    """Estimate the tokens of a question's tree for `countries`, asked in plain text.
+    """Estimate the tokens of a question's trees for `subjects`, asked in plain text.
 
-    None is without a country. Two countries with names of middle length are counted: every
-    other one adds what the second of them does.
+    Countries, None among them, are one tree, groups and invented countries another. Of the
+    countries, and of the invented ones, two with names of middle length are counted: every other
+    one adds what the second of them does, with all its groups.
     """
-    if not countries:
-        return 0
-    named = sorted(
-        (country for country in countries if country is not None),
-        key=lambda country: (len(country.name), country.country_id),
+    return sum(
+        _tokens_of_tree(design, question, tree)
+        for tree in (
+            [subject for subject in subjects if is_country(subject)],
+            [subject for subject in subjects if not is_country(subject)],
+        )
     )
-    middle = len(named) // 2
-    counted: list[Country | None] = [None] if None in countries else []
-    counted += named[max(0, middle - 1) : middle + 1]
+
+
+def _tokens_of_tree(design: PromptDesign, question: Question, subjects: Sequence[Subject]) -> int:
+    # By kind and by the name of the country, real or invented.
+    kinds: dict[type, dict[str, list[Subject]]] = {}
+    for subject in subjects:
+        name = _name(subject)
+        kinds.setdefault(type(subject), {}).setdefault(name, []).append(subject)
     sequences: set[Pieces] = set()
     nodes = [0]
-    for country in counted:
-        sequences |= _sequences(design, question, country)
-        nodes.append(distinct_prefixes(sequences))
-    return nodes[-1] + (len(countries) - len(counted)) * (nodes[-1] - nodes[-2])
+    others = 0
+    for kind in sorted(kinds, key=lambda kind: kind is not type(None)):
+        named = kinds[kind]
+        names = sorted(named, key=lambda name: (len(name), name))
+        middle = len(names) // 2
+        counted = names[max(0, middle - 1) : middle + 1]
+        for name in counted:
+            for subject in named[name]:
+                sequences |= _sequences(design, question, subject)
+            nodes.append(distinct_prefixes(sequences))
+        others += (len(names) - len(counted)) * (nodes[-1] - nodes[-2])
+    return nodes[-1] + others
 
 
-def _sequences(design: PromptDesign, question: Question, country: Country | None) -> set[Pieces]:
+def _name(subject: Subject) -> str:
+    """Return the name of the country that a subject is of; empty without one."""
+    match subject:
+        case None:
+            return ""
+        case Country():
+            return subject.name
+        case Group():
+            return subject.country.name
+    return subject.placebo_id
+
+
+def _sequences(design: PromptDesign, question: Question, subject: Subject) -> set[Pieces]:
     """Return the sequences that are decoded for one cell."""
-    prompt = render_prompt(question, country, design)
+    prompt = render_prompt(question, subject, design)
     text = _pieces(prompt.text)
     # An answer's last token is only ever predicted.
     return {(*text, *_pieces(answer.text))[:-1] for answer in prompt.answers}

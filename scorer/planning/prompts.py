@@ -1,11 +1,12 @@
-"""From a question, a country and a design to the text a model sees and the answers it weighs."""
+"""From a question, a subject and a design to the text a model sees and the answers it weighs."""
 
 import string
 from dataclasses import dataclass
 
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Choice, Country, Question
+from valuescope.warehouse.instruments.seeds import Choice, Question
+from valuescope.warehouse.instruments.subjects import Group, Placebo, Subject, country_id_of
 
 
 @dataclass(frozen=True)
@@ -24,22 +25,32 @@ class Answer:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One question put to one country, before any chat template."""
+    """One question about one subject, before any chat template.
+
+    `group_id` and `placebo_id` are None for a country as a whole.
+    """
 
     question_id: str
     country_id: str
     text: str
     answers: tuple[Answer, ...]
+    group_id: str | None = None
+    placebo_id: str | None = None
+
+    @property
+    def subject_name(self) -> str:
+        """Return what messages call the subject."""
+        return self.placebo_id or " ".join(filter(None, (self.country_id, self.group_id)))
 
 
-def render_prompt(question: Question, country: Country | None, design: PromptDesign) -> Prompt:
-    """Render one cell; `country` None gives the country-free prompt.
+def render_prompt(question: Question, subject: Subject, design: PromptDesign) -> Prompt:
+    """Render one cell; `subject` None gives the country-free prompt.
 
     Raises ValuescopeError when the question has no choices in the design's coding, when choices
     are empty or read the same, when the design's order needs more choices, or when its wording
-    set has no words for the question or no name for the country.
+    set has no words for the question or the subject.
     """
-    country_id = country.country_id if country else COUNTRY_FREE
+    country_id = country_id_of(subject)
     question = design.wordings.reword(question, design.coding_id, country_id)
     choices = _shown_choices(question, design)
     answers = tuple(
@@ -55,8 +66,14 @@ def render_prompt(question: Question, country: Country | None, design: PromptDes
         )
     )
     shown = [f"{answer.label}) {answer.choice_text}" for answer in answers]
-    text = design.template.fill(question.wording, shown, country, design.wordings.country_name)
-    return Prompt(question.question_id, country_id, text, answers)
+    return Prompt(
+        question_id=question.question_id,
+        country_id=country_id,
+        text=design.template.fill(question.wording, shown, subject, design.wordings),
+        answers=answers,
+        group_id=subject.group_id if isinstance(subject, Group) else None,
+        placebo_id=subject.placebo_id if isinstance(subject, Placebo) else None,
+    )
 
 
 def _shown_choices(question: Question, design: PromptDesign) -> tuple[Choice, ...]:

@@ -14,6 +14,13 @@ from valuescope.scorer.runs.run import StudyReference
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Country, Instrument, Question
+from valuescope.warehouse.instruments.subjects import (
+    Group,
+    Placebo,
+    Subject,
+    choose_groups,
+    choose_placebos,
+)
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, load_wording_set
 from valuescope.warehouse.landing_zone.shards import write_text
 from valuescope.warehouse.status.loaded import LoadedPeople
@@ -35,6 +42,8 @@ _STUDY_KEYS = {
     "questions",
     "categories",
     "coding",
+    "by",
+    "placebos",
 }
 # Entries of earlier versions that nothing read.
 _GONE = ("primary_outcome", "contrasts")
@@ -43,13 +52,23 @@ _DESIGN_KEYS = {"template", "wordings", "answers", "orders", "chat"}
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan: each model with each design, over the same questions and countries."""
+    """A plan: each model with each design, over the same questions and subjects.
+
+    `groups` are of the countries; `placebos` are invented ones.
+    """
 
     models: tuple[str, ...]
     designs: tuple[PromptDesign, ...]
     questions: tuple[Question, ...]
     countries: tuple[Country, ...]
     study: StudyReference | None = None
+    groups: tuple[Group, ...] = ()
+    placebos: tuple[Placebo, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Return everybody that is asked about, beside nobody in particular."""
+        return (*self.countries, *self.groups, *self.placebos)
 
 
 @dataclass(frozen=True)
@@ -248,12 +267,15 @@ def _study(
         )
         designs |= {design.prompt_id: design for design in grid}
     sha256 = canonical_hash(content)
+    countries = choose_countries(instrument, _texts("countries", content))
     plan = Plan(
         models=tuple(_relative_to(path, model) for model in models or ()),
         designs=tuple(designs.values()),
         questions=questions,
-        countries=choose_countries(instrument, _texts("countries", content)),
+        countries=countries,
         study=StudyReference(name, sha256),
+        groups=choose_groups(countries, _texts("by", content) or ()),
+        placebos=choose_placebos(_count("placebos", content)),
     )
     return Study(name, sha256, text, plan, asks_loaded)
 
@@ -273,6 +295,13 @@ def _texts(key: str, table: dict[str, Any], required: bool = False) -> tuple[str
     if not (isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)):
         raise ValuescopeError(f"'{key}' must be a list of names, not {value!r}.")
     return tuple(texts)
+
+
+def _count(key: str, table: dict[str, Any]) -> int:
+    value = table.get(key, 0)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValuescopeError(f"'{key}' must be a number, not {value!r}.")
+    return value
 
 
 def _relative_to(path: Path, model: str) -> str:

@@ -2,12 +2,13 @@
 
 import string
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
-from valuescope.warehouse.instruments.seeds import Country, load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.instruments.subjects import Group, Placebo, Subject
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
 
 TEMPLATES = Path(__file__).with_name("templates.toml")
@@ -15,13 +16,15 @@ DEFAULT_TEMPLATE = "paper"
 _TEXTS = ("text", "country_free_text", "choice_separator")
 _WITH_COUNTRY = ["choices", "country", "question"]
 _WITHOUT_COUNTRY = ["choices", "question"]
+_WITH_GROUP = ["choices", "country", "group", "question"]
 
 
 @dataclass(frozen=True)
 class Template:
     """One prompt template: a text that names a country and one that names none.
 
-    `country_texts` replace `text` in single countries; they may spell out the name.
+    `country_texts` replace `text` in single countries; they may spell out the name. `group_text`
+    names a group of a country's people; None where the template has no words for groups.
     """
 
     template_id: str
@@ -29,25 +32,39 @@ class Template:
     country_free_text: str
     choice_separator: str
     country_texts: Mapping[str, str] = field(default_factory=dict)
+    group_text: str | None = None
 
     def fill(
-        self,
-        question: str,
-        choices: Sequence[str],
-        country: Country | None,
-        name_of: Callable[[Country], str],
+        self, question: str, choices: Sequence[str], subject: Subject, wordings: WordingSet
     ) -> str:
-        """Return the prompt for one question; `country` None gives the country-free prompt.
+        """Return the prompt for one question; `subject` None gives the country-free prompt.
 
-        `name_of` is asked only where the text leaves the country's name open.
+        `wordings` names the subject, where the text leaves its name open. Raises ValuescopeError
+        where there are no words for it.
         """
-        if country is None:
-            text, name = self.country_free_text, ""
-        else:
-            text = self.country_texts.get(country.country_id, self.text)
-            name = name_of(country) if "{country}" in text else ""
+        name = group = ""
+        match subject:
+            case None:
+                text = self.country_free_text
+            case Group():
+                text = self._text_for_groups(wordings)
+                name, group = wordings.country_name(subject.country), wordings.group_words(subject)
+            case Placebo():
+                text, name = self.text, wordings.placebo_name(subject)
+            case _:
+                text = self.country_texts.get(subject.country_id, self.text)
+                name = wordings.country_name(subject) if "{country}" in text else ""
         listed = self.choice_separator.join(choices)
-        return text.format(question=question, choices=listed, country=name)
+        return text.format(question=question, choices=listed, country=name, group=group)
+
+    def _text_for_groups(self, wordings: WordingSet) -> str:
+        if self.group_text is None:
+            folder = wordings.folder or "the wording set"
+            raise ValuescopeError(
+                f"The template '{self.template_id}' of the wording set '{wordings.name}' has no "
+                f"group_text. Add one to templates.toml in {folder}, or leave --by out."
+            )
+        return self.group_text
 
 
 def load_templates(path: Path = TEMPLATES) -> dict[str, Template]:
@@ -93,10 +110,10 @@ def named_template(name: str, wordings: WordingSet = OUR_WORDINGS) -> Template:
 
 def _template(path: Path, name: str, entry: object) -> Template:
     where = f"The template '{name}' in {path}"
-    if not isinstance(entry, dict) or set(entry) - {"countries"} != set(_TEXTS):
+    if not isinstance(entry, dict) or set(entry) - {"countries", "group_text"} != set(_TEXTS):
         raise ValuescopeError(
-            f"{where} must have exactly these texts: {', '.join(_TEXTS)} (and may have a table of "
-            "countries). Correct the file and repeat."
+            f"{where} must have exactly these texts: {', '.join(_TEXTS)} (and may have a "
+            "group_text and a table of countries). Correct the file and repeat."
         )
     country_texts = entry.pop("countries", {})
     if not isinstance(country_texts, dict) or not all(
@@ -108,6 +125,8 @@ def _template(path: Path, name: str, entry: object) -> Template:
         )
     _check_text(where, "text", entry["text"], [_WITH_COUNTRY])
     _check_text(where, "country_free_text", entry["country_free_text"], [_WITHOUT_COUNTRY])
+    if "group_text" in entry:
+        _check_text(where, "group_text", entry["group_text"], [_WITH_GROUP])
     for country_id, text in country_texts.items():
         known = load_instrument().countries
         if country_id not in known:

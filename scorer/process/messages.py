@@ -103,7 +103,8 @@ class Effort:
 class ScoredQuestion:
     """The cells of one question that were missing, scored, and how many were done before.
 
-    `rows` are those of the landing zone without `run_id`; `off_choice_mass` is the cells' sum.
+    They are of countries, or, with `about_others`, of groups and invented countries. `rows` are
+    those of the landing zone without `run_id`; `off_choice_mass` is the cells' sum.
     """
 
     question_id: str
@@ -112,12 +113,14 @@ class ScoredQuestion:
     merged_cells: int
     off_choice_mass: float
     rows: tuple[Row, ...]
+    about_others: bool = False
 
 
 @dataclass(frozen=True)
 class Estimate:
     """The estimated size of one model's scoring in one design.
 
+    `other_cells` and `other_tokens` are those of them that are of groups and invented countries.
     `tokens` are those to decode for all cells, landed ones too; `seconds` is their time at the
     measured speed; `memory_bytes` counts weights, key-value cache and output rows, not the states
     of recurrent memories.
@@ -127,6 +130,8 @@ class Estimate:
     tokens: int
     tokens_a_second: float
     memory_bytes: int
+    other_cells: int = 0
+    other_tokens: int = 0
 
     @property
     def seconds(self) -> float:

@@ -30,11 +30,12 @@ from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import render_prompt
 from valuescope.scorer.process.messages import CellKey, Effort, Opening, Row, ScoredQuestion
-from valuescope.warehouse.instruments.seeds import Country, Question
+from valuescope.warehouse.instruments.seeds import Question
+from valuescope.warehouse.instruments.subjects import Subject, is_country
 
 OnCells = Callable[[int], None]
-# Questions, each with the countries where it is asked; None is without one.
-Asked = Sequence[tuple[Question, list[Country | None]]]
+# Questions, each with the subjects that it is asked about; None is nobody in particular.
+Asked = Sequence[tuple[Question, list[Subject]]]
 
 # Tokens of the cache that the survey's prompts need, and what a process takes beside its model.
 _USUAL_CONTEXT, _PYTHON_BYTES = 1024, 300 << 20
@@ -47,6 +48,7 @@ class _Waiting:
     question_id: str
     already_done: int
     cells: Sequence[TokenisedCell]
+    about_others: bool
 
 
 class LoadedModel(Closing):
@@ -105,9 +107,9 @@ class LoadedModel(Closing):
 
     @contextmanager
     def open(
-        self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
+        self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]
     ) -> Iterator["OpenedDesign"]:
-        """Yield a design, ready to score any of `questions` for all of `countries` and for none.
+        """Yield a design, ready to ask any of `questions` about all of `subjects` and nobody.
 
         The path is probed and the context sized for all of them, so that every part of them is
         computed in the same way. Raises ValuescopeError when the design asks none of them or one
@@ -116,7 +118,7 @@ class LoadedModel(Closing):
         with ExitStack() as stack:
             tokenisers = stack.enter_context(ThreadPoolExecutor(self.threads))
             asking = _Asking(self.model, design, tokenisers)
-            asked = design.asked(questions, countries)
+            asked = design.asked(questions, subjects)
             probe = asking.probe(asked)
             opened = stack.enter_context(
                 open_scorer(self.model, self.numerics, self.threads, self.path, probe)
@@ -132,10 +134,13 @@ class OpenedDesign:
         loaded: LoadedModel,
         asking: "_Asking",
         opened: OpenedScorer,
-        asked: Sequence[tuple[Question, list[Country | None]]],
+        asked: Asked,
     ) -> None:
         self._model_file, self._asking, self._opened = loaded.model_file, asking, opened
-        self._countries = {question.question_id: countries for question, countries in asked}
+        self._subjects = {question.question_id: subjects for question, subjects in asked}
+        self._asks_about_others = not all(
+            is_country(subject) for _, subjects in asked for subject in subjects
+        )
         self._prompt_id = asking.design.prompt_id
         self._seconds_scoring = 0.0
         self.opening = Opening(
@@ -168,23 +173,42 @@ class OpenedDesign:
     ) -> Iterator[ScoredQuestion]:
         """Yield the questions of `block` that the design asks, each once all its cells are scored.
 
-        Cells in `done` are left out; `limit` caps how many are scored. A block is decoded by
-        itself, so that its numbers do not depend on what else is scored. `on_cells` gets how many
-        cells are decoded, or nearly, and not given yet. Raises ValuescopeError when llama.cpp
-        fails or the model file has changed.
+        First those about countries; where groups or invented countries are asked about, the same
+        questions again about them. Cells in `done` are left out; `limit` caps how many are scored.
+        A block is decoded by itself, and its countries before all else, so that their numbers do
+        not depend on what else is scored. `on_cells` gets how many cells are decoded, or nearly,
+        and not given yet. Raises ValuescopeError when llama.cpp fails or the model file has
+        changed.
         """
+        for about_others in (False, True):
+            if about_others and not self._asks_about_others:
+                return
+            for scored in self._score(block, about_others, done, limit, on_cells):
+                limit = None if limit is None else limit - scored.cells
+                yield scored
+
+    def _score(
+        self,
+        block: Sequence[Question],
+        about_others: bool,
+        done: Collection[CellKey],
+        limit: int | None,
+        on_cells: OnCells,
+    ) -> Iterator[ScoredQuestion]:
         scorer, context = self._opened.scorer, self._opened.context
         waiting: deque[_Waiting] = deque()
 
         def missing() -> Iterator[Sequence[TokenisedCell]]:
             left = limit
             for question in block:
-                countries = self._countries.get(question.question_id, [])
-                cells = self._asking.cells(question, countries)
+                subjects = self._subjects.get(question.question_id, [])
+                meant = [subject for subject in subjects if is_country(subject) != about_others]
+                cells = self._asking.cells(question, meant)
                 unscored = [cell for cell in cells if _cell_key(cell) not in done]
                 chosen = unscored[:left]
                 left = None if left is None else left - len(chosen)
-                waiting.append(_Waiting(question.question_id, len(cells) - len(unscored), chosen))
+                landed = len(cells) - len(unscored)
+                waiting.append(_Waiting(question.question_id, landed, chosen, about_others))
                 if chosen:
                     yield chosen
 
@@ -219,6 +243,7 @@ class OpenedDesign:
                 for cell, cell_score in zip(waiting.cells, scores, strict=True)
                 for row in self._rows(cell, cell_score)
             ),
+            about_others=waiting.about_others,
         )
 
     def _rows(self, cell: TokenisedCell, cell_score: CellScore) -> Iterator[Row]:
@@ -247,6 +272,8 @@ class OpenedDesign:
                 "off_choice_mass": cell_score.off_choice_mass,
                 "boundary_merged": cell.boundary_merged,
                 "scored_at": scored_at,
+                "group_id": cell.prompt.group_id,
+                "placebo_id": cell.prompt.placebo_id,
             }
 
 
@@ -258,24 +285,24 @@ class _Asking:
         # Tokens of single words.
         self._counts: dict[str, int] = {}
 
-    def cells(self, question: Question, countries: Sequence[Country | None]) -> list[TokenisedCell]:
-        return list(self._pool.map(lambda country: self._tokenise(question, country), countries))
+    def cells(self, question: Question, subjects: Sequence[Subject]) -> list[TokenisedCell]:
+        return list(self._pool.map(lambda subject: self._tokenise(question, subject), subjects))
 
     def probe(self, asked: Asked) -> Probe:
         """Return the longest cell, and what paths are tried on.
 
-        A few cells of the question that is scored fastest, and the longest one with another country
-        of its question.
+        A few cells of the question that is scored fastest, and the longest one with another cell of
+        its question.
         """
         longest, others = self._longest(asked)
-        fastest, countries = min(
+        fastest, subjects = min(
             asked, key=lambda asked: len(asked[0].choices.get(self.design.coding_id, ()))
         )
         beside = [cell for cell in others if cell.prompt != longest.prompt][:1]
         return Probe(
             longest,
             [
-                [self._tokenise(fastest, country) for country in countries[:3]],
+                [self._tokenise(fastest, subject) for subject in subjects[:3]],
                 [shortened(cell) for cell in (*beside, longest)],
             ],
         )
@@ -293,19 +320,19 @@ class _Asking:
         longest = max(likely, key=lambda cell: cell.length)
         if _NEARLY_FULL * self._model.description.context_length < longest.length:
             every = (
-                cell for question, countries in asked for cell in self.cells(question, countries)
+                cell for question, subjects in asked for cell in self.cells(question, subjects)
             )
             longest = max(every, key=lambda cell: cell.length)
-        question, countries = next(
+        question, subjects = next(
             entry for entry in asked if entry[0].question_id == longest.prompt.question_id
         )
-        return longest, [self._tokenise(question, country) for country in countries[:2]]
+        return longest, [self._tokenise(question, subject) for subject in subjects[:2]]
 
-    def _counted(self, question: Question) -> Callable[[Country | None], int]:
-        """Return a function that estimates the tokens of a country's prompt and longest answer."""
+    def _counted(self, question: Question) -> Callable[[Subject], int]:
+        """Return a function that estimates the tokens of a subject's prompt and longest answer."""
 
-        def count(country: Country | None) -> int:
-            prompt = render_prompt(question, country, self.design)
+        def count(subject: Subject) -> int:
+            prompt = render_prompt(question, subject, self.design)
             answers = (self._count(answer.text) for answer in prompt.answers)
             return self._count(prompt.text) + max(answers)
 
@@ -320,10 +347,10 @@ class _Asking:
             total += counts[word]
         return total
 
-    def _tokenise(self, question: Question, country: Country | None) -> TokenisedCell:
+    def _tokenise(self, question: Question, subject: Subject) -> TokenisedCell:
         cell = tokenise_cell(
             self._model,
-            render_prompt(question, country, self.design),
+            render_prompt(question, subject, self.design),
             self.design.chat_mode,
             with_label=self.design.answer_style != "text",
         )

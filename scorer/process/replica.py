@@ -26,7 +26,8 @@ from valuescope.scorer.process.messages import (
 )
 from valuescope.scorer.process.opened_design import LoadedModel, OpenedDesign
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.instruments.seeds import Country, Question
+from valuescope.warehouse.instruments.seeds import Question
+from valuescope.warehouse.instruments.subjects import Subject
 
 # How often progress within a question is reported.
 _SECONDS_BETWEEN_REPORTS = 0.1
@@ -78,21 +79,21 @@ class Replica:
         )
 
     def estimate(
-        self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
+        self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]
     ) -> Estimate:
         """Return what a design will take. Raises ValuescopeError as scoring does."""
         loaded = self._model()
-        return estimate(loaded.model, design, questions, countries, loaded.numerics, loaded.threads)
+        return estimate(loaded.model, design, questions, subjects, loaded.numerics, loaded.threads)
 
     def open(
-        self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
+        self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]
     ) -> Opening:
         """Make a design ready instead of the one before.
 
         Raises ValuescopeError as scoring does.
         """
         self._stack.close()
-        self._opened = self._stack.enter_context(self._model().open(design, questions, countries))
+        self._opened = self._stack.enter_context(self._model().open(design, questions, subjects))
         self._questions = {question.question_id: question for question in questions}
         return self._opened.opening
 

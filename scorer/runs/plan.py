@@ -112,7 +112,7 @@ def score_plan(
                         summary = session.score(
                             asked.design,
                             plan.questions,
-                            plan.countries,
+                            plan.subjects,
                             blocks=asked.blocks,
                             part=lock_name(plan, part),
                             limit=settings.limit,
@@ -205,7 +205,7 @@ def plan_runs(
                 for design in plan.designs:
                     found, problem = None, None
                     try:
-                        found = session.estimate(design, plan.questions, plan.countries)
+                        found = session.estimate(design, plan.questions, plan.subjects)
                     except ValuescopeError as error:
                         problem = str(error)
                     yield PlannedRun(name, design, session.numerics.compute_type, found, problem)
@@ -218,7 +218,7 @@ def tell_unworded(plan: Plan, listener: Listener) -> None:
     """Report to the listener which questions a wording set leaves out."""
     for wordings in {design.wordings.name: design.wordings for design in plan.designs}.values():
         coding_id = plan.designs[0].coding_id
-        unworded = wordings.unworded(plan.questions, coding_id, plan.countries)
+        unworded = wordings.unworded(plan.questions, coding_id, plan.subjects)
         if unworded:
             listener.notice(
                 f"{len(unworded)} questions have no words in the wording set '{wordings.name}' and "

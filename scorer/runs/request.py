@@ -126,6 +126,8 @@ def scoring_request(
     template: str | None = None,
     wordings: str | None = None,
     chat: str | None = None,
+    by: Sequence[str] | str = (),
+    placebos: int = 0,
     compute: str = "auto",
     kv_cache: str = "f32",
     flash_attention: bool = False,
@@ -158,6 +160,8 @@ def scoring_request(
         "template": template,
         "wordings": wordings,
         "chat": chat,
+        "by": by,
+        "placebos": placebos,
     }
     if part is not None and study is None:
         raise WrongUsageError("--part needs a --study: its file says what is divided.")
@@ -207,6 +211,8 @@ def scoring_request(
             template=template,
             wordings=wordings,
             chat=chat,
+            by=(by,) if isinstance(by, str) else by,
+            placebos=placebos,
             loaded=loaded,
         )
     layers = default_gpu_layers() if gpu_layers is None else gpu_layers

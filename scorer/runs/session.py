@@ -34,7 +34,8 @@ from valuescope.scorer.runs.run import (
     earlier_compute_type,
 )
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
+from valuescope.warehouse.instruments.seeds import Instrument, Question
+from valuescope.warehouse.instruments.subjects import Subject
 from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 
 OnProgress = Callable[[int, int], None]
@@ -94,17 +95,17 @@ class ScoringSession(Closing):
         self._process.close()
 
     def estimate(
-        self, design: PromptDesign, questions: Sequence[Question], countries: Sequence[Country]
+        self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]
     ) -> Estimate:
         """Return what a design will take. Raises ValuescopeError as scoring does."""
-        estimate: Estimate = self._asked("estimate", design, questions, countries)
+        estimate: Estimate = self._asked("estimate", design, questions, subjects)
         return estimate
 
     def score(
         self,
         design: PromptDesign,
         questions: Sequence[Question],
-        countries: Sequence[Country],
+        subjects: Sequence[Subject],
         *,
         blocks: Sequence[Block] | None = None,
         part: str | None = None,
@@ -112,7 +113,7 @@ class ScoringSession(Closing):
         study: StudyReference | None = None,
         on_progress: OnProgress = lambda done, planned: None,
     ) -> RunSummary:
-        """Score each question for each country and once without naming a country.
+        """Score each question about each subject and once without naming a country.
 
         Only cells that have not landed yet for this model, design, text and numerics are scored,
         and only those that the design asks. `blocks` are those of `blocks_of(questions)` that are
@@ -125,11 +126,11 @@ class ScoringSession(Closing):
         """
         chosen = blocks_of(questions) if blocks is None else blocks
         with self._lock(design, part) as lock:
-            opening: Opening = self._asked("open", design, questions, countries)
+            opening: Opening = self._asked("open", design, questions, subjects)
             for notice in opening.notices:
                 self.on_notice(notice)
             planned = sum(
-                len(design.asked_countries(question, countries))
+                len(design.asked_subjects(question, subjects))
                 for block in chosen
                 for question in block
             )
@@ -259,12 +260,12 @@ def measured_pace(
 
 
 def described_prompt(
-    model_file: ModelFile, question: Question, country: Country | None, design: PromptDesign
+    model_file: ModelFile, question: Question, subject: Subject, design: PromptDesign
 ) -> PromptDescription:
     """Return one cell as the model reads it. Raises ValuescopeError as scoring would."""
     with EngineProcess(model_file.name) as process:
         description: PromptDescription = process.call(
-            "describe_prompt", model_file, question, country, design
+            "describe_prompt", model_file, question, subject, design
         )
         return description
 

@@ -13,6 +13,7 @@ from valuescope.options import (
     design_options,
     orders_option,
     pre_tokenizer_option,
+    subject_options,
 )
 from valuescope.scorer.cluster.connection import THIS_MACHINE
 from valuescope.scorer.engine.numerics import COMPUTE_TYPES, PATHS
@@ -80,6 +81,7 @@ from valuescope.warehouse.status.loaded import looking_at
     help="With --ray: GPUs for each copy of a model that is computed on GPUs.",
 )
 @asked_options
+@subject_options
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Score at most this many new cells a run."
 )

@@ -7,11 +7,13 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.group_words import GroupWords, load_group_words
 from valuescope.warehouse.instruments.seeds import (
     COUNTRY_FREE,
     Choice,
@@ -19,9 +21,24 @@ from valuescope.warehouse.instruments.seeds import (
     Instrument,
     Question,
 )
+from valuescope.warehouse.instruments.subjects import (
+    Group,
+    Placebo,
+    Subject,
+    country_id_of,
+    invented_names,
+)
 from valuescope.warehouse.instruments.written_rows import written_rows
 
-_FILES = ("set.toml", "questions.csv", "choices.csv", "countries.csv", "templates.toml")
+_FILES = (
+    "set.toml",
+    "questions.csv",
+    "choices.csv",
+    "countries.csv",
+    "placebos.csv",
+    "groups.toml",
+    "templates.toml",
+)
 _FACTS = ("language", "translator", "source")
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _EVERY_COUNTRY = ""
@@ -34,9 +51,10 @@ class WordingSet:
 
     `questions` maps (question, country) to a wording, `choices` maps (coding, question, country)
     to the texts in the instrument's order, both with the country "" for every other country;
-    `country_names` maps countries to the names that prompts use. An English set keeps the
-    project's choices and country names where it lacks its own, and with `questions` None the
-    project's questions; a set in another language has no such fallback.
+    `country_names` and `placebo_names` map real and invented countries to the names that prompts
+    use, `groups` has the words for groups of people. An English set keeps the project's choices,
+    names and groups where it lacks its own, and with `questions` None the project's questions; a
+    set in another language has no such fallback.
     """
 
     name: str
@@ -47,6 +65,8 @@ class WordingSet:
     questions: Mapping[tuple[str, str], str] | None = None
     choices: Mapping[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
     country_names: Mapping[str, str] = field(default_factory=dict)
+    placebo_names: Mapping[str, str] = field(default_factory=dict)
+    groups: GroupWords | None = None
 
     @property
     def is_english(self) -> bool:
@@ -61,10 +81,10 @@ class WordingSet:
         )
 
     def unworded(
-        self, questions: Iterable[Question], coding_id: str, countries: Iterable[Country]
+        self, questions: Iterable[Question], coding_id: str, subjects: Iterable[Subject]
     ) -> list[Question]:
-        """Return the questions that the set words for none of `countries` nor for no country."""
-        country_ids = [COUNTRY_FREE, *(country.country_id for country in countries)]
+        """Return the questions that the set words for none of `subjects` nor for no country."""
+        country_ids = dict.fromkeys([COUNTRY_FREE, *map(country_id_of, subjects)])
         return [
             question
             for question in questions
@@ -95,6 +115,29 @@ class WordingSet:
             )
         return name
 
+    def placebo_name(self, placebo: Placebo) -> str:
+        """Return the invented name in this set. Raises ValuescopeError if there is none."""
+        name = self.placebo_names.get(placebo.placebo_id)
+        if name is None and self.is_english:
+            return placebo.placebo_id
+        if name is None:
+            raise ValuescopeError(
+                f"The wording set '{self.name}' has no name for the invented country "
+                f"{placebo.placebo_id}. Write it into {self.folder}/placebos.csv, or leave "
+                "--placebos out."
+            )
+        return name
+
+    def group_words(self, group: Group) -> str:
+        """Return the set's words for a group. Raises ValuescopeError if there are none."""
+        words = self.groups or (_our_group_words() if self.is_english else None)
+        if words is None:
+            raise ValuescopeError(
+                f"The wording set '{self.name}' has no words for groups of people. Write "
+                f"{self.folder}/groups.toml (docs/wordings.md), or leave --by out."
+            )
+        return words.words_for(group)
+
     def _wording(self, question: Question, country_id: str) -> str | None:
         if self.questions is None:
             return question.wording
@@ -118,6 +161,8 @@ class WordingSet:
             f"{self.folder}/{file}, or leave the question out with --questions."
         )
 
+
+_our_group_words = cache(load_group_words)
 
 OUR_WORDINGS = WordingSet(
     name="valuescope",
@@ -167,7 +212,9 @@ def load_wording_set(home: Home, name: str, instrument: Instrument) -> WordingSe
         folder=folder,
         questions=_questions(folder / "questions.csv", instrument),
         choices=_choices(folder / "choices.csv", instrument),
-        country_names=_country_names(folder / "countries.csv", instrument),
+        country_names=_names(folder / "countries.csv", "country", instrument.countries),
+        placebo_names=_names(folder / "placebos.csv", "placebo", invented_names()),
+        groups=load_group_words(path) if (path := folder / "groups.toml").exists() else None,
     )
     if not wordings.is_english:
         _check_stands_alone(wordings)
@@ -274,13 +321,13 @@ def _whole_list(
     return whole
 
 
-def _country_names(path: Path, instrument: Instrument) -> dict[str, str]:
+def _names(path: Path, kind: str, known: Iterable[str]) -> dict[str, str]:
+    """Return the names of real or invented countries, by their ids."""
     if not path.exists():
         return {}
     names: dict[str, str] = {}
-    for remedy, row in written_rows(path, ("country_id", "country_name")):
-        country_id = _known(row, "country_id", instrument.countries, remedy)
-        _add(names, country_id, row["country_name"], remedy)
+    for remedy, row in written_rows(path, (f"{kind}_id", f"{kind}_name")):
+        _add(names, _known(row, f"{kind}_id", known, remedy), row[f"{kind}_name"], remedy)
     return names
 
 

@@ -53,6 +53,10 @@ CHOICE_LOG_LIKELIHOODS = pa.schema(
         pa.field("scored_at", pa.timestamp("us", tz="UTC"), nullable=False),
         # How many sampled answers the cell's probabilities are shares of; null where none were.
         pa.field("draws", pa.int64()),
+        # The group of the country's people that was asked about; null for the country as a whole.
+        pa.field("group_id", pa.string()),
+        # The invented country that was asked about, under the country ZZZ; null for real ones.
+        pa.field("placebo_id", pa.string()),
     ]
 )
 
