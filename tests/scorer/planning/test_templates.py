@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ from valuescope.scorer.planning.templates import (
     templates_of,
 )
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.instruments.seeds import Country, load_instrument
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.instruments.subjects import Group, Placebo, Subject
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
 
 JAPAN, PERU = (load_instrument().country(country_id) for country_id in ("JPN", "PER"))
 GOOD = """
 [mine]
 text = "{question} {choices} {country}?"
+group_text = "{question} {choices} {group} in {country}."
 country_free_text = "{question} {choices}?"
 choice_separator = " / "
 """
@@ -25,8 +28,8 @@ PER = "{question} {choices}, answered by people of Peru:"
 """
 
 
-def fill(template: Template, country: Country | None, question: str = "Is tea good?") -> str:
-    return template.fill(question, ["A) Yes", "B) No"], country, OUR_WORDINGS.country_name)
+def fill(template: Template, subject: Subject, question: str = "Is tea good?") -> str:
+    return template.fill(question, ["A) Yes", "B) No"], subject, OUR_WORDINGS)
 
 
 def wordings_of(folder: Path, language: str, text: str = GOOD) -> WordingSet:
@@ -87,19 +90,44 @@ def test_a_set_in_another_language_is_asked_with_its_own_templates_only(tmp_path
 def test_a_country_may_have_a_text_of_its_own_that_spells_out_its_name(tmp_path: Path) -> None:
     template = named_template("mine", wordings_of(tmp_path, "en", GOOD + FOR_PERU))
 
-    def no_name(country: Country) -> str:
-        raise AssertionError(f"{country.name} was asked for")
-
-    prompt = template.fill("Is tea good?", ["A) Yes", "B) No"], PERU, no_name)
+    without_names = replace(OUR_WORDINGS, language="es")
+    prompt = template.fill("Is tea good?", ["A) Yes", "B) No"], PERU, without_names)
     assert prompt == "Is tea good? A) Yes / B) No, answered by people of Peru:"
     assert fill(template, JAPAN) == "Is tea good? A) Yes / B) No Japan?"
     assert fill(template, None) == "Is tea good? A) Yes / B) No?"
+
+
+def test_a_group_is_named_with_its_country_by_a_text_of_its_own() -> None:
+    women = Group(JAPAN, "sex=female,age=30-49")
+    assert fill(named_template("paper"), women).endswith("of women aged 30 to 49 in Japan:")
+    for template in load_templates().values():
+        prompt = fill(template, women)
+        assert "women aged 30 to 49" in prompt
+        assert "Japan" in prompt
+        assert prompt == prompt.rstrip()
+
+
+def test_a_template_without_words_for_groups_says_so(tmp_path: Path) -> None:
+    lines = [line for line in GOOD.splitlines() if "group" not in line]
+    own = wordings_of(tmp_path, "en", "\n".join(lines))
+    template = named_template("mine", own)
+    with pytest.raises(ValuescopeError, match="has no group_text. Add one to templates.toml in"):
+        template.fill("Is tea good?", ["A) Yes", "B) No"], Group(JAPAN, "sex=male"), own)
+    assert fill(template, JAPAN).endswith("Japan?")
+
+
+def test_an_invented_country_is_asked_about_as_a_real_one() -> None:
+    template = named_template("paper")
+    real, invented = fill(template, JAPAN), fill(template, Placebo("Zumari"))
+    assert invented == real.replace("Japan", "Zumari")
 
 
 @pytest.mark.parametrize(
     ("correct", "wrong"),
     [
         (" {country}?", "?"),
+        ("{group} in", "people in"),
+        ('group_text = "{question} {choices} {group} in {country}."', "group_text = 3"),
         ("{country}?", "{country} {country}?"),
         ("{country}?", "{nation}?"),
         ("{choices}?", "{choices} "),
