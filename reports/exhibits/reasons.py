@@ -25,6 +25,10 @@ _WORDS = {
     "different_quantization": "the two files round their weights differently",
     "country_free": "asked without a country",
     "no_human_shares": "people gave no answers there",
+    "group_not_surveyed": "the loaded people are not divided so",
+    "no_spread_in_people": "people's groups differ no more than samples do",
+    "too_few_placebos": "too few invented countries",
+    "no_variance_in_placebos": "the model says the same of all invented countries",
     "noise_not_measured": "numerical noise was not measured",
 }
 

@@ -15,6 +15,7 @@ from tests.dbt_project.study import (
     random_counts,
 )
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.instruments.subjects import invented_names
 
 WEST = ["AND", "AUS", "CAN", "DEU", "GBR", "USA"]
 ELSEWHERE = ["ARG", "BOL", "CHN", "IDN", "KOR", "SGP"]
@@ -37,6 +38,11 @@ MODELS = [
     ("llama-2-7b", "Q8_0", 0.8),
     ("people", "F16", 1.0),
 ]
+
+
+# Who is asked about groups and invented countries, in both orders.
+ASKED_MORE = ("smollm2-360m-instruct-Q8_0", "template")
+PLACEBOS = invented_names()[:6]
 
 
 def people(instrument: Instrument, seed: int, wave: int = 7) -> pd.DataFrame:
@@ -64,7 +70,10 @@ def shares_of(counts: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:
 
 
 def build_pairs_study(home: Home, instrument: Instrument) -> Home:
-    """Two waves, men and women; base and chat models of two sizes, in both orders, once in Q4."""
+    """Two waves, men and women; base and chat models of two sizes, in both orders, once in Q4.
+
+    One of them is asked about men and women, and about invented countries, too.
+    """
     counts = people(instrument, seed=1)
     add_load(home, "wave7", counts)
     add_load(home, "wave6", people(instrument, seed=2, wave=6), wave_selection="6")
@@ -114,5 +123,50 @@ def build_pairs_study(home: Home, instrument: Instrument) -> Home:
                         )
                     ],
                 )
+                if (model_id, chat_mode) == ASKED_MORE:
+                    _land_others(home, run_id, model_id, prompt_id, shares, instrument)
     build_successfully(home, *WITHOUT_TESTS)
     return home
+
+
+def _land_others(
+    home: Home,
+    run_id: str,
+    model_id: str,
+    prompt_id: str,
+    shares: pd.DataFrame,
+    instrument: Instrument,
+) -> None:
+    """Land answers about women and men, which know a little of them, and about invented countries."""
+    random = np.random.default_rng([6, len(prompt_id)])
+    subjects = {}
+    for sex, seed in (("female", 3), ("male", 4)):
+        own = shares_of(people(instrument, seed), instrument)
+        for country_id, of_country in own.groupby("country_id"):
+            known = np.log(np.maximum(of_country["share"], 1e-6))
+            values = 0.5 * known + random.normal(size=len(of_country))
+            subjects[country_id, f"sex={sex}", None] = of_country.assign(value=values)
+    of_question = shares[shares["country_id"] == COUNTRIES[0]]
+    level = random.normal(size=len(of_question))
+    for name in PLACEBOS:
+        values = level + 0.2 * random.normal(size=len(of_question))
+        subjects["ZZZ", None, name] = of_question.assign(value=values)
+    cells = [
+        (
+            {
+                "run_id": run_id,
+                "model_id": model_id,
+                "prompt_id": prompt_id,
+                "country_id": country_id,
+                "group_id": group_id,
+                "placebo_id": placebo_id,
+                "question_id": question_id,
+            },
+            list(cell["value"]),
+        )
+        for (country_id, group_id, placebo_id), frame in subjects.items()
+        for question_id, cell in frame.groupby("question_id")
+    ]
+    land_cells(home, cells)
+    # A compaction that was stopped between its rename and its deletes.
+    land_cells(home, cells[::7])

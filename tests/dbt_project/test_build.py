@@ -48,12 +48,16 @@ MARTS = {
     "agg_country_correlations",
     "agg_cultural_distances",
     "agg_distances",
+    "agg_group_correlations",
+    "agg_group_differences",
     "agg_item_structure",
     "agg_model_summary",
     "agg_prompt_errors",
     "agg_question_correlations",
+    "agg_question_steering",
     "agg_specification_correlations",
     "agg_specification_spread",
+    "agg_steering",
     "agg_variance_components",
     "agg_western_gap",
     "cmp_base_chat",
@@ -203,7 +207,7 @@ def test_schemas_are_exactly_the_four_of_the_design(agreement: AgreementStudy) -
     assert set(tables.loc[tables["table_schema"] == "marts", "table_name"]) == MARTS
     # A view over Parquet would hold a path; these select from tables.
     views = tables.loc[tables["table_type"] != "BASE TABLE", "table_name"]
-    assert set(views) == {"int_choice_distributions", *HEADLINES}
+    assert set(views) == {"int_choice_distributions", "stg_choice_log_likelihoods", *HEADLINES}
 
 
 def test_the_file_is_readable_by_older_tools_and_left_unlocked(agreement: AgreementStudy) -> None:

@@ -1,153 +1,128 @@
 """Answers about groups and invented countries in a built warehouse, by pandas from what landed."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import pearsonr
 
-from tests.dbt_project.study import (
-    WITHOUT_TESTS,
-    Instrument,
-    add_load,
-    build_successfully,
-    land_cells,
-    land_design,
-    land_model,
-    land_run,
-    random_counts,
-    read,
-)
+from tests.dbt_project.pairs_study import ASKED_MORE, COUNTRIES, PLACEBOS, QUESTIONS
+from tests.dbt_project.study import Instrument, read
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.subjects import invented_names
 
-COUNTRIES = ["AND", "CYP", "CZE", "DEU", "GBR", "GRC"]
-NOT_DIVIDED = "GRC"
-GROUPS = ["sex=female", "sex=male"]
-# Of seven batteries.
-QUESTIONS = [
-    f"Q{number}" for number in (*range(1, 4), *range(27, 31), *range(177, 181), 57, 122, 149, 199, 42)
-]
-NOMINAL = "Q42"
-NAMES = invented_names()[:6]
-MARTS = ("agg_steering", "agg_question_steering", "agg_group_correlations", "agg_group_differences")
-DESIGNS = {"forward": "forward", "backward": "reverse"}
-CELL = ["model_id", "prompt_id", "question_id", "country_id", "group_id", "placebo_id"]
+MODEL = ASKED_MORE[0]
+SUBJECT = ["question_id", "country_id", "group_id", "placebo_id"]
+CELL = ["prompt_id", *SUBJECT]
 
 
 @dataclass(frozen=True)
-class SubjectStudy:
-    """A built warehouse, and the landed answers as probabilities with scores and people's shares."""
+class Landed:
+    """What the model's answers are by themselves: probabilities with scores, orders averaged."""
 
     home: Home
     answers: pd.DataFrame
     people: pd.DataFrame
+    averaged: str
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, instrument: Instrument) -> SubjectStudy:
-    home = Home(tmp_path_factory.mktemp("subjects"))
-    people = _load_people(home, instrument)
-    answers = _land_answers(home, instrument)
-    build_successfully(
-        home,
-        *WITHOUT_TESTS,
-        "--select",
-        "+fct_choice_probabilities",
-        *(f"+{mart}" for mart in MARTS),
+def landed(pairs: Home, instrument: Instrument) -> Landed:
+    shards = pq.read_table(pairs.landing / "choice_log_likelihoods", partitioning=None).to_pandas()
+    own = shards[(shards["model_id"] == MODEL) & shards["prompt_id"].str.endswith("-template")]
+    own = own.drop_duplicates([*CELL, "choice_index"])
+    odds = np.exp(own["log_likelihood"])
+    cell = own.groupby(CELL, dropna=False)
+    own = own.assign(
+        p=odds / odds.groupby([own[name] for name in CELL], dropna=False).transform("sum"),
+        size=cell["choice_index"].transform("max"),
     )
-    return SubjectStudy(home, answers, people)
+    keys = [*SUBJECT, "choice_index", "size"]
+    (averaged,) = read(
+        pairs,
+        f"""
+        select distinct prompt_id from marts.fct_mean_scores inner join marts.dim_prompts
+            using (prompt_id)
+        where model_id = '{MODEL}' and is_derived and chat_mode = 'template'
+        """,
+    )["prompt_id"]
+    mean = own.groupby(keys, dropna=False, as_index=False)["p"].mean()
+    answers = pd.concat([own[["prompt_id", *keys, "p"]], mean.assign(prompt_id=averaged)])
+    answers["score"] = -1 + 2 * (answers["choice_index"] - 1) / (answers["size"] - 1)
+    kinds = instrument.questions.set_index("question_id")["scale_kind"]
+    answers["is_scaled"] = answers["question_id"].map(kinds).isin(["ordinal", "binary"])
+    return Landed(pairs, answers, _shares(pairs, instrument), averaged)
 
 
-def _load_people(home: Home, instrument: Instrument) -> pd.DataFrame:
-    """Load all people and, but for one country, women and men; return shares."""
-    found = []
-    for seed, (subgroup, breakdown) in enumerate(
-        [("all", "all"), *((group, "sex") for group in GROUPS)]
-    ):
-        countries = [c for c in COUNTRIES if subgroup == "all" or c != NOT_DIVIDED]
-        counts = random_counts(instrument, QUESTIONS, countries, seed=seed)
-        add_load(home, f"load-{seed}", counts, subgroup_id=subgroup, breakdown=breakdown)
-        found.append(counts.assign(subgroup_id=subgroup))
+def _shares(home: Home, instrument: Instrument) -> pd.DataFrame:
+    """Return people's weighted shares of each group's choices."""
+    marginals = read(
+        home,
+        """
+        select subgroup_id as group_id, country_id, question_id, code, sum_of_weights
+        from raw.human_marginals inner join raw.survey_loads using (load_id)
+        where breakdown = 'sex'
+        """,
+    )
     native = instrument.choices[
         (instrument.choices["coding_id"] == "native") & instrument.choices["is_on_scale"]
     ]
     codes = native.assign(code=native["survey_codes"].str.split("|")).explode("code")
     codes = codes.astype({"code": int})[["question_id", "choice_index", "code"]]
-    keys = ["subgroup_id", "country_id", "question_id", "choice_index"]
-    shares = pd.concat(found).merge(codes, on=["question_id", "code"])
+    keys = ["group_id", "country_id", "question_id", "choice_index"]
+    shares = marginals.merge(codes, on=["question_id", "code"])
     shares = shares.groupby(keys, as_index=False)["sum_of_weights"].sum()
     total = shares.groupby(keys[:3])["sum_of_weights"].transform("sum")
-    return shares.assign(human_share=shares["sum_of_weights"] / total)
-
-
-def _land_answers(home: Home, instrument: Instrument) -> pd.DataFrame:
-    random = np.random.default_rng(5)
-    land_model(home, "m")
-    subjects = [
-        *((country, None, None) for country in [*COUNTRIES, "ZZZ"]),
-        *((country, group, None) for country, group in product(COUNTRIES, GROUPS)),
-        *(("ZZZ", None, name) for name in NAMES),
-    ]
-    rows = []
-    for prompt_id, order in DESIGNS.items():
-        land_design(home, prompt_id, choice_order=order, order_family_id="averaged-design")
-        land_run(home, prompt_id, "m", prompt_id)
-        cells = []
-        for question_id, (country_id, group_id, placebo_id) in product(QUESTIONS, subjects):
-            size = instrument.choice_count(question_id)
-            values = list(random.normal(-6, 1 if placebo_id is None else 0.4, size))
-            cell = dict(
-                zip(CELL, ("m", prompt_id, question_id, country_id, group_id, placebo_id),
-                    strict=True)
-            )
-            sha = {"text_sha256": f"{country_id} {group_id} {placebo_id}", "run_id": prompt_id}
-            cells.append(({**cell, **sha}, values))
-            odds = np.exp(values)
-            rows += [
-                {**cell, "choice_index": index, "p": p, "size": size}
-                for index, p in enumerate(odds / odds.sum(), start=1)
-            ]
-        land_cells(home, cells)
-        # A compaction that was stopped between its rename and its deletes.
-        land_cells(home, cells[::3], "compacted.parquet")
-    found = pd.DataFrame(rows)
-    averaged = found.groupby(
-        [*(name for name in CELL if name != "prompt_id"), "choice_index", "size"],
-        dropna=False,
-        as_index=False,
-    )["p"].mean()
-    found = pd.concat([found, averaged.assign(prompt_id="averaged-design")])
-    found["score"] = -1 + 2 * (found["choice_index"] - 1) / (found["size"] - 1)
-    return found
+    return shares.assign(human_share=shares["sum_of_weights"] / total).drop(
+        columns="sum_of_weights"
+    )
 
 
 def mean_scores(answers: pd.DataFrame) -> pd.DataFrame:
     """Return the mean score of each cell of a question with a scale."""
-    scaled = answers[answers["question_id"] != NOMINAL]
-    weighted = scaled.assign(llm_mean_score=scaled["p"] * scaled["score"])
-    return weighted.groupby(CELL, dropna=False, as_index=False)["llm_mean_score"].sum()
+    weighted = answers.assign(llm_mean_score=answers["p"] * answers["score"])
+    scaled = weighted[weighted["is_scaled"]]
+    return scaled.groupby(CELL, dropna=False, as_index=False)["llm_mean_score"].sum()
 
 
-def test_marts_about_countries_hold_countries_alone(study: SubjectStudy) -> None:
-    expected = study.answers[study.answers[["group_id", "placebo_id"]].isna().all(axis=1)]
+def compared(landed: Landed) -> pd.DataFrame:
+    """Return both sides' mean scores and distances of each cell about a group."""
+    groups = landed.answers[landed.answers["group_id"].notna() & landed.answers["is_scaled"]]
+    keys = ["group_id", "country_id", "question_id", "choice_index"]
+    # A choice that nobody took has no row.
+    both = groups.merge(landed.people, on=keys, how="left").fillna({"human_share": 0.0})
+    cell = ["prompt_id", "question_id", "country_id", "group_id"]
+    both = both.sort_values([*cell, "choice_index"])
+    both["human"] = both["human_share"] * both["score"]
+    both["llm"] = both["p"] * both["score"]
+    difference = both["p"] - both["human_share"]
+    both["apart"] = difference.abs() / 2
+    both["steps"] = difference.groupby([both[name] for name in cell]).cumsum().abs()
+    both["steps"] *= 2 / (both["size"] - 1)
+    return both.groupby(cell, as_index=False)[["human", "llm", "apart", "steps"]].sum()
+
+
+def test_marts_about_countries_hold_countries_alone(landed: Landed) -> None:
+    is_country = landed.answers[["group_id", "placebo_id"]].isna().all(axis=1)
+    expected = landed.answers[is_country]
+    assert 0 < len(expected) < len(landed.answers)
+    prompts = ", ".join(f"'{name}'" for name in expected["prompt_id"].unique())
+    chosen = f"where model_id = '{MODEL}' and prompt_id in ({prompts})"
+    rows = read(landed.home, f"select * from marts.fct_choice_probabilities {chosen}")
     keys = ["prompt_id", "question_id", "country_id", "choice_index"]
-    rows = read(study.home, "select * from marts.fct_choice_probabilities")
     both = rows.merge(expected, on=keys, validate="one_to_one")
     assert len(rows) == len(both) == len(expected)
     assert both["llm_probability"].to_numpy() == pytest.approx(both["p"].to_numpy(), abs=1e-12)
-    scores = read(study.home, "select * from marts.fct_mean_scores")
-    cells = expected.drop_duplicates(CELL)
-    assert len(scores) == len(cells)
+    scores = read(landed.home, f"select * from marts.fct_mean_scores {chosen}")
+    assert len(scores) == len(expected.drop_duplicates(CELL))
 
 
-def test_steering_is_of_what_landed(study: SubjectStudy) -> None:
-    scores = mean_scores(study.answers)
-    whole = read(study.home, "select * from marts.agg_steering").set_index("prompt_id")
-    by_question = read(study.home, "select * from marts.agg_question_steering")
-    assert sorted(whole.index) == sorted([*DESIGNS, "averaged-design"])
+def test_steering_is_of_what_landed(landed: Landed) -> None:
+    scores = mean_scores(landed.answers)
+    whole = read(landed.home, "select * from marts.agg_steering").set_index("prompt_id")
+    by_question = read(landed.home, "select * from marts.agg_question_steering")
+    assert set(whole.index) == set(scores["prompt_id"])
     for prompt_id, row in whole.iterrows():
         own = scores[scores["prompt_id"] == prompt_id]
         real = own[own["group_id"].isna() & (own["country_id"] != "ZZZ")]
@@ -159,9 +134,10 @@ def test_steering_is_of_what_landed(study: SubjectStudy) -> None:
         found = row[["country_spread", "placebo_spread"]].to_numpy(float)
         assert found == pytest.approx(expected, rel=1e-9)
         assert row["steering_ratio"] == pytest.approx(expected[0] / expected[1], rel=1e-9)
-        # Real names are 2.5 times as far apart in log-likelihoods.
+        # The model says much the same of invented countries.
         assert row["p_value"] < 0.01
-        assert row["question_count"] == len(QUESTIONS) - 1
+        assert (row["country_count"], row["placebo_count"]) == (len(COUNTRIES), len(PLACEBOS))
+        assert row["question_count"] == own["question_id"].nunique() < len(QUESTIONS)
         rows = by_question[by_question["prompt_id"] == prompt_id].set_index("question_id")
         ratio = np.sqrt(variances[0] / variances[1])
         pd.testing.assert_series_equal(
@@ -171,46 +147,23 @@ def test_steering_is_of_what_landed(study: SubjectStudy) -> None:
         q = ordered["p_value"] * len(rows) / np.arange(1, len(rows) + 1)
         expected_q = q[::-1].cummin()[::-1].clip(upper=1)
         assert ordered["q_value"].to_numpy() == pytest.approx(expected_q.to_numpy())
-        assert set(rows["family_test_count"]) == {len(QUESTIONS) - 1}
+        assert set(rows["family_test_count"]) == {len(rows)}
 
 
-def compared(study: SubjectStudy) -> pd.DataFrame:
-    """Return both sides' mean scores and distances of each cell about a group."""
-    groups = study.answers[
-        study.answers["group_id"].notna() & (study.answers["question_id"] != NOMINAL)
-    ]
-    people = study.people.rename(columns={"subgroup_id": "group_id"})
-    keys = ["group_id", "country_id", "question_id", "choice_index"]
-    # A choice that nobody took has no row; a group that nobody asked has none at all.
-    both = groups.merge(people[[*keys, "human_share"]], on=keys, how="left")
-    both = both[both["country_id"] != NOT_DIVIDED].fillna({"human_share": 0.0})
-    both = both.sort_values([*CELL[:5], "choice_index"])
-    both["human"] = both["human_share"] * both["score"]
-    both["llm"] = both["p"] * both["score"]
-    both["apart"] = (both["p"] - both["human_share"]).abs() / 2
-    steps = (both["p"] - both["human_share"]).groupby([both[n] for n in CELL[:5]]).cumsum().abs()
-    both["steps"] = steps * 2 / (both["size"] - 1)
-    cells = both.groupby(CELL[:5], as_index=False)[["human", "llm", "apart", "steps"]].sum()
-    return cells
-
-
-def test_groups_are_compared_with_their_own_people(study: SubjectStudy) -> None:
-    cells = compared(study)
-    country = mean_scores(study.answers)
+def test_groups_are_compared_with_their_own_people(landed: Landed) -> None:
+    country = mean_scores(landed.answers)
     country = country[country["group_id"].isna() & country["placebo_id"].isna()]
-    cells = cells.merge(
+    cells = compared(landed).merge(
         country[["prompt_id", "question_id", "country_id", "llm_mean_score"]],
         on=["prompt_id", "question_id", "country_id"],
     )
-    rows = read(study.home, "select * from marts.agg_group_correlations")
-    assert len(rows) == 3 * len(COUNTRIES) * len(GROUPS)
-    missing = rows[rows["country_id"] == NOT_DIVIDED]
-    assert set(missing["null_reason"]) == {"group_not_surveyed"}
-    for _, row in rows[rows["country_id"] != NOT_DIVIDED].iterrows():
+    rows = read(landed.home, "select * from marts.agg_group_correlations")
+    assert len(rows) == 3 * len(COUNTRIES) * 2
+    for _, row in rows.iterrows():
         own = cells
         for name in ("prompt_id", "country_id", "group_id"):
             own = own[own[name] == row[name]]
-        assert row["question_count"] == len(own) == len(QUESTIONS) - 1
+        assert row["question_count"] == len(own) < len(QUESTIONS)
         r = pearsonr(own["llm"], own["human"]).statistic
         of_country = pearsonr(own["llm_mean_score"], own["human"]).statistic
         assert row["pearson_r"] == pytest.approx(r, abs=1e-9)
@@ -220,18 +173,21 @@ def test_groups_are_compared_with_their_own_people(study: SubjectStudy) -> None:
         assert row["pearson_r_standard_error"] > 0
 
 
-def test_divisions_are_over_all_groups_that_have_people(study: SubjectStudy) -> None:
-    cells = compared(study)
-    rows = read(study.home, "select * from marts.agg_group_differences")
-    assert sorted(rows["prompt_id"]) == sorted([*DESIGNS, "averaged-design"])
+def test_divisions_are_over_all_groups_that_have_people(landed: Landed) -> None:
+    cells = compared(landed)
+    rows = read(landed.home, "select * from marts.agg_group_differences")
+    assert set(rows["prompt_id"]) == set(cells["prompt_id"])
     for _, row in rows.iterrows():
         own = cells[cells["prompt_id"] == row["prompt_id"]]
         mean = own.groupby(["country_id", "question_id"])[["llm", "human"]].transform("mean")
         apart = own[["llm", "human"]] - mean
         r = pearsonr(apart["llm"], apart["human"]).statistic
         assert row["deviation_r"] == pytest.approx(r, abs=1e-9)
+        # It knows half of what people said.
+        assert row["shuffled_p_value"] < 0.01
         assert row["division_id"] == "sex"
-        assert (row["group_count"], row["country_count"]) == (2, len(COUNTRIES) - 1)
+        assert (row["group_count"], row["country_count"]) == (2, len(COUNTRIES))
         assert row["cell_count"] == len(own)
         variance = own.groupby(["country_id", "question_id"])["llm"].var().mean()
         assert row["llm_spread"] == pytest.approx(np.sqrt(variance), rel=1e-9)
+        assert 0 < row["stereotyping"] < 2

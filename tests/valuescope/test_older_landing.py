@@ -13,7 +13,7 @@ from tests.valuescope.conftest import fail, run, succeed
 LATER_COLUMNS = {
     "models": ["base_name", "norms_sha256"],
     "prompts": ["translator", "source", "elicitation"],
-    "choice_log_likelihoods": ["draws"],
+    "choice_log_likelihoods": ["draws", "group_id", "placebo_id"],
     "runs": [
         "source_file",
         "metadata_overrides",

@@ -17,7 +17,7 @@ from valuescope.warehouse.landing_zone.shards import (
 
 @dataclass(frozen=True)
 class LandedRun:
-    """One run of the landing zone; `cells` counts the answers by question and country it holds."""
+    """One run of the landing zone; `cells` counts the answers by question and subject it holds."""
 
     run_id: str
     model_id: str
@@ -41,7 +41,7 @@ def landed_runs(home: Home) -> tuple[LandedRun, ...]:
         with
 
         landed as (
-            select run_id, count(distinct (question_id, country_id)) as cells
+            select run_id, count(distinct (question_id, country_id, group_id, placebo_id)) as cells
             from choice_log_likelihoods
             group by run_id
         ),

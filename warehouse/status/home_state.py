@@ -80,13 +80,15 @@ def loaded_survey_count(home: Home) -> int:
 
 
 def landed_cell_count(home: Home) -> int:
-    """Return how many (model, prompt, question, country) cells have landed."""
+    """Return how many cells of models, prompts, questions and subjects have landed."""
     if not (home.landing / "choice_log_likelihoods").exists():
         return 0
     rows = query_landing(
         home,
         """
-        select count(distinct (model_id, prompt_id, numerics_id, question_id, country_id))
+        select count(distinct (
+            model_id, prompt_id, numerics_id, question_id, country_id, group_id, placebo_id
+        ))
         from choice_log_likelihoods
         """,
     )
@@ -212,7 +214,7 @@ def _runs(home: Home) -> tuple[ScoringRun, ...]:
         with
 
         landed as (
-            select run_id, count(distinct (question_id, country_id)) as cells
+            select run_id, count(distinct (question_id, country_id, group_id, placebo_id)) as cells
             from choice_log_likelihoods
             group by run_id
         ),

@@ -255,4 +255,65 @@ EXHIBITS = (
             Column("null_reason", "why there is none"),
         ),
     ),
+    Exhibit(
+        exhibit_id="steering",
+        section=Section.MODELS,
+        title="Does a country's name move it further than an invented one?",
+        reading=(
+            "Spread of its mean scores over real countries, over that of invented ones. A ratio of "
+            "1 means that real names say no more to it than made-up ones; p is of reaching the "
+            "ratio when which names are real is shuffled."
+        ),
+        saved_query="does_it_tell_real_names_from_invented_ones",
+        needs="answers about invented countries: valuescope score --placebos 12",
+        columns=(
+            Column("display_name", "model"),
+            Column("quantization", "quantization"),
+            Column("prompt_name", "asked"),
+            Column("steering_ratio", "ratio"),
+            Column("p_value", "p", digits=3),
+            Column("country_spread", "spread of real names", digits=3),
+            Column("placebo_spread", "of invented names", digits=3),
+            Column("steered_question_count", "questions above chance", digits=0),
+            Column("question_count", "of", digits=0),
+            Column("country_count", "countries", digits=0),
+            Column("placebo_count", "invented", digits=0),
+            Column("is_order_controlled", "order controlled"),
+            Column("null_reason", "why there is none"),
+        ),
+    ),
+    Exhibit(
+        exhibit_id="group_differences",
+        section=Section.MODELS,
+        title="Does it know how groups of people differ?",
+        reading=(
+            "Groups of a country's people, against the mean of its groups: r between how the model "
+            "and how people deviate, over all countries and questions. p is of reaching the r when "
+            "the model's groups are shuffled within countries. Stereotyping: the model's spread "
+            "between groups over people's; above 1 it makes them more different than they are."
+        ),
+        saved_query="does_it_know_how_groups_differ",
+        needs=(
+            "answers about groups (valuescope score --by sex) and people divided likewise "
+            "(valuescope ingest FILE --by sex)"
+        ),
+        columns=(
+            Column("display_name", "model"),
+            Column("quantization", "quantization"),
+            Column("prompt_name", "asked"),
+            Column("division_id", "people by"),
+            Column("deviation_r", "r of deviations"),
+            Column("deviation_r_standard_error", "its error"),
+            Column("shuffled_p_value", "p", digits=3),
+            Column("stereotyping", "stereotyping"),
+            Column("stereotyping_standard_error", "its error"),
+            Column("llm_spread", "model's spread", digits=3),
+            Column("human_spread", "people's spread", digits=3),
+            Column("country_count", "countries", digits=0),
+            Column("question_count", "questions", digits=0),
+            Column("is_order_controlled", "order controlled"),
+            Column("null_reason", "why there is none"),
+            Column("stereotyping_null_reason", "why no stereotyping"),
+        ),
+    ),
 )
