@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from valuescope.scorer.brought.questions import named_design, parse_cell_id
 from valuescope.scorer.planning.prompts import Prompt, render_prompt
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.instruments.subjects import parse_subject
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class AskedPrompts:
             question, country, order, design = parse_cell_id(cell_id)
             self._prompts[cell_id] = render_prompt(
                 self.instrument.question(question, self.survey_id),
-                None if country == COUNTRY_FREE else self.instrument.country(country),
+                parse_subject(country, self.instrument),
                 named_design(self.home, self.instrument, design, order, "likelihood"),
             )
         return self._prompts[cell_id]

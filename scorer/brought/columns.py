@@ -15,6 +15,7 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "model": ("model", "model_name"),
     "question": ("question", "question_id"),
     "country": ("country", "country_id"),
+    "group": ("group", "group_id"),
     "choice": ("choice", "choice_index"),
     "order": ("order", "choice_order"),
     "design": ("design",),
@@ -162,7 +163,7 @@ def _select(own: Mapping[str, str], value: str, model: str | None) -> str:
     def text(name: str) -> str:
         return f"nullif(trim(cast({_quoted(own[name])} as varchar)), '')" if name in own else "null"
 
-    expressions = {name: text(name) for name in TEXTS if name != "id"}
+    expressions = {name: text(name) for name in TEXTS if name not in ("id", "group")}
     if "text" in own:
         # White space is part of what was asked.
         expressions["text"] = f"nullif(cast({_quoted(own['text'])} as varchar), '')"
@@ -175,6 +176,8 @@ def _select(own: Mapping[str, str], value: str, model: str | None) -> str:
                 expressions[name] = f"nullif({parts}[{number}], '')"
         if "design" not in own:
             expressions["design"] = f"nullif(array_to_string({parts}[4:], '/'), '')"
+    if "group" in own:
+        expressions["country"] = f"concat_ws(':', {expressions['country']}, {text('group')})"
     numbers = {name: own.get(name) for name in NUMBERS} | {"value": own[value]}
     for name, column in numbers.items():
         quoted = "null" if column is None else _quoted(column)

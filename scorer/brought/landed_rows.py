@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from valuescope.scorer.brought.questions import text_sha256
 from valuescope.scorer.brought.resolving import Resolved
+from valuescope.warehouse.instruments.seeds import COUNTRY_FREE
 from valuescope.warehouse.landing_zone.shards import ANSWERS, SCHEMAS
 
 _ROWS_A_BATCH = 100_000
@@ -124,14 +125,17 @@ def landed_rows(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of one model and design; `ids` are their values in every row."""
     schema = SCHEMAS[ANSWERS]
+    # What the tables call a country may name a group of it, or an invented one.
+    country, rest = "split_part(country_id, ':', 1)", "nullif(split_part(country_id, ':', 2), '')"
     computed = {
         **{name: f"${name}" for name in ids},
         "prompt_text": "texts.text",
         "token_log_likelihoods": "cast([] as double[])",
         "label_token_count": "cast(null as integer)",
         "scored_at": "$scored_at",
-        "group_id": "cast(null as varchar)",
-        "placebo_id": "cast(null as varchar)",
+        "country_id": country,
+        "group_id": f"case when {country} <> '{COUNTRY_FREE}' then {rest} end",
+        "placebo_id": f"case when {country} = '{COUNTRY_FREE}' then {rest} end",
     }
     columns = ", ".join(f"{computed.get(name, name)} as {name}" for name in schema.names)
     result = connection.sql(

@@ -42,7 +42,10 @@ class AskedChoice:
 
 @dataclass(frozen=True)
 class AskedCell:
-    """One prompt that is to be asked. `id` names design, order, question and country."""
+    """One prompt that is to be asked. `id` names design, order, question and country.
+
+    A country may be an invented one, or be followed by a group of its people (`JPN:sex=female`).
+    """
 
     id: str
     question: str
@@ -61,13 +64,13 @@ def asked_cells(plan: Plan) -> Iterator[AskedCell]:
     """
     for design in plan.designs:
         name = design_name(design)
-        for question, subjects in design.asked(plan.questions, plan.countries):
+        for question, subjects in design.asked(plan.questions, plan.subjects):
             for subject in subjects:
                 prompt = render_prompt(question, subject, design)
                 yield AskedCell(
                     id=cell_id(prompt, design),
                     question=prompt.question_id,
-                    country=prompt.country_id,
+                    country=prompt.subject_key,
                     order=design.choice_order,
                     design=name,
                     text=prompt.text,
@@ -104,7 +107,7 @@ def text_sha256(prompt: Prompt, text: str) -> str:
 
 def cell_id(prompt: Prompt, design: PromptDesign) -> str:
     """Return the name of a cell, such as `Q182/JPN/forward/answer=label`."""
-    parts = (prompt.question_id, prompt.country_id, design.choice_order, design_name(design))
+    parts = (prompt.question_id, prompt.subject_key, design.choice_order, design_name(design))
     return "/".join(parts)
 
 

@@ -12,7 +12,8 @@ from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import Prompt, render_prompt
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Country, Instrument
+from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.instruments.subjects import parse_subject, subject_key
 from valuescope.warehouse.problems import Problems, listed
 
 _LONGEST_NAME = 100
@@ -38,6 +39,8 @@ def resolve_names(
 ) -> Resolved:
     """Create the tables `models`, `designs`, `questions`, `countries`, `prompts` and `shown`.
 
+    A `country_id` of theirs may name a group or an invented country (`subjects.subject_key`).
+
     Each name that means nothing is refused with the nearest that do.
     """
     models = _models(connection, problems)
@@ -59,7 +62,7 @@ def resolve_names(
         connection,
         "countries",
         "country",
-        lambda name: _country(instrument, _required(name, "country")),
+        lambda name: parse_subject(_required(name, "country"), instrument),
         problems,
     )
     unlike = tuple({design.prompt_id: design for design in designs.values()}.values())
@@ -72,7 +75,7 @@ def resolve_names(
     )
     for table, column, meant in (
         ("questions", "question", {k: q.question_id for k, q in questions.items()}),
-        ("countries", "country", {k: _country_id(c) for k, c in countries.items()}),
+        ("countries", "country", {k: subject_key(c) for k, c in countries.items()}),
     ):
         _name_table(
             connection,
@@ -152,14 +155,6 @@ def _required(name: str | None, thing: str) -> str:
     return name
 
 
-def _country(instrument: Instrument, name: str) -> Country | None:
-    return None if name.upper() == COUNTRY_FREE else instrument.country(name)
-
-
-def _country_id(country: Country | None) -> str:
-    return COUNTRY_FREE if country is None else country.country_id
-
-
 def _rendered(
     asked: Iterable[tuple[int, str, str]],
     designs: tuple[PromptDesign, ...],
@@ -169,10 +164,11 @@ def _rendered(
     """Return the prompts that were answered; those that a design does not ask are refused."""
     prompts, refused = {}, []
     for number, question_id, country_id in asked:
-        country = instrument.countries.get(country_id)
         try:
             prompts[number, question_id, country_id] = render_prompt(
-                instrument.questions[question_id], country, designs[number]
+                instrument.questions[question_id],
+                parse_subject(country_id, instrument),
+                designs[number],
             )
         except ValuescopeError as error:
             refused.append(str(error))

@@ -123,7 +123,7 @@ def require_trained_length(cell: TokenisedCell, model: Model) -> None:
     """Raise ValuescopeError for a cell of more tokens than the model was trained for."""
     if cell.length > model.description.context_length:
         raise ValuescopeError(
-            f"{cell.prompt.question_id} for {cell.prompt.subject_name} needs {cell.length} tokens; "
+            f"{cell.prompt.question_id} for {cell.prompt.subject_key} needs {cell.length} tokens; "
             f"{model.name} was trained for {model.description.context_length}. Leave the question "
             "out, use a shorter --template, or choose a model with a longer context."
         )

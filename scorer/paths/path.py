@@ -78,7 +78,7 @@ def require_room(cell: TokenisedCell, tokens: int, context_size: int) -> None:
     """Raise ValuescopeError when `tokens` of a cell do not fit the context."""
     if tokens > context_size:
         raise ValuescopeError(
-            f"The prompt of {cell.prompt.question_id} for {cell.prompt.subject_name} needs {tokens} "
+            f"The prompt of {cell.prompt.question_id} for {cell.prompt.subject_key} needs {tokens} "
             f"tokens, the context holds {context_size}. Shorten the question, use a shorter "
             "--template, or choose a model with a longer context."
         )

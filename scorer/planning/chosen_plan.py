@@ -16,7 +16,11 @@ from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument
-from valuescope.warehouse.instruments.subjects import choose_groups, choose_placebos
+from valuescope.warehouse.instruments.subjects import (
+    choose_groups,
+    choose_placebos,
+    parse_traits,
+)
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 
 
@@ -70,7 +74,23 @@ def chosen_plan(
     )
     if is_named:
         _require_words(plan)
-    return plan, notice
+    return plan, " ".join(filter(None, (notice, _undivided(loaded, survey, by)))) or None
+
+
+def _undivided(loaded: Loaded, survey: str, by: Sequence[str]) -> str | None:
+    """Return what to say of groups that answers cannot be compared with."""
+    people = loaded(survey) if by else None
+    if people is None:
+        return None
+    divisions = dict.fromkeys(",".join(parse_traits(division)) for division in by)
+    missing = [division for division in divisions if division not in people.divisions]
+    if not missing:
+        return None
+    options = " ".join(f"--by {division}" for division in missing)
+    return (
+        f"{people.population_id} is not loaded in groups by {' and '.join(missing)}, so that there "
+        f"is nothing to compare with: valuescope ingest FILE {options}"
+    )
 
 
 def _asked(

@@ -163,9 +163,7 @@ def chat_tokens(design: PromptDesign, questions: int, cells: int) -> int:
     return questions * _CHAT_TOKENS + cells * _CHAT_TOKENS_A_CELL
 
 
-def estimated_tokens(
-    design: PromptDesign, question: Question, subjects: Sequence[Subject]
-) -> int:
+def estimated_tokens(design: PromptDesign, question: Question, subjects: Sequence[Subject]) -> int:
     """Estimate the tokens of a question's trees for `subjects`, asked in plain text.
 
     Countries, None among them, are one tree, groups and invented countries another. Of the

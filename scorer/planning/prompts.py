@@ -38,9 +38,9 @@ class Prompt:
     placebo_id: str | None = None
 
     @property
-    def subject_name(self) -> str:
-        """Return what messages call the subject."""
-        return self.placebo_id or " ".join(filter(None, (self.country_id, self.group_id)))
+    def subject_key(self) -> str:
+        """Return the subject in a word, as `subjects.subject_key` does."""
+        return ":".join(filter(None, (self.country_id, self.group_id, self.placebo_id)))
 
 
 def render_prompt(question: Question, subject: Subject, design: PromptDesign) -> Prompt:

@@ -137,7 +137,7 @@ def _land_others(
     shares: pd.DataFrame,
     instrument: Instrument,
 ) -> None:
-    """Land answers about women and men, which know a little of them, and about invented countries."""
+    """Land answers about women and men, half of them right, and about invented countries."""
     random = np.random.default_rng([6, len(prompt_id)])
     subjects = {}
     for sex, seed in (("female", 3), ("male", 4)):

@@ -178,8 +178,11 @@ def test_what_cannot_be_compared_has_a_reason() -> None:
         division = division_rows(apart(rows), LIMITS)[0]
         group = group_rows(apart(rows), LIMITS)[0]
         names = ("null_reason", "stereotyping_null_reason")
-        return (*(division[name] for name in names), group["null_reason"],
-                group["deviation_null_reason"])
+        return (
+            *(division[name] for name in names),
+            group["null_reason"],
+            group["deviation_null_reason"],
+        )
 
     rows = cells(5)
     not_surveyed = rows.assign(human_mean_score=np.nan)

@@ -1,4 +1,4 @@
-"""Real names against invented ones: by plain loops, by all permutations, and where nothing steers."""
+"""Real names against invented ones: by loops, by all permutations, and where nothing steers."""
 
 from itertools import combinations
 from typing import Any

@@ -11,8 +11,10 @@ from valuescope.scorer.models.files import resolve_model
 from valuescope.scorer.planning.named_designs import chosen_design, landed_design
 from valuescope.scorer.process.messages import PromptDescription
 from valuescope.scorer.runs.session import described_prompt
+from valuescope.warehouse.errors import WrongUsageError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, load_instrument
+from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, DEFAULT_SURVEY, load_instrument
+from valuescope.warehouse.instruments.subjects import parse_subject
 from valuescope.warehouse.status.loaded import default_survey
 from valuescope.warehouse.tables.json_text import json_text
 
@@ -24,6 +26,13 @@ from valuescope.warehouse.tables.json_text import json_text
 @click.option(
     "--country", "country_id", metavar="ISO3", help="[default: the prompt without a country]"
 )
+@click.option(
+    "--group",
+    "group_id",
+    metavar="GROUP",
+    help="A group of the --country's people, such as sex=female,age=30-49.",
+)
+@click.option("--placebo", "placebo_id", metavar="NAME", help="An invented country instead.")
 @click.option(
     "--prompt",
     "prompt_id",
@@ -45,6 +54,8 @@ def command(
     question_id: str,
     survey_id: str | None,
     country_id: str | None,
+    group_id: str | None,
+    placebo_id: str | None,
     prompt_id: str | None,
     choice_order: str,
     answer_style: str,
@@ -80,13 +91,22 @@ def command(
     description = described_prompt(
         replace(resolve_model(model_name, home, instrument), pre_tokenizer=pre_tokenizer),
         instrument.question(question_id, instrument.survey(asked).survey_id),
-        instrument.country(country_id) if country_id else None,
+        parse_subject(_subject_key(country_id, group_id, placebo_id), instrument),
         design,
     )
     if as_json:
         click.echo(json_text(dataclasses.asdict(description)), nl=False)
     else:
         _print(description)
+
+
+def _subject_key(country_id: str | None, group_id: str | None, placebo_id: str | None) -> str:
+    if placebo_id is not None and (country_id or group_id):
+        raise WrongUsageError("--placebo is in the place of --country and --group.")
+    if group_id is not None and country_id is None:
+        raise WrongUsageError("--group is of the people of a --country.")
+    named = [country_id or COUNTRY_FREE, group_id or placebo_id]
+    return ":".join(name for name in named if name)
 
 
 def _print(description: PromptDescription) -> None:

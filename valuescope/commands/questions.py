@@ -5,7 +5,7 @@ import sys
 import click
 
 from valuescope.console import say
-from valuescope.options import asked_options, design_options, orders_option
+from valuescope.options import asked_options, design_options, orders_option, subject_options
 from valuescope.scorer.brought.questions import FORMATS, asked_cells, write_cells
 from valuescope.scorer.planning.chosen_plan import chosen_plan
 from valuescope.warehouse.home import current_home
@@ -23,6 +23,7 @@ from valuescope.warehouse.status.loaded import looking_at
     help="csv: a row for each choice of each prompt. jsonl: a line for each prompt.",
 )
 @asked_options
+@subject_options
 @orders_option
 @design_options
 def command(
@@ -31,6 +32,8 @@ def command(
     countries: tuple[str, ...] | None,
     questions: tuple[str, ...] | None,
     categories: tuple[str, ...] | None,
+    by: tuple[str, ...],
+    placebos: int,
     orders: tuple[str, ...],
     answer_style: str,
     coding_id: str,
@@ -52,6 +55,8 @@ def command(
         countries=countries,
         questions=questions,
         categories=categories,
+        by=by,
+        placebos=placebos,
         orders=orders,
         answer=answer_style,
         coding=coding_id,

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
-from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Country
+from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Country, Instrument
 
 PLACEBOS = Path(__file__).with_name("placebos.toml")
 # The traits that people are grouped by and the categories of each, in the order of their names in
@@ -56,6 +56,48 @@ def country_id_of(subject: Subject) -> str:
         case Group():
             return subject.country.country_id
     return COUNTRY_FREE
+
+
+def subject_key(subject: Subject) -> str:
+    """Return the subject in a word: `JPN`, `JPN:sex=female`, `ZZZ:Zumari`, or `ZZZ` for nobody."""
+    match subject:
+        case Group():
+            return f"{subject.country.country_id}:{subject.group_id}"
+        case Placebo():
+            return f"{COUNTRY_FREE}:{subject.placebo_id}"
+    return country_id_of(subject)
+
+
+def parse_subject(key: str, instrument: Instrument) -> Subject:
+    """Return the subject of a key; its country may go by any name.
+
+    Raises ValuescopeError with the nearest names for what does not exist.
+    """
+    country, _, rest = (part.strip() for part in key.partition(":"))
+    if country.upper() != COUNTRY_FREE:
+        found = instrument.country(country)
+        return Group(found, _known_group(rest)) if rest else found
+    if not rest:
+        return None
+    if rest not in invented_names():
+        known = ", ".join(invented_names())
+        raise unknown_name("invented country", rest, invented_names(), f"Known: {known}.")
+    return Placebo(rest)
+
+
+def _known_group(text: str) -> str:
+    """Return the name of a group, its traits in order. Raises ValuescopeError for an unknown one.
+
+    >>> _known_group("age=30-49, sex=female")
+    'sex=female,age=30-49'
+    """
+    named = (part.strip().partition("=") for part in text.split(","))
+    parts = {trait: category for trait, _, category in named}
+    known = group_ids(parse_traits(",".join(parts)))
+    wanted = ",".join(f"{trait}={parts[trait]}" for trait in TRAITS if trait in parts)
+    if wanted not in known:
+        raise unknown_name("group", text, known, f"Groups by these traits: {'; '.join(known)}.")
+    return wanted
 
 
 def is_country(subject: Subject) -> bool:

@@ -18,12 +18,16 @@ from valuescope.warehouse.tables.build_record import last_build
 
 @dataclass(frozen=True)
 class LoadedPeople:
-    """The people of a survey that models are compared with, and what they were asked."""
+    """The people of a survey that models are compared with, and what they were asked.
+
+    `divisions` are the traits by which they are loaded in groups, such as `sex,age`.
+    """
 
     survey_id: str
     population_id: str
     countries: tuple[str, ...]
     questions: tuple[str, ...]
+    divisions: tuple[str, ...] = ()
 
 
 def loaded_people(
@@ -56,6 +60,7 @@ def loaded_people(
             # The last build's population is not loaded any more.
             population_id = reference.population_id
             countries, questions = answered_cells(connection, population_id)
+        divisions = _divisions(connection, population_id)
     except duckdb.CatalogException:
         return None
     finally:
@@ -65,7 +70,20 @@ def loaded_people(
         population_id,
         tuple(name for name in instrument.countries if name in countries),
         tuple(name for name in instrument.questions if name in questions),
+        divisions,
     )
+
+
+def _divisions(connection: duckdb.DuckDBPyConnection, population_id: str) -> tuple[str, ...]:
+    try:
+        rows = connection.execute(
+            "select distinct breakdown from raw.survey_loads "
+            "where concat_ws(':', survey_id, wave_selection, weighting) = ? order by all",
+            [population_id.rpartition(":")[0]],
+        ).fetchall()
+    except duckdb.BinderException:  # a database of an earlier version
+        return ()
+    return tuple(breakdown for (breakdown,) in rows)
 
 
 def default_survey(home: Home, instrument: Instrument) -> str | None:

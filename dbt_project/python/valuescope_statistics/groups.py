@@ -249,7 +249,7 @@ def _shuffled_p(model: Floats, people: Floats, country: Places, limits: Limits) 
     spreads stay, so that the sum of products is as good as r.
     """
     size = model.shape[1]
-    # Product of each of the model's groups with each of people's, summed over a country's questions.
+    # Each of the model's groups times each of people's, summed over a country's questions.
     products = np.zeros((country.max() + 1, size, size))
     np.add.at(products, country, model[:, :, None] * people[:, None, :])
     observed = np.trace(products, axis1=1, axis2=2).sum()

@@ -111,7 +111,7 @@ def test_a_template_without_words_for_groups_says_so(tmp_path: Path) -> None:
     lines = [line for line in GOOD.splitlines() if "group" not in line]
     own = wordings_of(tmp_path, "en", "\n".join(lines))
     template = named_template("mine", own)
-    with pytest.raises(ValuescopeError, match="has no group_text. Add one to templates.toml in"):
+    with pytest.raises(ValuescopeError, match=r"has no group_text\. Add one to templates\.toml in"):
         template.fill("Is tea good?", ["A) Yes", "B) No"], Group(JAPAN, "sex=male"), own)
     assert fill(template, JAPAN).endswith("Japan?")
 
