@@ -139,13 +139,13 @@ def _land_others(
 ) -> None:
     """Land answers about women and men, half of them right, and about invented countries."""
     random = np.random.default_rng([6, len(prompt_id)])
-    subjects = {}
+    subjects: dict[tuple[str, str | None, str | None], pd.DataFrame] = {}
     for sex, seed in (("female", 3), ("male", 4)):
         own = shares_of(people(instrument, seed), instrument)
         for country_id, of_country in own.groupby("country_id"):
             known = np.log(np.maximum(of_country["share"], 1e-6))
             values = 0.5 * known + random.normal(size=len(of_country))
-            subjects[country_id, f"sex={sex}", None] = of_country.assign(value=values)
+            subjects[str(country_id), f"sex={sex}", None] = of_country.assign(value=values)
     of_question = shares[shares["country_id"] == COUNTRIES[0]]
     level = random.normal(size=len(of_question))
     for name in PLACEBOS:

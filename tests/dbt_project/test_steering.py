@@ -1,5 +1,6 @@
 """Real names against invented ones: by loops, by all permutations, and where nothing steers."""
 
+from collections.abc import Hashable
 from itertools import combinations
 from typing import Any
 
@@ -33,7 +34,7 @@ def answers(seed: int, real: int = 20, invented: int = 8, wider: float = 1.0) ->
     return 0.3 + 0.1 * scale * random.normal(size=(real + invented, len(QUESTIONS)))
 
 
-def together(rows: pd.DataFrame) -> dict[str, Any]:
+def together(rows: pd.DataFrame) -> dict[Hashable, Any]:
     (row,) = rows[rows["question_id"].isna()].to_dict("records")
     return row
 

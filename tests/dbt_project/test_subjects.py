@@ -72,7 +72,7 @@ def _shares(home: Home, instrument: Instrument) -> pd.DataFrame:
     codes = codes.astype({"code": int})[["question_id", "choice_index", "code"]]
     keys = ["group_id", "country_id", "question_id", "choice_index"]
     shares = marginals.merge(codes, on=["question_id", "code"])
-    shares = shares.groupby(keys, as_index=False)["sum_of_weights"].sum()
+    shares = shares.groupby(keys)["sum_of_weights"].sum().reset_index()
     total = shares.groupby(keys[:3])["sum_of_weights"].transform("sum")
     return shares.assign(human_share=shares["sum_of_weights"] / total).drop(
         columns="sum_of_weights"
@@ -83,7 +83,7 @@ def mean_scores(answers: pd.DataFrame) -> pd.DataFrame:
     """Return the mean score of each cell of a question with a scale."""
     weighted = answers.assign(llm_mean_score=answers["p"] * answers["score"])
     scaled = weighted[weighted["is_scaled"]]
-    return scaled.groupby(CELL, dropna=False, as_index=False)["llm_mean_score"].sum()
+    return scaled.groupby(CELL, dropna=False)["llm_mean_score"].sum().reset_index()
 
 
 def compared(landed: Landed) -> pd.DataFrame:
@@ -139,7 +139,7 @@ def test_steering_is_of_what_landed(landed: Landed) -> None:
         assert (row["country_count"], row["placebo_count"]) == (len(COUNTRIES), len(PLACEBOS))
         assert row["question_count"] == own["question_id"].nunique() < len(QUESTIONS)
         rows = by_question[by_question["prompt_id"] == prompt_id].set_index("question_id")
-        ratio = np.sqrt(variances[0] / variances[1])
+        ratio = (variances[0] / variances[1]).pow(0.5)
         pd.testing.assert_series_equal(
             rows["steering_ratio"].sort_index(), ratio.sort_index(), check_names=False, rtol=1e-9
         )

@@ -110,8 +110,8 @@ def steering(scores: Floats, is_real: Flags, questions: list[str], limits: Limit
             "placebo_spread": np.where(enough, np.sqrt(own.invented[0]), np.nan),
             "steering_ratio": np.where(has_ratio, own.ratios()[0], np.nan),
             "p_value": np.where(has_ratio, p_values(own.ratios(), null.ratios()), np.nan),
-            "null_reason": np.select(
-                [has_ratio, enough], [None, "no_variance_in_placebos"], too_few.astype(object)
+            "null_reason": np.where(
+                has_ratio, None, np.where(enough, "no_variance_in_placebos", too_few)
             ),
         }
     )
@@ -151,6 +151,7 @@ def steering_of_designs(cells: pd.DataFrame, limits: Limits) -> pa.Table:
             [str(name) for name in table.columns],
             limits,
         )
-        rows = rows.assign(**dict(zip(DESIGN, design, strict=True)))
+        for name, value in zip(DESIGN, design, strict=True):
+            rows[name] = value
         tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
     return pa.concat_tables(tables)

@@ -15,7 +15,7 @@ from valuescope.reports.exhibits.agreement.models import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.terminal.summary import designs, query
 
-AGREEMENT, SUMMARY, DISTANCES, STRUCTURE = EXHIBITS
+AGREEMENT, SUMMARY, DISTANCES, STRUCTURE, STEERING, GROUPS = EXHIBITS
 
 
 @pytest.fixture(params=["built", "paired"])
@@ -42,6 +42,17 @@ def test_distances_and_structure_are_of_every_design(
         ((count,),) = query(warehouse, f"select count(*) from marts.{mart}")
         assert len(exhibit.rows(warehouse, {})) == count > 0
     assert DISTANCES.rows(warehouse, {})[0]["stratum"] == "all"
+
+
+def test_steering_and_groups_are_of_designs_that_were_asked_more(
+    paired: duckdb.DuckDBPyConnection, built: duckdb.DuckDBPyConnection
+) -> None:
+    for exhibit in (STEERING, GROUPS):
+        rows = exhibit.rows(paired, {})
+        assert {row["display_name"] for row in rows} == {"SmolLM2 360M Instruct"}
+        assert rows[0]["is_order_controlled"]
+        assert len(rows) == 3
+        assert exhibit.rows(built, {}) == []
 
 
 def test_mean_r_is_that_of_a_second_calculation(
