@@ -33,7 +33,7 @@ def test_the_example_has_every_file_that_a_set_may_have() -> None:
 @pytest.mark.parametrize(
     ("command", "prompt"),
     list(zip(COMMANDS_AND_PROMPTS[::2], COMMANDS_AND_PROMPTS[1::2], strict=True)),
-    ids=["with a country", "without a country"],
+    ids=["with a country", "about a group", "without a country"],
 )
 def test_the_commands_of_the_example_show_what_the_page_says(
     home: Home, command: str, prompt: str
