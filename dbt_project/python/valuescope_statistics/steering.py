@@ -110,9 +110,12 @@ def steering(scores: Floats, is_real: Flags, questions: list[str], limits: Limit
             "placebo_spread": np.where(enough, np.sqrt(own.invented[0]), np.nan),
             "steering_ratio": np.where(has_ratio, own.ratios()[0], np.nan),
             "p_value": np.where(has_ratio, p_values(own.ratios(), null.ratios()), np.nan),
-            "null_reason": np.where(
-                has_ratio, None, np.where(enough, "no_variance_in_placebos", too_few)
-            ),
+            "null_reason": [
+                None if known else reason
+                for known, reason in zip(
+                    has_ratio, np.where(enough, "no_variance_in_placebos", too_few), strict=True
+                )
+            ],
         }
     )
     whole: dict[str, Any] = {
@@ -152,6 +155,6 @@ def steering_of_designs(cells: pd.DataFrame, limits: Limits) -> pa.Table:
             limits,
         )
         for name, value in zip(DESIGN, design, strict=True):
-            rows[name] = value
+            rows[name] = str(value)
         tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
     return pa.concat_tables(tables)
