@@ -218,7 +218,7 @@ def test_words_that_do_not_fit_the_model_are_refused_with_the_group(
     home: Home, tiny_file: ModelFile, instrument: Instrument
 ) -> None:
     words = load_group_words()
-    long = words.categories | {("sex", "female"): "women " * 1000}
+    long = dict(words.categories) | {("sex", "female"): "women " * 1000}
     wordings = replace(OUR_WORDINGS, groups=replace(words, categories=long))
     design = PromptDesign(named_template("paper"), answer_style="label", wordings=wordings)
     groups = choose_groups([instrument.country("JPN")], ["sex"])
