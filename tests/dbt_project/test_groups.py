@@ -6,17 +6,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy.stats import kstest, pearsonr
 from valuescope_statistics.groups import (
-    DESIGN,
     DIVISION_RESULT,
     GROUP_RESULT,
+    TEXTS,
     Limits,
     division_rows,
     group_rows,
     rows_of_designs,
 )
+from valuescope_statistics.relations import DESIGN
 
 Floats = npt.NDArray[np.float64]
 LIMITS = Limits(minimum_questions=5, minimum_batteries=5, seed=1)
@@ -214,8 +216,11 @@ def test_designs_are_apart_and_fit_their_tables() -> None:
         cells(seed).assign(**dict.fromkeys(DESIGN, name)) for seed, name in ((1, "a"), (2, "b"))
     )
     for rows_of, result in ((group_rows, GROUP_RESULT), (division_rows, DIVISION_RESULT)):
-        found = rows_of_designs(both, rows_of, result, LIMITS).to_pandas()
+        found = rows_of_designs(both, rows_of, result, LIMITS)
         own = found[found["model_id"] == "b"].reset_index(drop=True)
-        alone = rows_of_designs(both[both["model_id"] == "b"], rows_of, result, LIMITS)
-        assert alone.schema == result
-        pd.testing.assert_frame_equal(own, alone.to_pandas(), check_exact=True)
+        mixed = both[both["model_id"] == "b"].sample(frac=1, random_state=1)
+        for name in TEXTS:
+            mixed[name] = pd.Categorical(mixed[name], categories=mixed[name].unique())
+        alone = rows_of_designs(mixed, rows_of, result, LIMITS)
+        assert pa.Table.from_pandas(alone, result, preserve_index=False).num_rows == len(own)
+        pd.testing.assert_frame_equal(own, alone, check_exact=True)

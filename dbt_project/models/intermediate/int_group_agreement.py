@@ -1,9 +1,9 @@
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from valuescope_statistics.groups import GROUP_RESULT, Limits, group_rows, rows_of_designs
-
-MODELS_AT_ONCE = 20
+from valuescope_statistics.relations import fingerprinted, statistic_of_designs
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
@@ -13,12 +13,6 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_batteries=int(dbt.config.get("minimum_batteries")),
         seed=int(dbt.config.get("random_answers_seed")),
     )
-    cells = dbt.ref("int_group_cells")
-    found = cells.select("model_id").distinct().order("model_id").fetchall()
-    model_ids = [model_id for (model_id,) in found]
-    tables = [GROUP_RESULT.empty_table()]
-    for start in range(0, len(model_ids), MODELS_AT_ONCE):
-        some = ", ".join(f"'{name}'" for name in model_ids[start : start + MODELS_AT_ONCE])
-        own = cells.filter(f"model_id in ({some})").df()
-        tables.append(rows_of_designs(own, group_rows, GROUP_RESULT, limits))
-    return pa.concat_tables(tables)
+    cells = fingerprinted(dbt.ref("int_group_cells"), *limits)
+    statistic = partial(rows_of_designs, rows_of=group_rows, result=GROUP_RESULT, limits=limits)
+    return statistic_of_designs(session, dbt.this, cells, statistic, GROUP_RESULT)

@@ -81,6 +81,7 @@ final as (
         counted.human_standard_error,
         counted.total_variation,
         counted.wasserstein_1,
+        counted.source_fingerprint,
         countries.llm_mean_score as country_llm_mean_score,
         case when counted.is_whole then counted.llm_mean_score - counted.mean_llm_score end
             as llm_deviation,
@@ -93,13 +94,6 @@ final as (
             and counted.prompt_id = countries.prompt_id
             and counted.question_id = countries.question_id
             and counted.country_id = countries.country_id
-    order by
-        counted.model_id,
-        counted.prompt_id,
-        counted.survey_id,
-        counted.country_id,
-        counted.question_id,
-        counted.group_id
 
 )
 

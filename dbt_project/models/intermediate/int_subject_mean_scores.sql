@@ -117,8 +117,20 @@ probabilities as (
 ordered as (
 
     select
-        probabilities.* exclude (prompt_id),
+        probabilities.model_id,
+        probabilities.question_id,
+        probabilities.country_id,
+        probabilities.group_id,
+        probabilities.placebo_id,
+        probabilities.choice_index,
+        probabilities.coding_id,
+        probabilities.survey_id,
+        probabilities.population_id,
+        probabilities.unscaled_reason,
+        probabilities.choice_score,
+        probabilities.llm_probability,
         designs.prompt_id,
+        designs.source_fingerprint,
         not designs.is_derived
         or {{ is_balanced_order('prompts.choice_order', 'probabilities.choice_count', 'choice') }}
             as is_counted
@@ -158,6 +170,7 @@ distributions as (
         survey_id,
         population_id,
         unscaled_reason,
+        source_fingerprint,
         choice_score,
         avg(llm_probability) as llm_probability
     from ordered
@@ -179,6 +192,7 @@ cells as (
         distributions.survey_id,
         distributions.population_id,
         distributions.unscaled_reason,
+        distributions.source_fingerprint,
         sum(distributions.llm_probability * distributions.choice_score) as llm_mean_score,
         {{ total_variation('distributions.llm_probability', 'human_shares.human_share') }}
             as total_variation,
@@ -216,7 +230,8 @@ final as (
         human_mean_scores.human_mean_score,
         human_mean_scores.human_standard_error,
         cells.total_variation,
-        case when cells.unscaled_reason is null then cells.wasserstein_1 end as wasserstein_1
+        case when cells.unscaled_reason is null then cells.wasserstein_1 end as wasserstein_1,
+        cells.source_fingerprint
     from cells
     inner join questions on cells.question_id = questions.question_id
     left outer join human_mean_scores

@@ -13,7 +13,8 @@ designs as (
         prompt_id,
         count(*) as landed_rows,
         -- 64 bits identify the rows of one design; two alike would only mean the slower way.
-        count(distinct hash(question_id, country_id, group_id, placebo_id, choice_index)) as choice_rows,
+        count(distinct hash(question_id, country_id, group_id, placebo_id, choice_index))
+            as choice_rows,
         sum(hash(
             run_id,
             numerics_id,

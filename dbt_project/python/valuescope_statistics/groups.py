@@ -8,10 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from valuescope_statistics.relations import DESIGN
+
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
-DESIGN = ["model_id", "prompt_id", "survey_id"]
+TEXTS = ["country_id", "question_id", "battery_id", "group_id", "division_id"]
 MEASURES = ["pearson_r", "deviation_r", "gain", "mean_total_variation", "mean_wasserstein_1"]
 GROUP_RESULT = pa.schema(
     [
@@ -268,12 +270,12 @@ def rows_of_designs(
     rows_of: Callable[[pd.DataFrame, Limits], list[dict[str, Any]]],
     result: pa.Schema,
     limits: Limits,
-) -> pa.Table:
+) -> pd.DataFrame:
     """Return what `group_rows` or `division_rows` find, of all designs."""
-    rows = [
-        dict(zip(DESIGN, design, strict=True)) | row
-        for design, own in cells.groupby(DESIGN, observed=True, sort=True)
-        for row in rows_of(own, limits)
-    ]
-    frame = pd.DataFrame(rows, columns=result.names)
-    return pa.Table.from_pandas(frame, schema=result, preserve_index=False)
+    rows = []
+    for design, of_design in cells.groupby(DESIGN, observed=True, sort=True):
+        # Texts, because the order of categories depends on what else was read.
+        texts = {name: of_design[name].astype(str) for name in TEXTS}
+        own = of_design.assign(**texts).sort_values(["country_id", "question_id", "group_id"])
+        rows += [dict(zip(DESIGN, design, strict=True)) | row for row in rows_of(own, limits)]
+    return pd.DataFrame(rows, columns=result.names)

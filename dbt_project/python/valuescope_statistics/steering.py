@@ -7,10 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from valuescope_statistics.relations import DESIGN
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-DESIGN = ["model_id", "prompt_id", "survey_id"]
 RESULT = pa.schema(
     [
         *((name, pa.string()) for name in [*DESIGN, "question_id"]),
@@ -137,17 +138,21 @@ def steering(scores: Floats, is_real: Flags, questions: list[str], limits: Limit
     return pd.concat([rows, pd.DataFrame([whole])], ignore_index=True)
 
 
-def steering_of_designs(cells: pd.DataFrame, limits: Limits) -> pa.Table:
-    """Return the rows of `RESULT` of all designs.
+def steering_of_designs(cells: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+    """Return the columns of `RESULT` of all designs.
 
     `cells` has one row per design (`DESIGN`), name and question, with `name`, `is_real`,
     `question_id` and `llm_mean_score`.
     """
-    tables = [RESULT.empty_table()]
+    found = []
     for design, of_design in cells.groupby(DESIGN, observed=True, sort=True):
-        table = of_design.pivot(
-            index=["is_real", "name"], columns="question_id", values="llm_mean_score"
-        ).sort_index()
+        # Texts, because the order of categories depends on what else was read.
+        texts = {name: of_design[name].astype(str) for name in ("name", "question_id")}
+        table = (
+            of_design.assign(**texts)
+            .pivot(index=["is_real", "name"], columns="question_id", values="llm_mean_score")
+            .sort_index()
+        )
         rows = steering(
             table.to_numpy(dtype=float),
             table.index.get_level_values("is_real").to_numpy(dtype=bool),
@@ -156,5 +161,5 @@ def steering_of_designs(cells: pd.DataFrame, limits: Limits) -> pa.Table:
         )
         for name, value in zip(DESIGN, design, strict=True):
             rows[name] = str(value)
-        tables.append(pa.Table.from_pandas(rows, schema=RESULT, preserve_index=False))
-    return pa.concat_tables(tables)
+        found.append(rows)
+    return pd.concat(found)[RESULT.names] if found else pd.DataFrame(columns=RESULT.names)
