@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,7 +23,7 @@ from tests.dbt_project.study import (
 )
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.landing_zone.shards import query_landing
+from valuescope.warehouse.landing_zone.shards import SCHEMAS, query_landing
 from valuescope.warehouse.replication.manifest import Manifest, SurveyFile, read_manifest, seal
 from valuescope.warehouse.replication.packing import (
     loaded_files,
@@ -56,14 +57,12 @@ def original(home: Home) -> Home:
     add_load(home, "first", people.query("country_id == 'JPN'"), weighting="unweighted")
     land_design(home, "p1")
     land_model(home, "m1")
-    for run_id, shards in (("r1", ("r1",)), ("r2", ("r2-Q1", "r2-Q57"))):
+    for run_id, shards in (("r1", {"r1": "Q1"}), ("r2", {"r2-Q1": "Q1", "r2-Q57": "Q57"})):
         land_run(home, run_id, "m1", "p1", status="running")
-        for number, shard in enumerate(shards):
+        for shard, question_id in shards.items():
             cell = {"model_id": "m1", "prompt_id": "p1", "run_id": run_id, "country_id": "JPN"}
             land_cells(
-                home,
-                [({**cell, "question_id": f"Q{number}"}, [-1.0, -2.0 - number, -3.0])],
-                f"{shard}.parquet",
+                home, [({**cell, "question_id": question_id}, [-1.0, -2.0])], f"{shard}.parquet"
             )
     (home.landing / "studies").mkdir()
     (home.landing / "studies" / "abc.toml").write_text("name = 'abc'\n")
@@ -116,7 +115,7 @@ def test_the_scores_of_a_run_are_one_file(original: Home, package: Path) -> None
     packed = Home(package)
     files = sorted(path.name for path in (packed.landing / "choice_log_likelihoods").iterdir())
     assert files == ["r1.parquet", "r2.parquet"]
-    assert pack_landing(original, package.with_name("counted")) == {"m1 p1": 9}
+    assert pack_landing(original, package.with_name("counted")) == {"m1 p1": 6}
 
 
 def test_a_filled_home_holds_what_the_home_held(
@@ -383,3 +382,68 @@ def read_manifest_anew(package: Path) -> Manifest:
     (package / "manifest.json").unlink()
     facts = FACTS | {"surveys": (), "has_survey": manifest["has_survey"]}
     return seal(package, Manifest(**facts))
+
+
+def spoil(package: Path, **values: object) -> str:
+    """Put values into the answers of a run; return the name of the file."""
+    shard = Home(package).landing / "choice_log_likelihoods" / "r2.parquet"
+    rows = [row | values for row in pq.read_table(shard, partitioning=None).to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMAS["choice_log_likelihoods"]), shard)
+    return str(shard)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"log_likelihood": 0.5}, r"have the log-likelihood 0\.5 of a choice"),
+        ({"log_likelihood": float("nan")}, "have the log-likelihood nan of a choice"),
+        ({"label_log_likelihood": float("inf")}, "that is not a number"),
+        ({"off_choice_mass": 2.0}, r"have the off-choice mass 2\.0"),
+        ({"country_id": "XYZ"}, "have a country that is not in the instrument"),
+        ({"question_id": "Q1'; drop table x; --"}, "that the instrument here does not have"),
+        ({"prompt_id": "p2"}, "nothing describes its prompt_id p2"),
+        ({"model_id": "m2"}, "nothing describes its model_id m2"),
+    ],
+)
+def test_answers_that_could_not_land_are_refused_with_their_file(
+    package: Path, tmp_path: Path, values: dict[str, object], problem: str
+) -> None:
+    file = spoil(package, **values)
+    with pytest.raises(ValuescopeError, match=f"{re.escape(file)} is refused: .*{problem}"):
+        fill_home(package, read_manifest_anew(package), Home(tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
+
+
+def test_cells_without_all_choices_are_left_to_the_tables(package: Path, tmp_path: Path) -> None:
+    """`land` refuses them; a home can have them, and its tables say `incomplete_choices`."""
+    spoil(package, question_id="Q1")
+    fill_home(package, read_manifest_anew(package), Home(tmp_path / "new"))
+
+
+@pytest.mark.parametrize("table", ["prompts/p1", "models/m1", "runs/r1"])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"PAR1 and no more", "it is not a Parquet file"),
+        (pa.table({"prompt_id": [1]}), r"its column prompt_id \(int64\) is not one"),
+        (pa.table({}), "it lacks the columns"),
+    ],
+)
+def test_a_shard_that_could_not_land_is_refused(
+    package: Path, tmp_path: Path, table: str, content: bytes | pa.Table, problem: str
+) -> None:
+    file = Home(package).landing / f"{table}.parquet"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        pq.write_table(content, file)
+    with pytest.raises(ValuescopeError, match=f"{re.escape(str(file))} is refused: {problem}"):
+        fill_home(package, read_manifest_anew(package), Home(tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_that_is_of_no_landing_zone_is_refused(package: Path, tmp_path: Path) -> None:
+    (Home(package).landing / "models" / "more").mkdir()
+    (Home(package).landing / "models" / "more" / "m1.parquet").write_bytes(b"")
+    with pytest.raises(ValuescopeError, match="it is not a file of a landing zone"):
+        fill_home(package, read_manifest_anew(package), Home(tmp_path / "new"))

@@ -189,7 +189,7 @@ def test_answers_that_no_table_can_be_built_from_are_refused_with_their_file(
         "b7": ({"question_id": "S1"}, "a question of the coding native that the instrument here"),
         "b8": ({"coding_id": "seven"}, "a question of the coding seven"),
         "b9": ({"choice_index": 3}, "the choices [2, 3], where the instrument has 1 to 2"),
-        "b10": ({"prompt_id": "p2"}, "nothing here or there describes its prompt_id p2"),
+        "b10": ({"prompt_id": "p2"}, "nothing describes its prompt_id p2"),
     }
     for run_id, (fault, _) in faults.items():
         score(cluster, run_id, ())

@@ -12,7 +12,7 @@ from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.replication.comparison import MartComparison
 from valuescope.warehouse.replication.manifest import Manifest, read_manifest
 from valuescope.warehouse.replication.package import compare_with_package, other_code
-from valuescope.warehouse.replication.unpacking import fill_home
+from valuescope.warehouse.replication.unpacking import check_landing, fill_home
 
 
 @click.command(
@@ -41,6 +41,7 @@ def command(folder: Path, check: bool) -> None:
     home = replace(current_home(), lake=None)
     manifest = read_manifest(folder, home.landing.name)
     if check:
+        check_landing(folder, manifest)
         say(f"{len(manifest.files)} files are what the manifest of {folder} says.")
         _say_other_code(manifest)
         _print_comparisons(home, folder, manifest)

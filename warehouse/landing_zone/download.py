@@ -1,7 +1,6 @@
 """Download new shards from a shared store."""
 
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +11,19 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
-from valuescope.warehouse.landing_zone.answers import answers_problem
+from valuescope.warehouse.instruments.seeds import load_instrument
+from valuescope.warehouse.landing_zone.checks import (
+    Known,
+    RefusedError,
+    check_answers,
+    checked_shard,
+)
 from valuescope.warehouse.landing_zone.shards import (
     ANSWERS,
     EMPTY_SHARD,
-    SCHEMAS,
     ensure_landing_zone,
     query_landing,
     write_bytes,
@@ -57,19 +59,6 @@ class Landed:
     other_versions: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Known:
-    """The subjects that answers may have, and the ids of prompts and models that have landed."""
-
-    instrument: Instrument
-    prompts: frozenset[str]
-    models: frozenset[str]
-
-
-class _RefusedError(Exception):
-    """A file that must not land; the message says why."""
-
-
 def land_shards(home: Home, store: SharedStore, study: str | None = None) -> Landed:
     """Download what is in `store` and not here yet; each file is checked before it counts.
 
@@ -89,7 +78,7 @@ def land_shards(home: Home, store: SharedStore, study: str | None = None) -> Lan
         # One folder after the other, so that no row comes before what it points to.
         for folder in FOLDERS:
             files = [file for file in chosen if file.folder == folder]
-            known = _Known(instrument, _ids_here(home, "prompts"), _ids_here(home, "models"))
+            known = Known(instrument, _ids_here(home, "prompts"), _ids_here(home, "models"))
             for outcome in pool.map(partial(_land, home, store, known), files):
                 if isinstance(outcome, str):
                     refused.append(outcome)
@@ -156,8 +145,8 @@ def _new_runs(store: SharedStore, files: Iterable[SharedFile]) -> list[_Run]:
     runs: list[_Run] = []
     for file in files:
         if file.folder == "runs":
-            with suppress(_RefusedError):
-                runs += _checked_shard(file, store.read(file.path)).to_pylist()
+            with suppress(RefusedError):
+                runs += _checked_rows(file, store.read(file.path)).to_pylist()
     return runs
 
 
@@ -217,7 +206,7 @@ def _subjects(runs: Iterable[_Run]) -> set[str]:
     return {run[key] for run in runs for key in keys if run[key]}
 
 
-def _land(home: Home, store: SharedStore, known: _Known, file: SharedFile) -> tuple[int, int] | str:
+def _land(home: Home, store: SharedStore, known: Known, file: SharedFile) -> tuple[int, int] | str:
     """Land a file; return its answers and bytes, or why it was refused."""
     content = store.read(file.path)
     try:
@@ -225,50 +214,24 @@ def _land(home: Home, store: SharedStore, known: _Known, file: SharedFile) -> tu
             _check_bytes(file, content)
             name, answers = f"{file.subject}.toml", 0
         else:
-            rows = _checked_shard(file, content)
+            rows = _checked_rows(file, content)
             name, answers = file.path.name, 0
             if file.folder == ANSWERS:
-                _check_answers(rows, known)
+                check_answers(rows, known)
                 answers = rows.num_rows
-    except _RefusedError as refusal:
+    except RefusedError as refusal:
         return f"{file.path}: {refusal}"
     write_bytes(home.landing / file.folder / name, content)
     return answers, len(content)
 
 
-def _checked_shard(file: SharedFile, content: bytes) -> pa.Table:
+def _checked_rows(file: SharedFile, content: bytes) -> pa.Table:
     _check_bytes(file, content)
-    try:
-        shard = pq.read_table(io.BytesIO(content))
-    except pa.ArrowException as error:
-        raise _RefusedError(f"it is not a Parquet file ({str(error).splitlines()[0]})") from error
-    expected = SCHEMAS[file.folder]
-    for column in shard.schema:
-        if column.name not in expected.names or not _fits(column, expected.field(column.name)):
-            raise _RefusedError(
-                f"its column {column.name} ({column.type}) is not one that this version of "
-                "valuescope knows. Use the version that scored it"
-            )
-    missing = [f.name for f in expected if not f.nullable and f.name not in shard.schema.names]
-    if missing:
-        raise _RefusedError(f"it lacks the columns {', '.join(missing)}")
+    rows = checked_shard(file.folder, content)
     key = _KEYS.get(file.folder)
-    if key and set(shard[key].to_pylist()) != {file.subject}:
-        raise _RefusedError(f"it is not about the {key} {file.subject}")
-    return shard
-
-
-def _fits(column: pa.Field, expected: pa.Field) -> bool:
-    """Return whether a column is as expected; in earlier versions fewer could be null."""
-    return column.type.equals(expected.type) and (expected.nullable or not column.nullable)
-
-
-def _check_answers(rows: pa.Table, known: _Known) -> None:
-    for key, here in (("prompt_id", known.prompts), ("model_id", known.models)):
-        if strange := set(rows[key].unique().to_pylist()) - here:
-            raise _RefusedError(f"nothing here or there describes its {key} {min(strange)}")
-    if problem := answers_problem(rows, known.instrument):
-        raise _RefusedError(problem)
+    if key and set(rows[key].to_pylist()) != {file.subject}:
+        raise RefusedError(f"it is not about the {key} {file.subject}")
+    return rows
 
 
 def _ids_here(home: Home, table: str) -> frozenset[str]:
@@ -278,7 +241,7 @@ def _ids_here(home: Home, table: str) -> frozenset[str]:
 
 def _check_bytes(file: SharedFile, content: bytes) -> None:
     if _sha256(content) != file.sha256:
-        raise _RefusedError(
+        raise RefusedError(
             f"its {len(content)} bytes are not those that were sent: cut off or altered. Delete it "
             "there and send it again"
         )

@@ -1,9 +1,14 @@
-"""Checks that the tables can be built from answers."""
+"""Checks that the tables can be built from shards that come from elsewhere."""
+
+import io
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from valuescope.warehouse.instruments.seeds import COUNTRY_FREE, Instrument
+from valuescope.warehouse.landing_zone.shards import SCHEMAS
 
 # Each finds one row at fault, and says what is wrong with it.
 _CHECKS = (
@@ -38,7 +43,8 @@ _CHECKS = (
         || 'instrument here does not have: is its survey loaded?'
     from answers anti join choices using (coding_id, question_id)
     """,
-    """
+)
+_WHOLE_CELLS = """
     select question_id, country_id, concat(
         'the choices ', cast(found as varchar), ', where the instrument has 1 to ', expected
     )
@@ -54,16 +60,64 @@ _CHECKS = (
             text_sha256
     )
     where found != range(1, expected + 1)
-    """,
-)
-
-
-def answers_problem(answers: pa.Table, instrument: Instrument) -> str | None:
-    """Say what is wrong with one cell of `answers`, rows of a shard; None if nothing is.
-
-    The staging tables would refuse the same later: values that are not log-likelihoods, ids
-    that the instrument lacks, and cells without all of their choices.
     """
+
+
+class RefusedError(Exception):
+    """A file that must not land; the message says why."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The subjects that answers may have, and the ids of prompts and models that are described."""
+
+    instrument: Instrument
+    prompts: frozenset[str]
+    models: frozenset[str]
+
+
+def checked_shard(table: str, content: bytes) -> pa.Table:
+    """Return the rows of a shard of `table`. Raises RefusedError if they are not such rows."""
+    try:
+        shard = pq.read_table(io.BytesIO(content))
+    except (pa.ArrowException, OSError) as error:
+        problem = str(error).splitlines()[0]
+        raise RefusedError(f"it is not a Parquet file ({problem})") from error
+    expected = SCHEMAS[table]
+    for column in shard.schema:
+        if column.name not in expected.names or not _fits(column, expected.field(column.name)):
+            raise RefusedError(
+                f"its column {column.name} ({column.type}) is not one that this version of "
+                "valuescope knows. Use the version that scored it"
+            )
+    missing = [f.name for f in expected if not f.nullable and f.name not in shard.schema.names]
+    if missing:
+        raise RefusedError(f"it lacks the columns {', '.join(missing)}")
+    return shard
+
+
+def _fits(column: pa.Field, expected: pa.Field) -> bool:
+    """Return whether a column is as expected; in earlier versions fewer could be null."""
+    return column.type.equals(expected.type) and (expected.nullable or not column.nullable)
+
+
+def check_answers(answers: pa.Table, known: Known, *, whole_cells: bool = True) -> None:
+    """Check rows of answers against what is known.
+
+    Raises RefusedError where prompt or model are not described, and for what the staging tables
+    would refuse: values that are not log-likelihoods, ids that the instrument lacks, and, with
+    `whole_cells`, cells without all of their choices.
+    """
+    for key, here in (("prompt_id", known.prompts), ("model_id", known.models)):
+        if strange := set(answers[key].unique().to_pylist()) - here:
+            raise RefusedError(f"nothing describes its {key} {min(strange)}")
+    checks = (*_CHECKS, _WHOLE_CELLS) if whole_cells else _CHECKS
+    if problem := _problem(answers, known.instrument, checks):
+        raise RefusedError(problem)
+
+
+def _problem(answers: pa.Table, instrument: Instrument, checks: tuple[str, ...]) -> str | None:
+    """Say what is wrong with one cell of `answers`; None if nothing is."""
     counted = [
         {"coding_id": coding_id, "question_id": question_id, "choice_count": len(choices)}
         for question_id, question in instrument.questions.items()
@@ -74,7 +128,7 @@ def answers_problem(answers: pa.Table, instrument: Instrument) -> str | None:
         connection.register("answers", answers)
         connection.register("choices", pa.Table.from_pylist(counted))
         connection.register("countries", countries)
-        for check in _CHECKS:
+        for check in checks:
             found = connection.execute(f"{check} order by all limit 1").fetchall()
             if found:
                 question_id, country_id, problem = found[0]
