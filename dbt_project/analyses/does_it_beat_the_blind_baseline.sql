@@ -1,15 +1,11 @@
 {{ imports('agg_model_summary', 'agg_country_correlations', 'dim_models', 'dim_prompts') }}
 
--- Both means are over the countries that have both correlations.
 compared as (
 
     select
         model_id,
         prompt_id,
         survey_id,
-        count(*) as country_count,
-        avg(pearson_r) as mean_pearson_r,
-        avg(blind_baseline_r) as mean_blind_baseline_r,
         count(*) filter (where pearson_r > blind_baseline_r) as countries_above_blind,
         count(*) filter (where skill > 0) as countries_with_skill
     from country_correlations
@@ -25,9 +21,9 @@ final as (
         models.quantization,
         prompts.prompt_name,
         compared.survey_id,
-        compared.country_count,
-        compared.mean_pearson_r,
-        compared.mean_blind_baseline_r,
+        model_summary.blind_country_count as country_count,
+        model_summary.mean_pearson_r,
+        model_summary.mean_blind_baseline_r,
         model_summary.mean_r_above_blind as estimate,
         model_summary.r_above_blind_ci_low as ci_low,
         model_summary.r_above_blind_ci_high as ci_high,

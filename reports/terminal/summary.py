@@ -11,12 +11,11 @@ from valuescope.warehouse.errors import ValuescopeError
 
 @dataclass(frozen=True)
 class Design:
-    """One model under one prompt design, with its mean r over countries and questions' r.
+    """One model under one prompt design, with the mean r of `agg_model_summary`.
 
-    `mean_pearson_r` is the unweighted mean over the countries that have an r, and
-    `mean_blind_baseline_r` that of the predictor that knows nothing about the country, over
-    the same countries; `compared_country_count` counts them. `compared_with` is another model's
-    design where two are compared.
+    `compared_country_count` countries of `country_count` that the model was asked about have an r,
+    and `blind_country_count` of them that of the predictor that knows nothing about the country.
+    `compared_with` is another model's design where two are compared.
     """
 
     model_id: str
@@ -30,6 +29,7 @@ class Design:
     population_id: str | None
     country_count: int
     compared_country_count: int
+    blind_country_count: int
     mean_pearson_r: float | None
     mean_blind_baseline_r: float | None
     compared_with: "Design | None" = None
@@ -101,16 +101,14 @@ def designs(
             dim_prompts.choice_order,
             dim_prompts.order_family_id,
             agg.population_id,
-            count(*),
-            count(*) filter (
-                where agg.pearson_r is not null and agg.blind_baseline_r is not null
-            ),
-            avg(agg.pearson_r) filter (where agg.blind_baseline_r is not null),
-            avg(agg.blind_baseline_r) filter (where agg.pearson_r is not null),
-        from marts.agg_country_correlations as agg
+            agg.scored_country_count,
+            agg.country_count,
+            agg.blind_country_count,
+            agg.mean_pearson_r,
+            agg.mean_blind_baseline_r,
+        from marts.agg_model_summary as agg
         inner join marts.dim_models on agg.model_id = dim_models.model_id
         inner join marts.dim_prompts on agg.prompt_id = dim_prompts.prompt_id
-        group by all
         order by dim_models.model_name, agg.model_id, agg.prompt_id, agg.population_id
         """,
     )

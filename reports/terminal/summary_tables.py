@@ -22,14 +22,25 @@ def design_heading(design: Design) -> Text:
     else:
         heading.append(f"choice order {design.choice_order} only: order not controlled\n")
     if design.mean_pearson_r is None:
-        heading.append("no country has both an r and a blind baseline")
+        heading.append("no country has an r")
     else:
         heading.append(
             f"mean r {_number(design.mean_pearson_r)} over {design.compared_country_count} of "
-            f"{design.country_count} countries; knowing nothing about a country (blind) gives "
-            f"{_number(design.mean_blind_baseline_r)} on the same cells"
+            f"{design.country_count} countries; {_blind(design)}"
         )
     return heading
+
+
+def _blind(design: Design) -> str:
+    """Say what the predictor that knows nothing about a country reaches."""
+    if design.mean_blind_baseline_r is None:
+        return "no country has a blind baseline"
+    is_of_all = design.blind_country_count == design.compared_country_count
+    where = "on the same cells" if is_of_all else f"in {design.blind_country_count} of them"
+    return (
+        "knowing nothing about a country (blind) gives "
+        f"{_number(design.mean_blind_baseline_r)} {where}"
+    )
 
 
 def best_and_worst(

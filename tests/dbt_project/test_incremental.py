@@ -36,6 +36,7 @@ BIG_TABLES = (
     "intermediate.int_shuffled_countries",
     "intermediate.int_random_answers",
     "intermediate.int_temperatures",
+    "intermediate.int_category_intervals",
 )
 BUILD = (
     "--select",
@@ -46,6 +47,7 @@ BUILD = (
     "int_shuffled_countries",
     "+int_random_answers",
     "int_temperatures",
+    "int_category_intervals",
 )
 TAMPERED = 0.123456789
 TAMPERED_COLUMNS = {
@@ -53,6 +55,7 @@ TAMPERED_COLUMNS = {
     "intermediate.int_item_structure": "structure_r",
     "intermediate.int_shuffled_countries": "shuffled_countries_r",
     "intermediate.int_random_answers": "random_mean",
+    "intermediate.int_category_intervals": "rho0_above_blind",
 }
 
 

@@ -63,6 +63,22 @@ insert into marts.agg_country_correlations values
     ('aaa111', 'p2', 'wvs', 'USA', 0.5, 0.9, 12, null, null, null, null, null, null),
     ('bbb222', 'p1', null, 'USA', null, null, 0, 'no_survey', null, null, null, null, null);
 
+create table marts.agg_model_summary (
+    model_id varchar,
+    prompt_id varchar,
+    population_id varchar,
+    scored_country_count bigint,
+    country_count bigint,
+    blind_country_count bigint,
+    mean_pearson_r double,
+    mean_blind_baseline_r double,
+);
+insert into marts.agg_model_summary values
+    ('aaa111', 'p1', 'wvs', 3, 2, 2, 0.4, 0.85),
+    ('aaa111', 'p1', 'other survey', 1, 1, 0, -0.4, null),
+    ('aaa111', 'p2', 'wvs', 1, 1, 1, 0.5, 0.9),
+    ('bbb222', 'p1', null, 1, 0, 0, null, null);
+
 create table marts.agg_continent_correlations (
     model_id varchar,
     prompt_id varchar,

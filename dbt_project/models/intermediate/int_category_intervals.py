@@ -1,10 +1,13 @@
+from functools import partial
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 from valuescope_statistics.category_intervals import KEYS, RESULT, jackknife
+from valuescope_statistics.relations import FINGERPRINT, fingerprinted, statistic_of_designs
 
 SUMS = f"""
-    {", ".join(KEYS)},
+    {", ".join([*KEYS, FINGERPRINT])},
     battery_id,
     sum(llm_mean_score * human_mean_score) as model_human,
     sum(llm_mean_score * llm_mean_score) as model_model,
@@ -16,12 +19,15 @@ SUMS = f"""
 """
 
 
+def intervals(sums: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
+    """Return the intervals of all categories of some designs."""
+    batteries = sums.astype(dict.fromkeys(KEYS, str)).sort_values([*KEYS, "battery_id"])
+    return jackknife(batteries.set_index(KEYS), minimum_batteries).reset_index()
+
+
 def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     minimum_batteries = int(dbt.config.get("minimum_batteries"))
-    sums = dbt.ref("int_comparable_cells").aggregate(SUMS).order(", ".join([*KEYS, "battery_id"]))
-    batteries = sums.df().set_index(KEYS)
-    if batteries.empty:
-        return RESULT.empty_table()
-    result = jackknife(batteries, minimum_batteries).reset_index()
-    return pa.Table.from_pandas(result, schema=RESULT, preserve_index=False)
+    sums = fingerprinted(dbt.ref("int_comparable_cells").aggregate(SUMS), minimum_batteries)
+    statistic = partial(intervals, minimum_batteries=minimum_batteries)
+    return statistic_of_designs(session, dbt.this, sums, statistic, RESULT)

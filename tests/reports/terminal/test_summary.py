@@ -37,17 +37,18 @@ def test_orders_stand_back_for_their_average_unless_a_prompt_is_named(
     changed.execute("rollback")
 
 
-def test_means_are_over_countries_with_both_an_r_and_a_blind_baseline(design: Design) -> None:
+def test_means_are_those_of_the_summary_of_models(design: Design) -> None:
     assert design.country_count == 3
+    assert design.blind_country_count == 2
     assert design.compared_country_count == 2
     assert design.mean_pearson_r == pytest.approx((0.2 + 0.6) / 2)
     assert design.mean_blind_baseline_r == pytest.approx((0.8 + 0.9) / 2)
 
 
-def test_without_a_blind_baseline_there_is_no_mean(connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_mean_r_needs_no_blind_baseline(connection: duckdb.DuckDBPyConnection) -> None:
     (other,) = (d for d in designs(connection) if d.population_id == "other survey")
-    assert other.compared_country_count == 0
-    assert other.mean_pearson_r is None
+    assert (other.compared_country_count, other.blind_country_count) == (1, 0)
+    assert other.mean_pearson_r == -0.4
     assert other.mean_blind_baseline_r is None
 
 
@@ -87,7 +88,7 @@ def test_built_tables_without_a_result_are_told_apart(
 ) -> None:
     connection.execute("begin")
     try:
-        connection.execute("delete from marts.agg_country_correlations")
+        connection.execute("delete from marts.agg_model_summary")
         with pytest.raises(ValuescopeError, match="Nothing to report"):
             designs(connection)
     finally:

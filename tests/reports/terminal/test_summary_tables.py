@@ -45,8 +45,16 @@ def test_one_choice_order_is_marked_as_not_controlled(design: Design) -> None:
 
 
 def test_a_heading_without_any_comparison_says_so(design: Design) -> None:
-    alone = replace(design, mean_pearson_r=None, mean_blind_baseline_r=None)
-    assert "no country has both an r and a blind baseline" in shown(design_heading(alone))
+    blind = replace(design, mean_blind_baseline_r=None)
+    assert "2 of 3 countries; no country has a blind baseline" in shown(design_heading(blind))
+    alone = replace(blind, mean_pearson_r=None)
+    assert "no country has an r" in shown(design_heading(alone))
+
+
+def test_a_blind_baseline_of_fewer_countries_says_of_how_many(design: Design) -> None:
+    assert "gives 0.85 on the same cells" in shown(design_heading(design))
+    fewer = replace(design, blind_country_count=1)
+    assert "gives 0.85 in 1 of them" in shown(design_heading(fewer))
 
 
 def test_the_best_and_the_worst_are_shown_and_the_rest_counted() -> None:
