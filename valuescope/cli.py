@@ -21,7 +21,7 @@ COMMANDS = {
     "build": "Turn what is loaded and scored into tables (`dbt build`).",
     "report": "Show how close models are to people: in the terminal, as a page, or as files.",
     "sql": "Ask the warehouse anything, read-only.",
-    "export": "Write the marts to DIR, a file each, for other programs.",
+    "export": "Write the tables to DIR, one file each, for other programs.",
     "replicate": "Fill this home from a package of `export --replication`, to build its tables "
     "again.",
     "status": "Show where everything is, what is loaded, scored, built and out of date.",

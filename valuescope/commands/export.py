@@ -7,12 +7,13 @@ from click.core import ParameterSource
 
 from valuescope.console import say, step_progress
 from valuescope.warehouse.database.connections import open_for_reading
+from valuescope.warehouse.exports.exported_tables import analysis_description, exported_tables
+from valuescope.warehouse.exports.table_files import FORMATS, write_tables
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.replication.package import write_package
 from valuescope.warehouse.status.home_state import landing_notices
 from valuescope.warehouse.tables.build_record import last_build
-from valuescope.warehouse.tables.mart_files import FORMATS, write_marts
-from valuescope.warehouse.tables.marts import built_marts, chosen_marts, described_marts
+from valuescope.warehouse.tables.marts import described_marts
 
 
 @click.command(
@@ -21,6 +22,7 @@ from valuescope.warehouse.tables.marts import built_marts, chosen_marts, describ
     Examples:
       valuescope export results
       valuescope export results --table agg_country_correlations --format csv
+      valuescope export for-stata --table analysis_cells --format dta
       valuescope export --replication package""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -33,7 +35,7 @@ from valuescope.warehouse.tables.marts import built_marts, chosen_marts, describ
     type=click.Choice(FORMATS),
     default="parquet",
     show_default=True,
-    help="How tables are written.",
+    help="How tables are written: Parquet, CSV, Stata or SPSS.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that DIR has already.")
 @click.option(
@@ -57,10 +59,15 @@ def command(
     replication: bool,
     without_survey: bool,
 ) -> None:
-    """Write the marts to DIR, a file each, for other programs.
+    """Write the tables to DIR, one file each, for other programs.
 
-    README.md and datapackage.json beside them say what each table and column holds and how to
-    cite the survey. The warehouse is only read, and the same warehouse gives the same files.
+    The tables are the marts and `analysis_cells`, which has one row per model, prompt, question and
+    country with names, people's and the model's mean scores, shares and distances. Stata (dta) and
+    SPSS (sav) files have labels of variables and values.
+
+    README.md and datapackage.json beside them say what each table and column holds; CITATION.cff
+    and citation.bib say whom to cite. The warehouse is only read, and the same warehouse gives the
+    same files.
 
     A replication package holds the scores, prompts, study files, hashes of the models, the user's
     instrument, the survey's aggregates (no respondents), the build's variables, the tables, a
@@ -77,7 +84,7 @@ def command(
             )
         _write_package(folder, with_survey=not without_survey)
         return
-    _write_marts(folder, tables, file_format, overwrite)
+    _write_tables(folder, tables, file_format, overwrite)
 
 
 def _is_default(context: click.Context, parameter: str) -> bool:
@@ -103,14 +110,14 @@ def _write_package(folder: Path, with_survey: bool) -> None:
     say(f"Wrote {len(manifest.files)} files, {size / 1e6:,.1f} MB, to {folder}")
 
 
-def _write_marts(folder: Path, tables: tuple[str, ...], file_format: str, overwrite: bool) -> None:
+def _write_tables(folder: Path, tables: tuple[str, ...], file_format: str, overwrite: bool) -> None:
     home = current_home()
     connection = open_for_reading(home)
     try:
-        built = built_marts(connection)
-        written = write_marts(
+        chosen = exported_tables(connection, tables)
+        written = write_tables(
             connection,
-            chosen_marts(built, tables),
+            chosen,
             folder,
             file_format=file_format,
             variables=build.variables if (build := last_build(home)) else {},
@@ -118,10 +125,13 @@ def _write_marts(folder: Path, tables: tuple[str, ...], file_format: str, overwr
         )
     finally:
         connection.close()
-    missing = sorted({mart.name for mart in described_marts()} - {mart.name for mart in built})
+    known = {mart.name for mart in (*described_marts(), analysis_description())}
+    missing = sorted(known - {table.mart.name for table in chosen})
     if missing and not tables:
         say(f"Not built, so not written: {', '.join(missing)}.")
     if empty := [file.mart.name for file in written if not file.rows]:
         say(f"Without rows: {', '.join(empty)}.")
+    for adaptation in (said for file in written for said in file.adaptations):
+        say(adaptation)
     rows = sum(file.rows for file in written)
     say(f"Wrote {len(written)} tables with {rows:,} rows to {folder}")

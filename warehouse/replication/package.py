@@ -11,6 +11,9 @@ import duckdb
 
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.exports.citation_files import citation_files
+from valuescope.warehouse.exports.exported_tables import exported_marts
+from valuescope.warehouse.exports.table_files import write_tables
 from valuescope.warehouse.home import SEEDS, Home
 from valuescope.warehouse.replication.comparison import MartComparison, compare_marts
 from valuescope.warehouse.replication.manifest import Manifest, seal
@@ -24,8 +27,7 @@ from valuescope.warehouse.replication.packing import (
 from valuescope.warehouse.replication.readme import README, readme
 from valuescope.warehouse.tables.build_record import Build, changes_since, last_build
 from valuescope.warehouse.tables.caveats import caveats
-from valuescope.warehouse.tables.citations import bibliography, loaded_citations
-from valuescope.warehouse.tables.mart_files import write_marts
+from valuescope.warehouse.tables.citations import loaded_citations
 from valuescope.warehouse.tables.marts import built_marts
 from valuescope.warehouse.unfinished import unfinished_folder
 from valuescope.warehouse.version import code_sha256, project_commit, project_version
@@ -149,12 +151,18 @@ def _write(
         text = json.dumps(built.variables, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         Home(folder).variables.write_text(text, encoding="utf-8")
     citations = loaded_citations(connection)
-    if citations:
-        (folder / "citation.bib").write_text(bibliography(citations), encoding="utf-8")
+    for name, text in citation_files(citations).items():
+        (folder / name).write_text(text, encoding="utf-8")
     marts = [
         mart for mart in built_marts(connection) if with_survey or not mart.holds_survey_estimates
     ]
-    write_marts(connection, marts, folder / MARTS, file_format="parquet", variables=built.variables)
+    write_tables(
+        connection,
+        exported_marts(tuple(marts)),
+        folder / MARTS,
+        file_format="parquet",
+        variables=built.variables,
+    )
     manifest = Manifest(
         landing_schema=home.landing.name,
         valuescope_version=project_version(),

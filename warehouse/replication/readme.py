@@ -115,8 +115,7 @@ def _contents(
         given = json.dumps(dict(manifest.variables), sort_keys=True)
         lines.append(f"- `variables.json`: the dbt variables of the build, `{given}`")
     lines.append("- `marts/`: the tables as they were, with an index of their columns")
-    if manifest.surveys:
-        lines.append("- `citation.bib`: the surveys")
+    lines.append("- `CITATION.cff`, `citation.bib`: whom to cite: valuescope and the surveys")
     lines.append("- `manifest.json`: versions, and the SHA-256 of each file")
     return "\n".join(lines) + "\n"
 

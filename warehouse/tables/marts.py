@@ -81,15 +81,18 @@ def built_marts(connection: duckdb.DuckDBPyConnection) -> tuple[Mart, ...]:
     return built
 
 
-def chosen_marts(built: tuple[Mart, ...], names: tuple[str, ...]) -> tuple[Mart, ...]:
+def chosen_marts(
+    built: tuple[Mart, ...], names: tuple[str, ...], others: tuple[str, ...] = ()
+) -> tuple[Mart, ...]:
     """Return those of `built` that are named, each once; all of them without a name.
 
-    Raises ValuescopeError for one that does not exist or is not built.
+    `others` are tables beside the marts that can be built too. Raises ValuescopeError for one that
+    does not exist or is not built.
     """
     known = {mart.name: mart for mart in built}
     for name in names:
         if name not in known:
-            described = [mart.name for mart in described_marts()]
+            described = [*(mart.name for mart in described_marts()), *others]
             if name in described:
                 raise ValuescopeError(f"The table {name} is not built yet. {_NEXT}")
             raise unknown_name("table", name, described, "Leave the name out for all of them.")
