@@ -1,5 +1,6 @@
 """A report of a home: what its models' tables say, as values or as files."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ import duckdb
 from valuescope.reports.exhibits.catalogue import COMPARING, EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.exhibits.filled_exhibit import FilledExhibit, fill_exhibits
+from valuescope.reports.exhibits.methods import EXHIBITS as METHODS_EXHIBITS
+from valuescope.reports.files.methods_document import methods_document
+from valuescope.reports.files.methods_facts import methods_facts
 from valuescope.reports.files.output_files import write_output, write_outputs
 from valuescope.reports.files.report_files import (
     as_json,
@@ -30,19 +34,22 @@ from valuescope.reports.terminal.summary import (
 )
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError, WrongUsageError, unknown_name
+from valuescope.warehouse.exports.citation_files import tool_and_surveys
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.tables.build_record import last_build
-from valuescope.warehouse.tables.caveats import caveats
+from valuescope.warehouse.tables.caveats import caveats, compared_surveys
+from valuescope.warehouse.tables.citations import loaded_citations
 from valuescope.warehouse.version import project_version
 
 PAGE, FOLDER = Path("report.html"), Path("report")
 DOCUMENTS = {"md": as_markdown, "json": as_json}
+METHODS = "methods"
 _FILES: dict[str, Callable[[Iterable[FilledExhibit]], Iterator[tuple[str, bytes]]]] = {
     "svg": svg_files,
     "png": png_files,
     "csv": csv_files,
 }
-FORMATS = ("html", *DOCUMENTS, *_FILES)
+FORMATS = ("html", *DOCUMENTS, METHODS, *_FILES)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def make_report(
 ) -> Report:
     """Report on the models of `home`: a summary, a page, a document or a folder of files.
 
-    `md` and `json` are returned as a document unless `output` names a file. Raises
+    `md`, `json` and `methods` are returned as a document unless `output` names a file. Raises
     WrongUsageError for arguments that contradict each other, ValuescopeError when nothing is
     built, for an unknown name, and for a file that exists.
     """
@@ -112,10 +119,13 @@ def make_report(
             return Report(files=(output or PAGE,))
         chosen = _chosen(connection, country, question)
         parts = fill_exhibits(connection, exhibits, shown, chosen)
-        if format_name not in DOCUMENTS:
+        if format_name in _FILES:
             files = _FILES[format_name](parts)
             return Report(files=write_outputs(output or FOLDER, files, overwrite))
-        document = DOCUMENTS[format_name](parts, project_version(), caveats(connection))
+        if format_name == METHODS:
+            document = _methods(connection, home)
+        else:
+            document = DOCUMENTS[format_name](parts, project_version(), caveats(connection))
         if output is None:
             return Report(document=document)
         write_output(output, document.encode(), overwrite)
@@ -134,6 +144,18 @@ def _summary(connection: duckdb.DuckDBPyConnection, design: Design) -> Summary:
         [(exhibit, exhibit.rows(connection, design.parameters)) for exhibit in COMPARING]
         if design.compared_with
         else [],
+    )
+
+
+def _methods(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
+    bibliography = tool_and_surveys(loaded_citations(connection))
+    return methods_document(
+        methods_facts(connection, home.landing, _origin(home).variables),
+        fill_exhibits(connection, METHODS_EXHIBITS, (), {}),
+        version=project_version(),
+        surveys=compared_surveys(connection),
+        citation_keys=re.findall(r"^@\w+{([^,]+),", bibliography, re.MULTILINE),
+        bibliography=bibliography,
     )
 
 

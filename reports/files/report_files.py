@@ -91,7 +91,7 @@ def as_markdown(exhibits: Iterable[FilledExhibit], version: str, caveats: str) -
                 filled.exhibit.reading,
                 "",
             ]
-            lines += [*_markdown_table(filled), ""]
+            lines += [*markdown_table(filled), ""]
             lines += ["```sql", filled.sql.rstrip(), "```", ""]
     lines += [f"Made by valuescope {version}."]
     return "\n".join(lines) + "\n"
@@ -137,7 +137,8 @@ def _described(design: Design | None) -> dict[str, Any] | None:
     return None if design is None else {"name": design_name(design), **design.parameters}
 
 
-def _markdown_table(filled: FilledExhibit) -> list[str]:
+def markdown_table(filled: FilledExhibit) -> list[str]:
+    """Return the lines of an exhibit's table, without columns that have no value."""
     columns = [
         column
         for column in filled.exhibit.columns

@@ -38,7 +38,7 @@ _ROOM_FOR_PLOTS = 100
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help=f"The file or folder to write (default: {PAGE}, {FOLDER}/, or stdout for md and json).",
+    help=f"The file or folder to write (default: {PAGE}, {FOLDER}/, or stdout for documents).",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what exists under that name.")
 @click.option("--country", "country_id", metavar="ISO3", help="Also draw this country (files).")
@@ -69,7 +69,8 @@ def command(
 
     Without --format, the best and worst countries, continents, categories and questions of each
     model. `--format html` writes one page with every figure, which opens anywhere and needs no
-    network; `svg`, `png` and `csv` write a file for each figure or table.
+    network; `svg`, `png` and `csv` write a file for each figure or table. `methods` is the methods
+    section of a paper with a registration form; it marks what only you can fill in.
 
     r is Pearson's correlation between the model's and the people's mean scores; `blind` is the
     same for a predictor that gives every country the mean of all others. Categories are ranked

@@ -68,11 +68,10 @@ def exported_tables(
     analysis = _analysis_cells(connection, content) if has_analysis else None
     known = (*built, analysis.mart) if analysis else built
     chosen = chosen_marts(known, names, (content["name"],))
-    return tuple(
-        table
-        for mart in chosen
-        for table in ((analysis,) if analysis and mart == analysis.mart else exported_marts((mart,)))
-    )
+    tables = exported_marts(chosen)
+    if analysis is None:
+        return tables
+    return tuple(analysis if table.mart == analysis.mart else table for table in tables)
 
 
 def analysis_description() -> Mart:
@@ -96,9 +95,7 @@ def _analysis_cells(
     ).fetchone()
     choice_count = int(row[0]) if row else 0
     described = analysis_description()
-    shares = [
-        (side, choice) for side in _SIDES for choice in range(1, choice_count + 1)
-    ]
+    shares = [(side, choice) for side in _SIDES for choice in range(1, choice_count + 1)]
     columns = tuple(
         MartColumn(
             f"{side}_{choice}",

@@ -130,9 +130,7 @@ def _value_labels(
 ) -> dict[str, dict[int | float, str]]:
     """Return the names of the values of numbers, by column."""
     labelled: dict[str, dict[int | float, str]] = {
-        column.name: dict(_YES_NO)
-        for column in table.mart.columns
-        if column.data_type == "boolean"
+        column.name: dict(_YES_NO) for column in table.mart.columns if column.data_type == "boolean"
     }
     for number, name in table.names.items():
         pairs = found[[number, name]].dropna().drop_duplicates(number)

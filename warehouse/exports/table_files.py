@@ -221,7 +221,8 @@ def _readme(
     parts = [
         "# Models' answers to survey questions beside people's\n",
         f"{warning}\n",
-        f"Tables of a valuescope warehouse as {_KINDS[file_format]}, one file each, in the order of their keys. "
+        f"Tables of a valuescope warehouse as {_KINDS[file_format]}, one file each, in the order "
+        "of their keys. "
         f"`{INDEX}` says what each column means, as a Frictionless Data Package. Made by "
         f"valuescope {project_version()}, {made}.\n",
         "## Tables\n",

@@ -29,7 +29,8 @@ def cells(connection: duckdb.DuckDBPyConnection) -> ExportedTable:
 def test_every_cell_of_a_country_is_one_row(
     connection: duckdb.DuckDBPyConnection, cells: ExportedTable
 ) -> None:
-    assert connection.sql(f"select {KEYS} from cells group by all having count(*) > 1").fetchall() == []
+    twice = f"select {KEYS} from cells group by all having count(*) > 1"
+    assert connection.sql(twice).fetchall() == []
     cells_of_countries = f"select {KEYS} from marts.fct_mean_scores where country_id <> 'ZZZ'"
     assert connection.sql(f"select {KEYS} from cells except {cells_of_countries}").fetchall() == []
     assert connection.sql(f"{cells_of_countries} except select {KEYS} from cells").fetchall() == []
@@ -38,10 +39,7 @@ def test_every_cell_of_a_country_is_one_row(
 def test_columns_are_those_described_each_with_a_label_that_stata_has_room_for(
     connection: duckdb.DuckDBPyConnection, cells: ExportedTable
 ) -> None:
-    types = {
-        name: kind.lower()
-        for name, kind, *_ in connection.sql("describe cells").fetchall()
-    }
+    types = {name: kind.lower() for name, kind, *_ in connection.sql("describe cells").fetchall()}
     assert types == {column.name: column.data_type for column in cells.mart.columns}
     assert list(cells.labels) == list(types)
     assert max(len(label) for label in cells.labels.values()) <= 80
@@ -52,8 +50,9 @@ def test_columns_are_those_described_each_with_a_label_that_stata_has_room_for(
 def test_numbers_are_those_of_the_marts(
     connection: duckdb.DuckDBPyConnection, cells: ExportedTable
 ) -> None:
-    assert connection.sql(
-        f"""
+    assert (
+        connection.sql(
+            f"""
         select {KEYS} from cells inner join marts.fct_mean_scores as marts using ({KEYS})
         where (
             cells.human_mean_score, cells.human_standard_error, cells.llm_mean_score,
@@ -63,7 +62,9 @@ def test_numbers_are_those_of_the_marts(
             marts.wasserstein_1, marts.null_reason
         )
         """
-    ).fetchall() == []
+        ).fetchall()
+        == []
+    )
     differences = connection.sql(
         "select max(abs(abs(error) - absolute_error)) from cells"
     ).fetchall()
@@ -90,13 +91,17 @@ def test_shares_give_the_mean_scores_again(
 def test_a_model_has_one_headline_design(
     connection: duckdb.DuckDBPyConnection, cells: ExportedTable
 ) -> None:
-    assert connection.sql(
-        "select model_id, count(distinct prompt_id) from cells where is_headline group by 1 "
-        "having count(distinct prompt_id) <> 1"
-    ).fetchall() == []
-    assert connection.sql(
-        "select count(distinct model_id) from cells where is_headline"
-    ).fetchall() == connection.sql("select count(distinct model_id) from cells").fetchall()
+    assert (
+        connection.sql(
+            "select model_id, count(distinct prompt_id) from cells where is_headline group by 1 "
+            "having count(distinct prompt_id) <> 1"
+        ).fetchall()
+        == []
+    )
+    assert (
+        connection.sql("select count(distinct model_id) from cells where is_headline").fetchall()
+        == connection.sql("select count(distinct model_id) from cells").fetchall()
+    )
 
 
 @pytest.mark.parametrize("number", ["model_number", "country_number", "question_number"])
@@ -104,9 +109,12 @@ def test_a_number_has_one_name(
     connection: duckdb.DuckDBPyConnection, cells: ExportedTable, number: str
 ) -> None:
     name = cells.names[number]
-    assert connection.sql(
-        f"select {number} from cells group by 1 having count(distinct {name}) > 1"
-    ).fetchall() == []
+    assert (
+        connection.sql(
+            f"select {number} from cells group by 1 having count(distinct {name}) > 1"
+        ).fetchall()
+        == []
+    )
 
 
 def test_an_unknown_table_is_answered_with_the_nearest(

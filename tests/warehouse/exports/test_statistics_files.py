@@ -1,6 +1,7 @@
 """Files of Stata and SPSS, read back: every number, text and label as in the warehouse."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,22 +63,23 @@ def assert_equal(read: pd.Series, there: pd.Series, data_type: str) -> None:
 def test_every_table_reads_back_equal(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, form: str
 ) -> None:
-    for table in exported_tables(connection, ()):
-        read, _ = written(connection, table, tmp_path / f"{table.mart.name}.{form}")
+    for whole in exported_tables(connection, ()):
+        # Of the long table all rows, of the others enough to meet every type.
+        is_long_table = whole.mart.name == "analysis_cells"
+        table = whole if is_long_table else replace(whole, query=f"{whole.query} limit 200")
+        read, metadata = written(connection, table, tmp_path / f"{table.mart.name}.{form}")
         there = connection.execute(table.query).df()
         assert len(read) == len(there)
         for column, name in zip(table.mart.columns, read.columns, strict=True):
             assert column.name.startswith(name)
             if len(there):
                 assert_equal(read[name], there[column.name], column.data_type)
+        if is_long_table:
+            assert_labelled(table, read, metadata)
 
 
-@pytest.mark.parametrize("form", STATISTICS_FORMATS)
-def test_variables_and_values_have_labels(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path, form: str
-) -> None:
-    (table,) = exported_tables(connection, ("analysis_cells",))
-    read, metadata = written(connection, table, tmp_path / f"cells.{form}")
+def assert_labelled(table: ExportedTable, read: pd.DataFrame, metadata: Any) -> None:
+    """Assert that variables have their labels, and numbers the names of their values."""
     assert metadata.column_names_to_labels == table.labels
     countries = metadata.variable_value_labels["country_number"]
     assert read["country_number"].map(countries).tolist() == read["country"].tolist()
