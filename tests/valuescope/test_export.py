@@ -1,4 +1,4 @@
-"""`valuescope export`: the marts as files."""
+"""`valuescope export`: the marts and the long table as files."""
 
 import csv
 import hashlib
@@ -9,9 +9,10 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+import pyreadstat
 import pytest
 
-from tests.valuescope.conftest import COUNTRIES, fail, run, succeed, write_survey
+from tests.valuescope.conftest import COUNTRIES, QUESTIONS, fail, run, succeed, write_survey
 from valuescope.warehouse.tables.marts import described_marts
 
 MARTS = {mart.name: mart for mart in described_marts()}
@@ -32,7 +33,7 @@ def exported(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished = run(study, "export", str(folder))
     assert finished.returncode == 0
     assert finished.stdout == b""
-    assert f"Wrote {len(MARTS)} tables" in finished.stderr.decode()
+    assert f"Wrote {len(MARTS) + 1} tables" in finished.stderr.decode()
     assert "Without rows: cmp_base_chat" in finished.stderr.decode()
     return folder
 
@@ -60,20 +61,25 @@ def test_the_same_warehouse_gives_the_same_bytes(
 
 def test_the_index_tells_what_every_column_is(exported: Path) -> None:
     resources = {resource["name"]: resource for resource in index(exported)["resources"]}
-    assert sorted(resources) == sorted(MARTS)
+    assert sorted(resources) == sorted([*MARTS, "analysis_cells"])
     for name, resource in resources.items():
         content = (exported / resource["path"]).read_bytes()
         assert resource["hash"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
         assert resource["bytes"] == len(content)
         assert resource["rows"] == pq.read_metadata(exported / resource["path"]).num_rows
         fields = resource["schema"]["fields"]
-        assert [field["name"] for field in fields] == [c.name for c in MARTS[name].columns]
+        schema = pq.read_schema(exported / resource["path"])
+        assert [field["name"] for field in fields] == schema.names
         assert all(field["description"] for field in fields)
     assert resources["dim_runs"]["schema"]["primaryKey"] == ["run_id"]
 
 
-def test_the_survey_is_cited(exported: Path) -> None:
+def test_valuescope_and_the_survey_are_cited(exported: Path) -> None:
     assert "@misc{wvs7," in (exported / "README.md").read_text()
+    assert {"@misc{valuescope,", "@misc{wvs7,"} <= set(
+        (exported / "citation.bib").read_text().splitlines()
+    )
+    assert "title: valuescope" in (exported / "CITATION.cff").read_text()
     titles = [source["title"] for source in index(exported)["sources"]]
     assert "World Values Survey wave 7" in titles
 
@@ -83,7 +89,8 @@ def test_chosen_tables_can_be_csv(study: Path, tmp_path: Path) -> None:
     tables = ("--table", "agg_country_correlations", "--table", "dim_runs")
     succeed(study, "export", str(folder), "--format", "csv", *tables)
     assert sorted(contents(folder)) == [
-        *("README.md", "agg_country_correlations.csv", "datapackage.json", "dim_runs.csv"),
+        *("CITATION.cff", "README.md", "agg_country_correlations.csv", "citation.bib"),
+        *("datapackage.json", "dim_runs.csv"),
     ]
     with (folder / "agg_country_correlations.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -98,6 +105,20 @@ def test_chosen_tables_can_be_csv(study: Path, tmp_path: Path) -> None:
         (run_row,) = csv.DictReader(file)
     assert run_row["started_at"].endswith("Z")
     assert run_row["study_name"] == ""
+
+
+def test_a_long_table_for_stata_says_which_names_are_shorter(study: Path, tmp_path: Path) -> None:
+    tables = ("--table", "analysis_cells", "--table", "agg_model_summary")
+    finished = run(study, "export", str(tmp_path), "--format", "dta", *tables)
+    said = finished.stderr.decode()
+    assert finished.returncode == 0, said
+    shorter = "agg_model_summary.demeaned_country_ranking_reliability is "
+    assert f"{shorter}demeaned_country_ranking_reliabi." in said
+    assert shorter in (tmp_path / "README.md").read_text()
+    cells, labels = pyreadstat.read_dta(tmp_path / "analysis_cells.dta")
+    assert len(cells) == len(COUNTRIES) * len(QUESTIONS)
+    assert labels.column_names_to_labels["human_mean_score"] == "People: mean score, -1 to 1"
+    assert set(labels.variable_value_labels["country_number"].values()) == set(cells["country"])
 
 
 def test_files_that_exist_are_replaced_only_when_asked(study: Path, tmp_path: Path) -> None:

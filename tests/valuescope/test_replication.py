@@ -50,6 +50,7 @@ def test_a_package_says_what_it_holds_and_what_not(study: Path, package: Path) -
         assert told in page
     assert "instrument/" not in page
     assert "@misc{wvs7," in (package / "citation.bib").read_text()
+    assert "title: valuescope" in (package / "CITATION.cff").read_text()
     assert str(study) not in "".join(
         path.read_text() for path in package.rglob("*") if path.suffix in (".md", ".json")
     )
@@ -210,7 +211,7 @@ def test_people_alone_can_be_packed_and_models_alone(copy_of_study: Path, tmp_pa
     assert finished.returncode == 0, finished.stderr.decode()
     assert "No survey is loaded" in finished.stderr.decode()
     assert not (tmp_path / "models" / "survey").exists()
-    assert not (tmp_path / "models" / "citation.bib").exists()
+    assert "@misc{wvs" not in (tmp_path / "models" / "citation.bib").read_text()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,14 @@ def test_the_page_is_one_file_and_the_same_file_each_time(study: Path, tmp_path:
     assert "No verdict: the choices were shown in one order only." in before_scripts
 
 
+def test_the_methods_are_a_document_that_names_the_file_scored(study: Path) -> None:
+    text = succeed(study, "report", "--format", "methods")
+    model_id = json.loads(succeed(study, "sql", "--format", "json", "from dim_models"))[0]["model_id"]
+    assert f"| {model_id} |" in text
+    assert "6 countries answered to 6 questions" in text
+    assert "**[FILL IN: title]**" in text
+
+
 @pytest.mark.parametrize("form", ["svg", "png", "csv"])
 def test_every_figure_and_table_is_a_file(study: Path, tmp_path: Path, form: str) -> None:
     folder = tmp_path / "figures"
