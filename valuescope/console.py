@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Event, Thread
 from typing import Any
 
 import click
@@ -19,12 +20,17 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from valuescope.warehouse.errors import ValuescopeError
 
 # A pipe has no width of its own: nothing is folded, so that a row is a line for what reads it.
 _PIPE_WIDTH = 100_000
+# How often a log hears of progress.
+SECONDS_BETWEEN_LINES = 60.0
+# What the other columns of a progress bar leave of 80.
+_NAME_WIDTH = 28
 
 
 def out() -> Console:
@@ -78,31 +84,61 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def cell_progress() -> Iterator[Progress]:
-    """Show a progress bar with rate and time left, on stderr."""
+    """Show a progress bar with rate and time left, on stderr; nothing if it is not a terminal.
+
+    It fits 80 columns: a long name is cut.
+    """
+    console = err()
+    name = Column(no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
     with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(bar_width=8),
         MofNCompleteColumn(),
         _Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(),
-        console=err(),
+        TextColumn("left"),
+        console=console,
+        disable=not console.is_terminal,
     ) as progress:
         yield progress
 
 
 @contextmanager
 def step_progress(description: str) -> Iterator[Progress]:
-    """Show a spinner for a step of unknown length, on stderr; nothing if it is not a terminal."""
+    """Show a spinner for a step of unknown length, on stderr.
+
+    Where stderr is not a terminal, a line a minute says that it goes on.
+    """
     console = err()
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
+    with (
+        nullcontext() if console.is_terminal else _line_a_minute(description),
+        Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as progress,
+    ):
         progress.add_task(description, total=None)
         yield progress
+
+
+@contextmanager
+def _line_a_minute(description: str) -> Iterator[None]:
+    ended = Event()
+
+    def report() -> None:
+        minutes = 1
+        while not ended.wait(SECONDS_BETWEEN_LINES):
+            say(f"{description}: {minutes} min so far")
+            minutes += 1
+
+    thread = Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

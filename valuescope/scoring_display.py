@@ -1,27 +1,36 @@
-"""The display of scoring: a progress bar on stderr, and one message for each run."""
+"""The display of scoring: a progress bar or a line a minute on stderr, and one message per run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 from types import TracebackType
 
 from rich.progress import TaskID
 
-from valuescope.console import cell_progress, say
+from valuescope.console import SECONDS_BETWEEN_LINES, cell_progress, err, say
 from valuescope.scorer.planning.division import DesignWork, ModelWork
+from valuescope.scorer.planning.forecast import duration
 from valuescope.scorer.runs.plan import Listener
 from valuescope.scorer.runs.run import RunSummary
 from valuescope.warehouse.errors import ValuescopeError
 
+_NAME_LENGTH = 28
+
 
 class ScoringDisplay(Listener):
-    """A bar for the run in hand and, where there are several, one for all. A context manager."""
+    """A bar for the run in hand and, where there are several, one for all. A context manager.
 
-    def __init__(self, on_cluster: bool) -> None:
+    Where stderr is not a terminal there is a line a minute instead; `clock` counts seconds.
+    """
+
+    def __init__(self, on_cluster: bool, clock: Callable[[], float] = monotonic) -> None:
         self._on_cluster = on_cluster
+        self._clock = clock
+        self._lines = _Lines(clock) if not err().is_terminal else None
         self._bars = cell_progress()
         self._all: TaskID | None = None
         self._run: TaskID | None = None
         self._runs = ""
-        self._before = self._cells = 0
+        self._before = self._cells = self._planned = 0
 
     def __enter__(self) -> "ScoringDisplay":
         self._progress = self._bars.__enter__()
@@ -45,6 +54,7 @@ class ScoringDisplay(Listener):
         self._runs = "1 run" if len(cells) == 1 else f"{len(cells)} runs"
         if self._on_cluster:
             self._all = self._progress.add_task(f"{self._runs}, no worker yet", total=sum(cells))
+            self._planned = sum(cells)
         elif len(cells) > 1:
             self._all = self._progress.add_task(f"all {self._runs}", total=sum(cells))
 
@@ -55,6 +65,8 @@ class ScoringDisplay(Listener):
         if self._all is not None:
             label += f" {work.design.answer_style} {work.design.choice_order}"
         self._run = self._progress.add_task(label, total=work.cells)
+        if self._lines is not None:
+            self._lines.start(label)
 
     def progressed(self, done: int, planned: int) -> None:
         """Move both bars."""
@@ -62,12 +74,16 @@ class ScoringDisplay(Listener):
             self._progress.update(self._run, completed=done, total=planned)
         if self._all is not None:
             self._progress.update(self._all, completed=self._before + done)
+        if self._lines is not None:
+            self._lines.progressed(done, planned)
 
     def progressed_together(self, done: int, workers: int) -> None:
         """Move the bar of all runs."""
         label = f"{self._runs}, " + ("1 worker" if workers == 1 else f"{workers} workers")
         if self._all is not None:
             self._progress.update(self._all, completed=done, description=label)
+        if self._lines is not None:
+            self._lines.progressed(done, self._planned, label)
 
     def failed(self, error: ValuescopeError) -> None:
         """Print it."""
@@ -108,3 +124,31 @@ class ScoringDisplay(Listener):
         left = summary.cells_planned - summary.cells_already_done - summary.cells_scored
         if left:
             say(f"{left} cells are left by --limit; repeat the command to score more.")
+
+
+class _Lines:
+    """A line a minute on the run in hand, each of at most 80 characters."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.start("")
+
+    def start(self, label: str) -> None:
+        """Begin a run."""
+        self._label = label
+        self._first: tuple[float, int] | None = None
+        self._said_at = self._clock()
+
+    def progressed(self, done: int, planned: int, label: str | None = None) -> None:
+        """Say how far the run is and how long it will take, if a minute has passed."""
+        now = self._clock()
+        if self._first is None:
+            self._first = (now, done)
+        if now - self._said_at < SECONDS_BETWEEN_LINES:
+            return
+        self._said_at = now
+        since, before = self._first
+        rate = (done - before) / (now - since) if now > since else 0.0
+        left = f", {duration((planned - done) / rate)} left" if rate else ""
+        name = self._label if label is None else label
+        say(f"{name[:_NAME_LENGTH]}: {done:,} of {planned:,} cells, {rate:.1f}/s{left}")

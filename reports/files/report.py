@@ -10,6 +10,7 @@ import duckdb
 from valuescope.reports.exhibits.catalogue import COMPARING, EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.exhibits.filled_exhibit import FilledExhibit, fill_exhibits
+from valuescope.reports.exhibits.finding import findings
 from valuescope.reports.exhibits.methods import EXHIBITS as METHODS_EXHIBITS
 from valuescope.reports.files.methods_document import methods_document
 from valuescope.reports.files.methods_facts import methods_facts
@@ -56,10 +57,12 @@ FORMATS = ("html", *DOCUMENTS, METHODS, *_FILES)
 class Summary:
     """How close one model, asked in one way, is to people; best first.
 
-    `comparisons` are exhibits with their rows, where two models are compared.
+    `finding` says in a sentence what the page says of the design, and is None where it says
+    nothing. `comparisons` are exhibits with their rows, where two models are compared.
     """
 
     design: Design
+    finding: str | None
     countries: Sequence[Agreement]
     continents: Sequence[Agreement]
     categories: Sequence[Agreement]
@@ -111,7 +114,7 @@ def make_report(
             shown = designs(connection, model, prompt)
         exhibits = (*COMPARING, *EXHIBITS) if compare else EXHIBITS
         if format_name is None:
-            summaries = tuple(_summary(connection, design) for design in shown)
+            summaries = tuple(_summaries(connection, shown, in_order=compare is None))
             return Report(summaries=summaries, caveats=caveats(connection))
         if format_name == "html":
             page = html(connection, shown, _origin(home), exhibits)
@@ -134,9 +137,20 @@ def make_report(
         connection.close()
 
 
-def _summary(connection: duckdb.DuckDBPyConnection, design: Design) -> Summary:
+def _summaries(
+    connection: duckdb.DuckDBPyConnection, shown: Sequence[Design], in_order: bool
+) -> Iterator[Summary]:
+    """Yield a summary of each design; `in_order` as the page has them, the highest r first."""
+    said = {one.design: one.sentence for one in findings(connection, shown)}
+    ordered = dict.fromkeys([*said, *shown]) if in_order else shown
+    for design in ordered:
+        yield _summary(connection, design, said.get(design))
+
+
+def _summary(connection: duckdb.DuckDBPyConnection, design: Design, finding: str | None) -> Summary:
     return Summary(
         design,
+        finding,
         country_agreement(connection, design),
         continent_agreement(connection, design),
         category_agreement(connection, design),

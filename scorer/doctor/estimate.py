@@ -27,8 +27,9 @@ def estimate(
     subjects: Sequence[Subject],
     numerics: Numerics,
     threads: int,
+    tokens_a_second: float | None = None,
 ) -> Estimate:
-    """Count the trees of a few questions and time a part of one.
+    """Count the trees of a few questions and time a part of one, unless its speed is known.
 
     Raises ValuescopeError when the design asks none of the questions.
     """
@@ -59,10 +60,12 @@ def estimate(
     )
     path = fastest_path(model)
     size = context_size(longest, numerics, model, path)
+    if tokens_a_second is None:
+        tokens_a_second = _measured_speed(model, middle, path, size, numerics, threads)
     return Estimate(
         cells=cells + other_cells,
         tokens=tokens + other_tokens,
-        tokens_a_second=_measured_speed(model, middle, path, size, numerics, threads),
+        tokens_a_second=tokens_a_second,
         memory_bytes=model.weight_bytes
         + model.cache_bytes(size, numerics)
         + model.row_bytes(numerics),

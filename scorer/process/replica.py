@@ -44,6 +44,7 @@ class Replica:
         self._loaded: LoadedModel | None = None
         self._opened: OpenedDesign | None = None
         self._questions: dict[str, Question] = {}
+        self._tokens_a_second: float | None = None
 
     def has_gpu_support(self) -> bool:
         """Return whether llama.cpp was built for a GPU and finds one."""
@@ -81,9 +82,22 @@ class Replica:
     def estimate(
         self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]
     ) -> Estimate:
-        """Return what a design will take. Raises ValuescopeError as scoring does."""
+        """Return what a design will take; the model's speed is measured with the first only.
+
+        Raises ValuescopeError as scoring does.
+        """
         loaded = self._model()
-        return estimate(loaded.model, design, questions, subjects, loaded.numerics, loaded.threads)
+        found = estimate(
+            loaded.model,
+            design,
+            questions,
+            subjects,
+            loaded.numerics,
+            loaded.threads,
+            self._tokens_a_second,
+        )
+        self._tokens_a_second = found.tokens_a_second
+        return found
 
     def open(
         self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]

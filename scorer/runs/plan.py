@@ -74,13 +74,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run that a plan would do; `problem` says why it could not be estimated."""
+    """A run that a plan would do; `problem` says why it could not be estimated.
+
+    `is_model_unusable` is whether that is the model, whatever it is asked.
+    """
 
     model_name: str
     design: PromptDesign
     compute_type: str | None
     estimate: Estimate | None
     problem: str | None
+    is_model_unusable: bool = False
 
 
 def score_plan(
@@ -211,7 +215,7 @@ def plan_runs(
                     yield PlannedRun(name, design, session.numerics.compute_type, found, problem)
         except ValuescopeError as error:
             for design in plan.designs:
-                yield PlannedRun(name, design, None, None, str(error))
+                yield PlannedRun(name, design, None, None, str(error), is_model_unusable=True)
 
 
 def tell_unworded(plan: Plan, listener: Listener) -> None:

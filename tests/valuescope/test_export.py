@@ -62,7 +62,7 @@ def test_the_same_warehouse_gives_the_same_bytes(
 def test_the_index_tells_what_every_column_is(exported: Path) -> None:
     resources = {resource["name"]: resource for resource in index(exported)["resources"]}
     assert sorted(resources) == sorted([*MARTS, "analysis_cells"])
-    for name, resource in resources.items():
+    for resource in resources.values():
         content = (exported / resource["path"]).read_bytes()
         assert resource["hash"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
         assert resource["bytes"] == len(content)

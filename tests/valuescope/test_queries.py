@@ -67,6 +67,21 @@ def test_saved_queries_are_listed_with_their_questions(study: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("country=JAP", "Unknown country 'JAP'; did you mean JPN"),
+        ("model=smollm", "Unknown model 'smollm'; did you mean smollm2-135m-instruct?"),
+        ("nation=JPN", "Unknown variable 'nation'"),
+    ],
+)
+def test_a_variable_without_such_a_value_is_answered_with_the_nearest(
+    study: Path, setting: str, message: str
+) -> None:
+    name = "which_countries_does_it_know_best"
+    assert message in fail(study, "sql", "--saved", name, "--var", setting)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("select 1", "--saved", "may_i_use_q4"),

@@ -21,6 +21,14 @@ def test_the_report_shows_every_country_with_its_blind_baseline(study: Path) -> 
     assert "not its values" in text
 
 
+def test_the_report_says_first_what_the_page_says(study: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    succeed(study, "report", "--format", "html", "--output", str(page))
+    sentence = next(line for line in succeed(study, "report").splitlines() if line[:3] == "r .")
+    assert sentence.endswith("No verdict: the choices were shown in one order only.")
+    assert sentence in page.read_text(encoding="utf-8")
+
+
 def test_the_report_prints_the_r_of_the_mart(study: Path) -> None:
     r = json.loads(
         succeed(
@@ -51,7 +59,9 @@ def test_the_page_is_one_file_and_the_same_file_each_time(study: Path, tmp_path:
 
 def test_the_methods_are_a_document_that_names_the_file_scored(study: Path) -> None:
     text = succeed(study, "report", "--format", "methods")
-    model_id = json.loads(succeed(study, "sql", "--format", "json", "from dim_models"))[0]["model_id"]
+    model_id = json.loads(succeed(study, "sql", "--format", "json", "from dim_models"))[0][
+        "model_id"
+    ]
     assert f"| {model_id} |" in text
     assert "6 countries answered to 6 questions" in text
     assert "**[FILL IN: title]**" in text

@@ -80,7 +80,30 @@ def test_a_dry_run_tells_tokens_time_and_memory_and_scores_nothing(tmp_path: Pat
     assert re.search(rf"{MODEL} .*label rotate_3.* - ", table)
     assert "asks none of the questions" in finished.stderr.decode()
     assert "too few batteries of questions with a scale" in finished.stderr.decode()
+    # A design that asks nothing is not the model's fault.
+    assert finished.returncode == 0
     assert landed(tmp_path, "choice_log_likelihoods") == []
+
+
+def test_a_dry_run_measures_a_model_once(tmp_path: Path) -> None:
+    two = ("--orders", "forward,reverse", "--dry-run")
+    table = run(tmp_path, "score", "--model", MODEL, *ONE_CELL, *two).stdout.decode()
+    # Cells, tokens, tokens a second.
+    speeds = re.findall(r" f32 +│ +[\d,]+ +│ +[\d,]+ +│ +([\d,]+) ", table)
+    assert len(speeds) == 2
+    assert len(set(speeds)) == 1
+
+
+def test_a_dry_run_fails_for_a_model_that_cannot_be_scored(tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF")
+    models = ("--model", str(tmp_path / "broken.gguf"), "--model", MODEL)
+    finished = run(tmp_path / "home", "score", *models, *ONE_CELL, "--dry-run")
+    assert finished.returncode == 1
+    assert re.search(rf"{MODEL} .* f32 .* GB", finished.stdout.decode())
+    said = finished.stderr.decode()
+    assert said.count("No estimate: ") == 1
+    assert "1 of 2 models cannot be scored: " in said
+    assert "broken.gguf. Why is above." in said
 
 
 def test_a_failing_model_does_not_stop_the_others(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def command(
         say("No model is scored yet, so only the human tables have rows: `valuescope score`.")
     if not loaded_survey_count(home):
         say("No survey is loaded yet, so nothing is compared: `valuescope ingest FILE`.")
-    say(f"Built {summary.models} models, {summary.tests} checks passed: {home.warehouse}")
+    say(f"{summary.sentence}: {home.warehouse}")
 
 
 def _variable(setting: str) -> tuple[str, object]:

@@ -66,7 +66,7 @@ def command() -> None:
     say("3. Both as tables")
     with step_progress("dbt build"):
         summary = build_warehouse(home)
-    say(f"Built {summary.models} models, {summary.tests} checks passed.")
+    say(f"{summary.sentence}.")
     connection = open_for_reading(home)
     try:
         _print_findings(connection, designs(connection, MODEL, design.prompt_id)[0])

@@ -67,10 +67,11 @@ def command(
 ) -> None:
     """Show how close models are to people: in the terminal, as a page, or as files.
 
-    Without --format, the best and worst countries, continents, categories and questions of each
-    model. `--format html` writes one page with every figure, which opens anywhere and needs no
-    network; `svg`, `png` and `csv` write a file for each figure or table. `methods` is the methods
-    section of a paper with a registration form; it marks what only you can fill in.
+    Without --format, a sentence on each model, the one with the highest r first, and its best and
+    worst countries, continents, categories and questions. `--format html` writes one page with
+    every figure, which opens anywhere and needs no network; `svg`, `png` and `csv` write a file for
+    each figure or table. `methods` is the methods section of a paper with a registration form; it
+    marks what only you can fill in.
 
     r is Pearson's correlation between the model's and the people's mean scores; `blind` is the
     same for a predictor that gives every country the mean of all others. Categories are ranked
@@ -106,6 +107,7 @@ def _summary(report: Report, rows: int) -> RenderableType:
     for summary in report.summaries:
         parts += [
             design_heading(summary.design),
+            *([Text(f"{summary.finding}\n")] if summary.finding else []),
             *(exhibit_table(exhibit, found, rows) for exhibit, found in summary.comparisons),
             best_and_worst("Countries", summary.countries, rows, is_plotted),
             agreement_table("Continents (mean of r)", summary.continents, is_plotted=is_plotted),

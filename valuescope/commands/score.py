@@ -19,6 +19,7 @@ from valuescope.scorer.cluster.connection import THIS_MACHINE
 from valuescope.scorer.engine.numerics import COMPUTE_TYPES, PATHS
 from valuescope.scorer.runs.request import Request, scoring_request
 from valuescope.scoring_display import ScoringDisplay
+from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
 from valuescope.warehouse.status.home_state import landing_notices
@@ -193,8 +194,15 @@ def _print_forecast(request: Request, display: ScoringDisplay, study: Path | Non
         print_parts(parts, whole, request.part, pace, request.settings.numerics)
         print_power(request.plan)
         return
-    print_planned_runs(request.planned_runs(display))
+    runs = request.planned_runs(display)
+    print_planned_runs(runs)
     print_power(request.plan)
+    if unusable := dict.fromkeys(run.model_name for run in runs if run.is_model_unusable):
+        count = len({run.model_name for run in runs})
+        raise ValuescopeError(
+            f"{len(unusable)} of {count} models cannot be scored: "
+            f"{', '.join(unusable)}. Why is above."
+        )
     if study is not None:
         _, whole = request.planned_parts(1)
         say(

@@ -245,6 +245,14 @@ def set_damaged_aside(home: Home) -> tuple[Path, ...]:
     return tuple(moved)
 
 
+def landed_model_count(home: Home) -> int:
+    """Return how many models have answers here."""
+    if not (home.landing / "choice_log_likelihoods").exists():
+        return 0
+    rows = query_landing(home, "select count(distinct model_id) from choice_log_likelihoods")
+    return int(rows[0][0])
+
+
 def damaged_shards(home: Home) -> tuple[Path, ...]:
     """Return the shards that were found damaged and set aside, in order."""
     return tuple(sorted(home.damaged.glob("*/*.parquet")))

@@ -21,7 +21,11 @@ from valuescope.warehouse.database.connections import (
 from valuescope.warehouse.database.lake import build_lock, extension_folder
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import DBT_PROJECT, ROOMS, Home
-from valuescope.warehouse.landing_zone.shards import ensure_landing_zone, set_damaged_aside
+from valuescope.warehouse.landing_zone.shards import (
+    ensure_landing_zone,
+    landed_model_count,
+    set_damaged_aside,
+)
 from valuescope.warehouse.unfinished import replaced_file
 
 _DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
@@ -32,13 +36,23 @@ _FROM_FOLDER_TO_HOME = "../.."
 class BuildSummary:
     """The outcome of one `dbt build`.
 
-    `tests` counts dbt's tests of what was built, `warnings` are messages of those with severity
+    `tables` counts the marts that were built, `models` the language models whose answers have
+    landed, `checks` dbt's tests of what was built; `warnings` are messages of those with severity
     warn.
     """
 
+    tables: int
     models: int
-    tests: int
+    checks: int
     warnings: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Return what was built, in words."""
+        tables = "1 table" if self.tables == 1 else f"{self.tables} tables"
+        models = "1 model" if self.models == 1 else f"{self.models} models"
+        checks = "1 check" if self.checks == 1 else f"{self.checks} checks"
+        return f"Built {tables} for {models}; {checks} passed"
 
 
 def build_warehouse(
@@ -73,7 +87,7 @@ def _build(home: Home, arguments: tuple[str, ...], verbose: bool) -> BuildSummar
         if finished.returncode != 0:
             failure = _failure(finished, results, output)
             raise _DbtError(failure.replace(_FROM_FOLDER_TO_HOME, str(home.path)))
-    return _summary(results)
+    return _summary(results, landed_model_count(home))
 
 
 @contextmanager
@@ -188,12 +202,14 @@ def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: 
     return "dbt build broke off; the warehouse is unchanged.\n  " + "\n  ".join([*lines[-12:], log])
 
 
-def _summary(results: Path) -> BuildSummary:
+def _summary(results: Path, models: int) -> BuildSummary:
     outcomes = json.loads(results.read_text())["results"]
     kinds = [outcome["unique_id"].split(".")[0] for outcome in outcomes]
+    marts = {f"model.valuescope.{path.stem}" for path in DBT_PROJECT.glob("models/marts/**/*.sql")}
     return BuildSummary(
-        models=kinds.count("model"),
-        tests=kinds.count("test"),
+        tables=sum(outcome["unique_id"] in marts for outcome in outcomes),
+        models=models,
+        checks=kinds.count("test"),
         warnings=tuple(
             f"{outcome['unique_id']}: {outcome['message']}"
             for outcome in outcomes

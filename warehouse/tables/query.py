@@ -3,14 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from valuescope.warehouse.database.connections import open_for_questions
-from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.database.connections import open_for_questions, open_for_reading
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.tables.build_record import last_build
 from valuescope.warehouse.tables.json_text import json_text
@@ -25,6 +25,14 @@ _READING = (
 # Some of them write files, where files are to be had.
 _READING_WITHOUT_FILES = (*_READING, duckdb.StatementType.PRAGMA, duckdb.StatementType.CALL)
 _WITH_FILES = " with --files or in a shared warehouse"
+# Where the values of the variables of saved queries are from.
+_NAMES_OF = {
+    "country": ("dim_countries", "country_id"),
+    "model": ("dim_models", "model_name"),
+    "other_model": ("dim_models", "model_name"),
+    "question": ("dim_questions", "question_id"),
+}
+_ALL = "all"
 _NAMES_A_FILE = re.compile(r"Table with name \S*[./]\S* does not exist")
 # What reaches PostgreSQL itself, past the lake.
 _PAST_THE_LAKE = re.compile(
@@ -111,7 +119,8 @@ def saved_query_table() -> pa.Table:
 def saved_statement(home: Home, name: str, settings: Iterable[str] = ()) -> str:
     """Return the SQL of a saved query with the thresholds that `home` was built with.
 
-    `settings` are `variable=value`. Raises ValuescopeError for a name or a setting that is unknown.
+    `settings` are `variable=value`. Raises ValuescopeError for a name or a setting that is unknown,
+    and for a country, question or model that the warehouse does not know.
     """
     chosen = {}
     for setting in settings:
@@ -120,7 +129,30 @@ def saved_statement(home: Home, name: str, settings: Iterable[str] = ()) -> str:
             raise ValuescopeError(f"{setting} is not NAME=VALUE, such as country=JPN.")
         chosen[variable.strip()] = value.strip()
     built = last_build(home)
-    return statement(name, chosen, built.variables if built else {})
+    text = statement(name, chosen, built.variables if built else {})
+    _check_values(home, chosen)
+    return text
+
+
+def _check_values(home: Home, chosen: Mapping[str, str]) -> None:
+    """Refuse what no row of the warehouse can be of."""
+    if not chosen:
+        return
+    connection = open_for_reading(home)
+    try:
+        for variable, value in chosen.items():
+            table, column = _NAMES_OF[variable]
+            names = connection.execute(f"select {column} from marts.{table}").fetchall()
+            known = sorted({name for (name,) in names})
+            if value not in {_ALL, *known}:
+                raise unknown_name(
+                    variable, value, known, f"{column} of {table} has them all; {_ALL} is all."
+                )
+    except duckdb.CatalogException:
+        # Nothing is built: the statement says so.
+        return
+    finally:
+        connection.close()
 
 
 def as_csv(table: pa.Table) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 import yaml
 
-from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import DBT_PROJECT
 from valuescope.warehouse.variables import check_variables
 
@@ -57,8 +57,9 @@ def statement(
         hint = f"Did you mean {' or '.join(near)}?" if near else "`--list` names them."
         raise ValuescopeError(f"There is no saved query {name}. {hint}")
     if unknown := sorted(chosen.keys() - set(known[name].variables)):
-        takes = ", ".join(known[name].variables) or "no variable"
-        raise ValuescopeError(f"{name} has no variable {', '.join(unknown)}; it takes {takes}.")
+        takes = known[name].variables
+        next_step = f"{name} takes {', '.join(takes) or 'no variable'}."
+        raise unknown_name("variable", unknown[0], takes, next_step)
     defaults = _project()["vars"]
     settled = {key: value for key, value in (built_with or {}).items() if key in defaults}
     # Anybody can have written the file that they are recorded in.

@@ -37,6 +37,15 @@ def test_tokens_are_those_of_the_trees(
     assert found.memory_bytes > smollm2.weight_bytes
 
 
+def test_a_speed_that_is_known_is_not_measured_again(
+    smollm2: Model, instrument: Instrument, label_design: PromptDesign
+) -> None:
+    asked = (smollm2, label_design, [instrument.question("Q1")], [instrument.country("JPN")])
+    found = estimate(*asked, AS_IS, threads=1, tokens_a_second=0.125)
+    assert found.tokens_a_second == 0.125
+    assert found.seconds == 8 * found.tokens
+
+
 def test_memory_is_weights_cache_and_output_rows(smollm2: Model, gemma: Model) -> None:
     # SmolLM2: 30 layers, 3 key-value heads of 64; Gemma 3: 18 layers, 1 of 256.
     assert smollm2.cache_bytes(1000, AS_IS) == 1000 * 30 * 3 * 64 * 2 * 4

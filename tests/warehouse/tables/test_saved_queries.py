@@ -43,5 +43,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 
 def test_an_unknown_variable_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ValuescopeError, match="no variable nation; it takes country, model"):
+    with pytest.raises(ValuescopeError, match=r"Unknown variable 'nation'.* takes country, model"):
         statement("which_questions_does_it_miss_most", {"nation": "JPN"})
+    with pytest.raises(ValuescopeError, match="did you mean country"):
+        statement("which_questions_does_it_miss_most", {"countri": "JPN"})
