@@ -70,7 +70,7 @@ def test_saved_queries_are_listed_with_their_questions(study: Path) -> None:
     ("setting", "message"),
     [
         ("country=JAP", "Unknown country 'JAP'; did you mean JPN"),
-        ("model=smollm", "Unknown model 'smollm'; did you mean smollm2-135m-instruct?"),
+        ("model=smollm2-135m", "Unknown model 'smollm2-135m'; did you mean smollm2-135m-instruct?"),
         ("nation=JPN", "Unknown variable 'nation'"),
     ],
 )
