@@ -11,12 +11,13 @@ from tests.test_imports import MODULES
 from valuescope.warehouse.home import CLONE
 
 PLAIN_WORDS = Path(__file__).with_name("plain_words.toml")
-SUFFIXES = {".md", ".py", ".sql", ".yml"}
+SUFFIXES = {".html", ".js", ".md", ".py", ".qmd", ".R", ".sql", ".yml"}
 PROSE = (
-    *("README.md", "CONTRIBUTING.md", "docs/*.md", "dbt_project/models/**/*"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", "docs/examples/*"),
+    *("dbt_project/models/**/*", "reports/page/*.js", "reports/page/*.html"),
     *(f"{room}/**/*.py" for room in ("valuescope", "warehouse", "ingest", "scorer", "reports")),
     *("reports/exhibits/queries/*.sql", "dbt_project/macros/*.sql", "dbt_project/python/**/*.py"),
-    *("dbt_project/analyses/*.yml", "dbt_project/seeds/*.yml"),
+    *("dbt_project/analyses/*", "dbt_project/seeds/*.yml", "warehouse/exports/*"),
 )
 
 
@@ -58,7 +59,7 @@ def mannered(text: str) -> list[str]:
     """Return the phrases of a text that plain_words.toml lists, with a few words around each."""
     phrases = tomllib.loads(PLAIN_WORDS.read_text(encoding="utf-8"))
     # A phrase may go on in the next line of a comment or of a docstring.
-    flat = re.sub(r"\s*\n\s*(?:(?:#|--)\s+)?", " ", text)
+    flat = re.sub(r"\s*\n\s*(?:(?:#|--|//)\s+)?", " ", text)
     return [
         f"{flat[max(0, found.start() - 30) : found.end() + 20]} (plainer: {plainer})"
         for phrase, plainer in phrases.items()

@@ -151,4 +151,4 @@ class _Lines:
         rate = (done - before) / (now - since) if now > since else 0.0
         left = f", {duration((planned - done) / rate)} left" if rate else ""
         name = self._label if label is None else label
-        say(f"{name[:_NAME_LENGTH]}: {done:,} of {planned:,} cells, {rate:.1f}/s{left}")
+        say(f"{name[:_NAME_LENGTH].rstrip()}: {done:,} of {planned:,} cells, {rate:.1f}/s{left}")

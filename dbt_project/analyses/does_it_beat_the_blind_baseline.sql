@@ -33,7 +33,7 @@ final as (
         model_summary.country_free_r_above_blind,
         case
             when not model_summary.is_order_controlled or q_value is null then null
-            when q_value >= 0.05 then 'not told from the blind baseline'
+            when q_value >= 0.05 then 'not distinguishable from the blind baseline'
             when model_summary.mean_r_above_blind > 0 then 'better than the blind baseline'
             else 'worse than the blind baseline'
         end as verdict,

@@ -26,7 +26,7 @@ final as (
         case
             when not prompts.is_order_controlled or q_value is null then null
             when q_value < 0.05 then 'closer to people than random answers'
-            else 'not told from random answers'
+            else 'not distinguishable from random answers'
         end as verdict,
         case
             when q_value is null

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from valuescope.reports.exhibits.reasons import in_words
+from valuescope.reports.exhibits.reasons import design_in_words, in_words, people_in_words
 from valuescope.reports.files.number_format import interval, number
 from valuescope.reports.terminal.summary import query
 from valuescope.warehouse.tables.saved_queries import statement
@@ -22,6 +22,7 @@ Specification = dict[str, Any]
 
 _QUERIES = Path(__file__).parent / "queries"
 _OTHER_CODES = {"outcome", "excluded_because"}
+_IN_WORDS = {"prompt_name": design_in_words, "population_id": people_in_words}
 _PARAMETER = re.compile(r"\$(\w+)")
 
 
@@ -81,8 +82,8 @@ class Column:
 
     @property
     def is_code(self) -> bool:
-        """Return whether the column says by a code why a number is missing."""
-        return self.name.endswith("null_reason") or self.name in _OTHER_CODES
+        """Return whether the column holds codes that people read as words."""
+        return self.name.endswith("null_reason") or self.name in {*_OTHER_CODES, *_IN_WORDS}
 
     @property
     def names(self) -> set[str]:
@@ -94,7 +95,7 @@ class Column:
         """Return what a person reads in a row: words for a code, a number with its interval."""
         value = row[self.name]
         if self.is_code and value is not None:
-            return in_words(value)
+            return _IN_WORDS.get(self.name, in_words)(value)
         shown = number(value, self.digits)
         if not self.low or not self.high:
             return shown

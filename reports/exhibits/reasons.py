@@ -1,4 +1,4 @@
-"""Words for the codes by which marts say why a number is missing."""
+"""Words for the codes of marts: why a number is missing, how models were asked, who was asked."""
 
 _WORDS = {
     "too_few_questions": "too few questions",
@@ -41,3 +41,53 @@ def in_words(code: str) -> str:
 def words() -> dict[str, str]:
     """Return the codes whose words are more than the code without its underscores."""
     return dict(_WORDS)
+
+
+# Template, coding, wording set, answer style, order and chat mode.
+_DESIGN_NAMES = 6
+# Survey, wave selection, weighting and subgroup.
+_POPULATION_COLONS = 3
+_STYLES = {"label_text": "label and text"}
+_ORDERS = {"forward": "order as asked", "reverse": "order reversed", "averaged": "orders averaged"}
+_CHATS = {"template": "own chat template", "raw": "no chat template"}
+_ELICITATIONS = {"probability": "stated probabilities", "sampled": "sampled answers"}
+_WEIGHTINGS = {
+    "within_country": "weighted within countries",
+    "unweighted": "unweighted",
+    "unstated": "weighting not stated",
+}
+
+
+def design_in_words(prompt_name: str) -> str:
+    """Return the name of a prompt as words, without what is usual.
+
+    >>> design_in_words("paper native valuescope label_text averaged template")
+    'paper template, label and text, orders averaged, own chat template'
+    """
+    names = prompt_name.split(" ")
+    if len(names) < _DESIGN_NAMES:
+        return prompt_name
+    template, coding, wording_set, style, order, chat, *others = names
+    parts = [f"{template} template"]
+    parts += [f"{coding} coding"] if coding != "native" else []
+    parts += [f"wordings {wording_set}"] if wording_set != "valuescope" else []
+    parts += [_STYLES.get(style, style), _ORDERS.get(order, order.replace("_", " by "))]
+    parts += [_CHATS.get(chat, chat), *(_ELICITATIONS.get(name, name) for name in others)]
+    return ", ".join(parts)
+
+
+def people_in_words(population_id: str) -> str:
+    """Return the id of a population as words.
+
+    >>> people_in_words("wvs:7:within_country:all")
+    'WVS, wave 7, weighted within countries'
+    """
+    if population_id.count(":") < _POPULATION_COLONS:
+        return population_id
+    survey_id, wave, weighting, subgroup = population_id.split(":", _POPULATION_COLONS)
+    if wave == "latest":
+        waves = "newest wave of each question"
+    else:
+        waves = f"waves since {wave[6:]}" if wave.startswith("since-") else f"wave {wave}"
+    parts = [survey_id.upper(), waves, _WEIGHTINGS.get(weighting, weighting)]
+    return ", ".join(parts + ([subgroup] if subgroup != "all" else []))

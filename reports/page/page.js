@@ -462,17 +462,17 @@
         for (const line of document.querySelectorAll(".showing")) {
             const inside = [...line.parentElement.querySelectorAll("[data-exhibit]")]
                 .flatMap((article) => followed(exhibits.get(article.dataset.exhibit)).split(" "));
-            const told = [];
-            if (inside.includes("design")) told.push(designLabel(chosen.design));
-            if (inside.includes("country") && country) told.push(country[1]);
-            if (inside.includes("category")) told.push(category);
-            if (inside.includes("question") && question) told.push(`${question[0]}: ${question[2]}`);
-            line.textContent = told.join(" · ");
-            line.hidden = !told.length;
+            const parts = [];
+            if (inside.includes("design")) parts.push(designLabel(chosen.design));
+            if (inside.includes("country") && country) parts.push(country[1]);
+            if (inside.includes("category")) parts.push(category);
+            if (inside.includes("question") && question) parts.push(`${question[0]}: ${question[2]}`);
+            line.textContent = parts.join(" · ");
+            line.hidden = !parts.length;
         }
     }
 
-    function tellOfProblem(error) {
+    function showProblem(error) {
         const problem = document.getElementById("problem");
         problem.textContent = `This page could not be drawn whole: ${error.message}`;
         problem.hidden = false;
@@ -490,7 +490,7 @@
         try {
             await Promise.all(names.map((name) => show(parts.get(name), current)));
         } catch (error) {
-            tellOfProblem(error);
+            showProblem(error);
         }
     }
 

@@ -22,7 +22,7 @@ from valuescope.reports.charts.palette import look
 from valuescope.reports.exhibits.catalogue import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section, Selector
 from valuescope.reports.exhibits.finding import findings
-from valuescope.reports.exhibits.reasons import words
+from valuescope.reports.exhibits.reasons import design_in_words, people_in_words, words
 from valuescope.reports.page.cells import (
     MEAN_SCORE_UNITS,
     SHARE_UNITS,
@@ -83,7 +83,7 @@ def html(
     frame = {
         "exhibits": [_exhibit_data(connection, exhibit, shapes) for exhibit in exhibits],
         "shapes": shapes[0] if shapes else None,
-        "words": words(),
+        "words": words() | _names_in_words(connection),
         "first": _first_choice(cells, contents[first], list(sides.values())) | {"design": first}
         if contents
         else {},
@@ -176,6 +176,15 @@ def _column_data(column: Column) -> dict[str, Any]:
 
 def _finding(exhibit: Exhibit, rows: Sequence[Row] | None) -> str | None:
     return exhibit.finding(rows) if exhibit.finding and rows else None
+
+
+def _names_in_words(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the words for the names of designs and the ids of populations."""
+    designs = query(connection, "select distinct prompt_name from marts.dim_prompts order by all")
+    people = query(connection, "select population_id from marts.dim_populations order by all")
+    return {name: design_in_words(name) for (name,) in designs} | {
+        population_id: people_in_words(population_id) for (population_id,) in people
+    }
 
 
 def _design_data(

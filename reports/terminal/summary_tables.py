@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
+from valuescope.reports.exhibits.reasons import people_in_words
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.reports.terminal.nearest_countries import CountryScore
 from valuescope.reports.terminal.number_line import HEADING, LEGEND, Strip
@@ -16,7 +17,7 @@ def design_heading(design: Design) -> Text:
     """Return the model, what it was asked and its mean r beside that of the blind baseline."""
     heading = Text(design.model_name, style="bold")
     heading.append(f"  prompt {design.prompt_id}\n", style="dim")
-    heading.append(f"{design.prompt_description}; against {design.population_id or 'no survey'}\n")
+    heading.append(f"{design.prompt_description}; against {_people(design)}\n")
     if design.choice_order == "averaged":
         heading.append("averaged over choice orders (--prompt shows each)\n")
     else:
@@ -156,6 +157,10 @@ def nearest_and_farthest(title: str, rows: Sequence[CountryScore], shown: int) -
             end_section=position == shown < len(few),
         )
     return table
+
+
+def _people(design: Design) -> str:
+    return "no survey" if design.population_id is None else people_in_words(design.population_id)
 
 
 def _number(value: float | None) -> str:
