@@ -1,1 +1,1 @@
-"""The tables that dbt builds: building, describing, querying and writing them as files."""
+"""The tables that dbt builds: building, describing and querying them."""
