@@ -169,7 +169,7 @@ def report(
 
     Without `format` the result has `summaries`: for each model and prompt, its countries,
     continents, categories and questions, best first. `html`, `svg`, `png` and `csv` write `files`;
-    `md` and `json` give a `document`, or write it to `output`.
+    `md`, `json` and `methods` give a `document`, or write it to `output`.
     """
     from valuescope.reports.files.report import make_report
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -13,7 +14,7 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.exports.exported_tables import ExportedTable
 from valuescope.warehouse.tables.marts import MartColumn
 
-_YES_NO = {0: "no", 1: "yes"}
+_YES_NO: dict[int | float, str] = {0: "no", 1: "yes"}
 _CUT = ".."
 
 
@@ -49,7 +50,7 @@ def write_statistics_file(
     renamed, adaptations = _names(table, limits)
     found = connection.execute(table.query).df()
     _refuse_what_does_not_fit(found, table.mart.name, limits)
-    labels = {
+    labels: dict[str, str | None] = {
         renamed[column.name]: variable_label(column, table.labels, limits.label)
         for column in table.mart.columns
     }
@@ -113,7 +114,7 @@ def _refuse_what_does_not_fit(found: pd.DataFrame, table: str, limits: _Limits) 
                 )
 
 
-def _stored(column: "pd.Series[object]", described: MartColumn) -> "pd.Series[object]":
+def _stored(column: "pd.Series[Any]", described: MartColumn) -> "pd.Series[Any]":
     """Return a column as the formats store it: text, numbers or naive moments."""
     if described.data_type == "varchar":
         # Neither has a missing text.
