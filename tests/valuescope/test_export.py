@@ -113,7 +113,7 @@ def test_a_long_table_for_stata_says_which_names_are_shorter(study: Path, tmp_pa
     said = finished.stderr.decode()
     assert finished.returncode == 0, said
     shorter = "agg_model_summary.demeaned_country_ranking_reliability is "
-    assert f"{shorter}demeaned_country_ranking_reliabi." in said
+    assert f"{shorter}demeane_country_ranking_reliabi." in said
     assert shorter in (tmp_path / "README.md").read_text()
     cells, labels = pyreadstat.read_dta(tmp_path / "analysis_cells.dta")
     assert len(cells) == len(COUNTRIES) * len(QUESTIONS)

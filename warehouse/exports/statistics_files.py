@@ -85,7 +85,7 @@ def variable_label(column: MartColumn, labels: Mapping[str, str], length: int) -
 
 def _names(table: ExportedTable, limits: _Limits) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the variable of each column, and which of them have shorter names."""
-    renamed = {column.name: column.name[: limits.name] for column in table.mart.columns}
+    renamed = {column.name: _shortened(column.name, limits.name) for column in table.mart.columns}
     shortened = {name: short for name, short in renamed.items() if name != short}
     if len(set(renamed.values())) < len(renamed):
         raise ValuescopeError(
@@ -97,6 +97,19 @@ def _names(table: ExportedTable, limits: _Limits) -> tuple[dict[str, str], tuple
         f"{table.mart.name}.{name} is {short}."
         for name, short in shortened.items()
     )
+
+
+def _shortened(name: str, length: int) -> str:
+    """Return a name of at most `length` characters, with every word cut as little as that takes.
+
+    >>> _shortened("uniform_mean_jensen_shannon_distance_low", 32)
+    'unifo_mean_jense_shann_dista_low'
+    """
+    for letters in range(len(name), 0, -1):
+        short = "_".join(word[:letters] for word in name.split("_"))
+        if len(short) <= length:
+            return short
+    return name[:length]
 
 
 def _refuse_what_does_not_fit(found: pd.DataFrame, table: str, limits: _Limits) -> None:

@@ -71,7 +71,7 @@ def test_every_table_reads_back_equal(
         there = connection.execute(table.query).df()
         assert len(read) == len(there)
         for column, name in zip(table.mart.columns, read.columns, strict=True):
-            assert column.name.startswith(name)
+            assert name == column.name or (form == "dta" and len(name) <= 32 < len(column.name))
             if len(there):
                 assert_equal(read[name], there[column.name], column.data_type)
         if is_long_table:
@@ -98,7 +98,7 @@ def test_a_name_that_stata_does_not_allow_is_shorter_and_named(
         1,
         (
             "Stata allows 32 characters in a name: "
-            f"small.{long} is demeaned_country_ranking_reliabi.",
+            f"small.{long} is demeane_country_ranking_reliabi.",
         ),
     )
     assert write_statistics_file(connection, table, tmp_path / "x.sav") == (1, ())
