@@ -107,6 +107,12 @@ def beside_blind(rows: Sequence[Row]) -> str | None:
     sure = [row for row in known if row["r_above_blind_ci_low"] is not None]
     lower = sum(row["r_above_blind_ci_high"] < 0 for row in sure)
     higher = sum(row["r_above_blind_ci_low"] > 0 for row in sure)
+    if len(known) > 1 and len(known) in (lower, higher):
+        side = "below" if lower else "above"
+        return (
+            f"r is {side} that of knowing no country at all in all {len(known)} countries, with "
+            "whole intervals"
+        )
     return (
         f"Beside knowing no country at all, r is lower in {lower} of {len(known)} countries and "
         f"higher in {higher}; the intervals of the others hold 0"

@@ -115,6 +115,9 @@ def test_titles_count_countries_by_whole_intervals_and_not_on_one_order() -> Non
         "Beside knowing no country at all, r is lower in 2 of 4 countries and higher in 1; the "
         "intervals of the others hold 0"
     )
+    assert beside_blind(rows[:2]) == (
+        "r is below that of knowing no country at all in all 2 countries, with whole intervals"
+    )
     assert str(above_zero(rows)).endswith("has an interval above 0 in 1 of 4 countries")
     alone = [row(*both, is_order_controlled=False) for both in ends]
     assert str(beside_blind(alone)).startswith("r is below that of knowing no country at all in 3")
