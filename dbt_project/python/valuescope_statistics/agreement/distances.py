@@ -72,7 +72,7 @@ def distances(batteries: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
         samples = np.tile(log.to_numpy()[:, None], 1 + int(count.max()))
         left = _logarithm(without_one, numerator, denominator)
         samples[groups.ngroup(), 1 + groups.cumcount()] = left
-        error = standard_error(samples, count.to_numpy(np.float64))
+        error = standard_error(samples, count.to_numpy().astype(np.float64))
         half = pd.Series(t.ppf(0.975, freedom) * error, index=log.index)
         of_number = [ratio, np.exp(log - half), np.exp(log + half)]
         if number == "total_variation_score":
@@ -84,7 +84,7 @@ def distances(batteries: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
     found = pd.DataFrame(columns)
     has_none = found[[f"mean_{name}_ci_low" for name in MEANS]].isna().any(axis=1)
     reason = reason.mask(reason.isna() & has_none, "no_variance")
-    ends = [name for name in found if name.endswith(("_ci_low", "_ci_high"))]
+    ends = [f"{number}_ci_{end}" for number in RATIOS for end in ("low", "high")]
     found[ends] = found[ends].where(reason.isna(), np.nan)
     return found.assign(
         battery_count=count, degrees_of_freedom=freedom, interval_null_reason=reason
