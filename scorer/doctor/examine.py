@@ -542,7 +542,17 @@ def _made_question(wording: str, choices: Sequence[str], design: PromptDesign) -
         Choice(design.coding_id, question_id, index, text, ())
         for index, text in enumerate(choices, start=1)
     )
-    return Question(question_id, "", "", "", wording, "nominal", {design.coding_id: made}, {})
+    return Question(
+        question_id=question_id,
+        survey_id="",
+        category_id="",
+        battery_id="",
+        short_label="",
+        wording=wording,
+        scale_kind="nominal",
+        choices={design.coding_id: made},
+        codes_outside_scale={},
+    )
 
 
 def _probabilities(cell: TokenisedCell, score: CellScore) -> NDArray[np.float64]:
