@@ -174,11 +174,11 @@ def test_a_planned_difference_shows_as_often_as_forecast(r: float, countries: in
     for _ in range(studies):
         scores = draw(random, countries, batteries, models)
         both = np.stack([scores.models[name] for name in ("better", "worse")])
-        found = [
+        of_countries = [
             correlations(samples, both[:, [country]], scores.people[country])[:, 0]
             for country in range(countries)
         ]
-        better, worse = np.mean(found, axis=0)
+        better, worse = np.mean(of_countries, axis=0)
         differences.append(better - worse)
     values = np.array(differences)
     number = np.full(studies, float(len(power.battery_sizes)))
@@ -281,8 +281,7 @@ def test_marts_state_numbers_about_the_truth(small: Measured) -> None:
 def test_the_page_has_every_number_with_an_interval(small: Measured) -> None:
     text = page([(SMALL, small)])
     marts = ("agg_country", "agg_continent", "agg_model", "agg_category", "agg_western", "cmp_")
-    marts += ("agg_distances", "agg_item_structure")
-    for mart in marts:
+    for mart in (*marts, "agg_distances", "agg_item_structure"):
         assert f"({mart}" in text
     for number in (
         "any q of `r_above_blind`",

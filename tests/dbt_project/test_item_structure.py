@@ -95,7 +95,8 @@ def test_its_intervals_cover_what_more_batteries_show() -> None:
         people, own = (
             traits @ loadings + noise * random.normal(size=(COUNTRIES, many)) for noise in (0.5, 2)
         )
-        of_all = [np.corrcoef(side.T)[np.triu_indices(many, 1)] for side in (people, own)]
+        apart = np.triu_indices(many, 1)
+        of_all = [pd.DataFrame(side).corr().to_numpy()[apart] for side in (people, own)]
         truth = pearsonr(*of_all).statistic
         few = people[:, :QUESTIONS], own[:, :QUESTIONS]
         (row,) = item_structure(cells(*few), LIMITS._replace(draws=1)).to_dict("records")

@@ -77,10 +77,8 @@ def test_without_prompts_the_error_is_the_jackknife_s() -> None:
 def test_what_is_expected_of_other_numbers_is_what_they_show() -> None:
     """The decision study, against studies of so many templates and orders."""
     random = np.random.default_rng(3)
-    variances = {
-        **{(0,): 3.0, (1,): 1.0, (2,): 0.5},
-        **{(0, 1): 2.0, (0, 2): 1.0, (1, 2): 0.3, (0, 1, 2): 1.0},
-    }
+    variances: dict[tuple[int, ...], float] = {(0,): 3.0, (1,): 1.0, (2,): 0.5}
+    variances |= {(0, 1): 2.0, (0, 2): 1.0, (1, 2): 0.3, (0, 1, 2): 1.0}
     asked, other = (20, 2, 3), (20, 4, 10)
     expected = []
     for _ in range(2000):
@@ -141,10 +139,9 @@ def found_for(
 def mean_r(cells: pd.DataFrame, people: pd.DataFrame) -> Floats:
     """Return the mean r over countries of each design, in the order of their names."""
     both = cells.merge(people)
-    r = both.groupby(["prompt_id", "country_id"])[["llm_mean_score", "human_mean_score"]].apply(
-        lambda own: own.corr().iloc[0, 1]
-    )
-    means: Floats = r.groupby("prompt_id").mean().to_numpy(float)
+    r = both.groupby(["prompt_id", "country_id"])[["llm_mean_score", "human_mean_score"]].corr()
+    between = r["human_mean_score"].xs("llm_mean_score", level=-1)
+    means: Floats = between.groupby("prompt_id").mean().to_numpy(float)
     return means
 
 
