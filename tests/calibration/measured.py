@@ -336,7 +336,7 @@ def _tests(home: Home) -> pd.DataFrame:
 
 
 def _ranks(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
-    """Return how often ranks tell units apart that are truly alike.
+    """Return how often ranks set units apart that are truly alike.
 
     All countries of a model are alike, and three of the models.
     """

@@ -28,7 +28,7 @@ output (`tests/calibration/`), from {scenes}.
   random answers.
 - Intervals over prompts are of one model in three templates and two orders, each with errors of its
   own; the truth is its mean r over endlessly many of them.
-- Ranks: countries of a model are all alike, and so are three of the models. "Told apart" is the
+- Ranks: countries of a model are all alike, and so are three of the models. "Set apart" is the
   share of equals that a country's interval leaves out, or of models whose interval leaves out a
   rank that is theirs.
 - Random answers and models that say the same of all countries are tested for what they do not know:
@@ -62,7 +62,7 @@ def page(scenes: Iterable[tuple[Scene, Measured]]) -> str:
         for title, table in (
             ("Intervals", _coverage(measured.intervals)),
             ("Tests of true nulls", _rejections(measured)),
-            ("Ranks of what is alike", _told_apart(measured.ranks)),
+            ("Ranks of what is alike", _set_apart(measured.ranks)),
             ("Verdicts", _wrong(measured.verdicts)),
             ("Estimates without an interval", _bias(measured.estimates)),
         ):
@@ -116,13 +116,13 @@ def _rejections(measured: Measured) -> pd.DataFrame:
     return pd.DataFrame(table, columns=["null", "model", "tests", "below .05"])
 
 
-def _told_apart(ranks: pd.DataFrame) -> pd.DataFrame:
+def _set_apart(ranks: pd.DataFrame) -> pd.DataFrame:
     """Return the share of units that a rank's interval tells apart though they are alike."""
     table = []
     for (mart, number, model), own in _groups(ranks, "mart", "number", "model_id"):
         rate = _rate(own["share"], own["survey_id"], 0, WRONG_GOAL)
         table.append([f"`{number}` ({mart})", model, f"{len(own):,}", rate])
-    return pd.DataFrame(table, columns=["rank", "model", "ranks", "told apart"])
+    return pd.DataFrame(table, columns=["rank", "model", "ranks", "set apart"])
 
 
 def _wrong(verdicts: pd.DataFrame) -> pd.DataFrame:

@@ -253,7 +253,7 @@ def test_the_mart_over_prompts_is_about_the_truth(tmp_path: Path) -> None:
         home,
         """
         select survey_id, avg(pearson_r) as estimate from intermediate.int_country_correlations
-        inner join marts.dim_prompts using (prompt_id)
+        inner join staging.stg_prompts using (prompt_id)
         where not is_derived group by survey_id order by survey_id
         """,
     )
