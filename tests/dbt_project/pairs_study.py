@@ -138,7 +138,7 @@ def _land_others(
     instrument: Instrument,
 ) -> None:
     """Land answers about women and men, half of them right, and about invented countries."""
-    random = np.random.default_rng([6, len(prompt_id)])
+    random = np.random.default_rng([6, int(prompt_id.startswith("reverse"))])
     subjects: dict[tuple[str, str | None, str | None], pd.DataFrame] = {}
     for sex, seed in (("female", 3), ("male", 4)):
         own = shares_of(people(instrument, seed), instrument)
