@@ -97,7 +97,9 @@ def test_an_analysis_is_described_as_a_question(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_analysis_reads_marts_only(name: str) -> None:
     text = (ANALYSES / f"{name}.sql").read_text(encoding="utf-8")
-    tables = set(re.findall(r"ref\('(\w+)'\)", text)) - {"printed_figures"}
+    imports = "".join(re.findall(r"imports\((.*?)\)", text, flags=re.DOTALL))
+    tables = set(re.findall(r"ref\('(\w+)'\)", text)) | set(re.findall(r"'(\w+)'", imports))
+    tables -= {"printed_figures"}
     assert tables
     assert all(table.startswith(("dim_", "fct_", "agg_", "cmp_")) for table in tables)
 
