@@ -108,7 +108,7 @@ def test_designs_are_apart_and_fit_the_table() -> None:
         pd.DataFrame(
             {
                 **dict.fromkeys(DESIGN, design),
-                "name": [f"n{n}" for n in range(28) for _ in QUESTIONS],
+                "subject_name": [f"n{n}" for n in range(28) for _ in QUESTIONS],
                 "is_real": np.repeat(names(20, 8), len(QUESTIONS)),
                 "question_id": QUESTIONS * 28,
                 "llm_mean_score": answers(seed).ravel(),
@@ -119,7 +119,7 @@ def test_designs_are_apart_and_fit_the_table() -> None:
     both = steering_of_designs(cells, LIMITS)
     assert pa.Table.from_pandas(both, RESULT, preserve_index=False).num_rows == 2 * 5
     mixed = cells[cells["model_id"] == "b"].sample(frac=1, random_state=1)
-    for name in ("name", "question_id"):
+    for name in ("subject_name", "question_id"):
         mixed[name] = pd.Categorical(mixed[name], categories=mixed[name].unique())
     alone = steering_of_designs(mixed, LIMITS)
     pd.testing.assert_frame_equal(both[both["model_id"] == "b"], alone, check_exact=True)

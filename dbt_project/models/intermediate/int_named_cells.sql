@@ -7,7 +7,7 @@ invented as (
         prompt_id,
         survey_id,
         question_id,
-        placebo_id as name,
+        placebo_id as subject_name,
         false as is_real,
         llm_mean_score,
         source_fingerprint
@@ -25,7 +25,7 @@ real as (
         prompt_id,
         survey_id,
         question_id,
-        country_id as name,
+        country_id as subject_name,
         true as is_real,
         llm_mean_score,
         source_fingerprint

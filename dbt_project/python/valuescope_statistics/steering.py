@@ -141,16 +141,18 @@ def steering(scores: Floats, is_real: Flags, questions: list[str], limits: Limit
 def steering_of_designs(cells: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     """Return the columns of `RESULT` of all designs.
 
-    `cells` has one row per design (`DESIGN`), name and question, with `name`, `is_real`,
+    `cells` has one row per design (`DESIGN`), name and question, with `subject_name`, `is_real`,
     `question_id` and `llm_mean_score`.
     """
     found = []
     for design, of_design in cells.groupby(DESIGN, observed=True, sort=True):
         # Texts, because the order of categories depends on what else was read.
-        texts = {name: of_design[name].astype(str) for name in ("name", "question_id")}
+        texts = {name: of_design[name].astype(str) for name in ("subject_name", "question_id")}
         table = (
             of_design.assign(**texts)
-            .pivot(index=["is_real", "name"], columns="question_id", values="llm_mean_score")
+            .pivot(
+                index=["is_real", "subject_name"], columns="question_id", values="llm_mean_score"
+            )
             .sort_index()
         )
         rows = steering(
