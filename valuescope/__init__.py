@@ -16,13 +16,27 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from valuescope.api import build, check, connect, ingest, query, report, score, status
+    from valuescope.api import (
+        build,
+        check,
+        connect,
+        ingest,
+        land,
+        query,
+        questions,
+        report,
+        score,
+        status,
+    )
     from valuescope.scorer.runs.plan import Listener
     from valuescope.warehouse.errors import ValuescopeError
 
 _MODULES = {
     **dict.fromkeys(
-        ("build", "check", "connect", "ingest", "query", "report", "score", "status"),
+        (
+            *("build", "check", "connect", "ingest", "land", "query"),
+            *("questions", "report", "score", "status"),
+        ),
         "valuescope.api",
     ),
     "Listener": "valuescope.scorer.runs.plan",
@@ -36,7 +50,9 @@ __all__ = [
     "check",
     "connect",
     "ingest",
+    "land",
     "query",
+    "questions",
     "report",
     "score",
     "status",

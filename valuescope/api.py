@@ -19,12 +19,26 @@ if TYPE_CHECKING:
     from valuescope.ingest import FileReport, LoadReport
     from valuescope.ingest.loads.effects import Confirm
     from valuescope.reports.files.report import Report
+    from valuescope.scorer.brought.landing import Brought
+    from valuescope.scorer.brought.questions import AskedCell
     from valuescope.scorer.runs.plan import Listener
     from valuescope.scorer.runs.run import RunSummary
+    from valuescope.warehouse.landing_zone.download import Landed
     from valuescope.warehouse.status.home_state import HomeState
     from valuescope.warehouse.tables.build import BuildSummary
 
-__all__ = ["build", "check", "connect", "ingest", "query", "report", "score", "status"]
+__all__ = [
+    "build",
+    "check",
+    "connect",
+    "ingest",
+    "land",
+    "query",
+    "questions",
+    "report",
+    "score",
+    "status",
+]
 
 _NOT_FOR_SAMPLE = ("by", "split_halves", "member", "survey", "year", "country")
 
@@ -97,9 +111,10 @@ def score(
     `model` is a registry name, the path of a GGUF file, a model that another program holds, or a
     list of these. `options` are `name`, `study`, `part`, `ray`, `gpus`, `survey`, `countries`,
     `questions`, `categories`, `orders`, `answer`, `coding`, `template`, `wordings`, `chat`, `by`
-    (such as "sex,age" or a list of these), `placebos`, `compute`, `kv_cache`, `flash_attention`,
-    `batch_size`, `threads`, `gpu_layers`, `path`, `pre_tokenizer`, `limit`, `landing` and
-    `verbose`; lists are lists of names. `listener` hears of progress and notices.
+    (such as "sex,age" or a list of these), `placebos`, `elicit`, `draws`, `temperature`, `compute`,
+    `kv_cache`, `flash_attention`, `batch_size`, `threads`, `gpu_layers`, `path`, `pre_tokenizer`,
+    `limit`, `landing` and `verbose`; lists are lists of names. `listener` hears of progress and
+    notices.
     """
     from valuescope.scorer.runs.plan import Listener
     from valuescope.scorer.runs.request import scoring_request
@@ -108,6 +123,45 @@ def score(
     models, study = (model,) if isinstance(model, str) else model, named_home(home)
     request = scoring_request(study, models, loaded=looking_at(study), **options)
     return request.score(listener or Listener())
+
+
+def questions(*, home: str | Path | None = None, **options: Any) -> "tuple[AskedCell, ...]":
+    """Return exactly what is to be asked with another tool: prompts, choices and their ids.
+
+    `options` are `survey`, `countries`, `questions`, `categories`, `orders`, `answer`, `coding`,
+    `template`, `wordings`, `chat`, `elicit`, `by` and `placebos`.
+    """
+    from valuescope.scorer.brought.questions import asked_questions
+
+    cells, _ = asked_questions(named_home(home), **options)
+    return tuple(cells)
+
+
+def land(
+    address: str | Path,
+    *,
+    study: str | None = None,
+    check: bool = False,
+    model: str | None = None,
+    format: str = "tidy",  # noqa: A002  named as the command's option
+    survey: str | None = None,
+    home: str | Path | None = None,
+) -> "Brought | Landed":
+    """Bring a file of anyone's answers, or download runs from a shared store; return what landed.
+
+    With `check` a file is only looked at. What of a store was refused is in `refused`.
+    """
+    from valuescope.scorer.brought.request import land as land_answers_or_runs
+
+    return land_answers_or_runs(
+        named_home(home),
+        str(address),
+        study=study,
+        check=check,
+        model=model,
+        format_name=format,
+        survey=survey,
+    )
 
 
 def build(

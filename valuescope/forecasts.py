@@ -25,7 +25,7 @@ def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
     for run in runs:
         design = (
             f"{run.design.template.template_id} {run.design.answer_style} "
-            f"{run.design.choice_order} ({run.design.prompt_id})"
+            f"{run.design.choice_order} {run.design.elicitation} ({run.design.prompt_id})"
         )
         if run.estimate is None:
             table.add_row(run.model_name, design, *["-"] * 6)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from valuescope.scorer.planning.design import ASKED_HERE
 from valuescope.scorer.planning.templates import load_templates
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 from valuescope.warehouse.landing_zone.stores import LANDING_VARIABLE
@@ -51,6 +53,26 @@ orders_option = click.option(
     help="Orders of the choices, each a design of its own: forward, reverse, rotate_N, or cyclic "
     "for every rotation.",
 )
+
+
+elicit_option = click.option(
+    "--elicit",
+    type=click.Choice(ASKED_HERE),
+    default="likelihood",
+    show_default=True,
+    help="likelihood: of every answer; sampled: answers drawn under a grammar of the choices; "
+    "verbalised: the percentages of people that a model names (docs/elicitation.md).",
+)
+
+
+def given_options(context: click.Context) -> dict[str, Any]:
+    """Return the values of the options that were given, by the options' names."""
+    return {
+        option.opts[0].lstrip("-").replace("-", "_"): context.params[option.name]
+        for option in context.command.params
+        if option.name is not None
+        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
+    }
 
 
 def asked_options(function: Callable[..., Any]) -> Callable[..., Any]:

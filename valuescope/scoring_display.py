@@ -63,7 +63,10 @@ class ScoringDisplay(Listener):
         self._cells = work.cells
         label = model_name
         if self._all is not None:
-            label += f" {work.design.answer_style} {work.design.choice_order}"
+            design = work.design
+            label += f" {design.answer_style} {design.choice_order}"
+            if design.elicitation != "likelihood":
+                label += f" {design.elicitation}"
         self._run = self._progress.add_task(label, total=work.cells)
         if self._lines is not None:
             self._lines.start(label)
@@ -111,7 +114,13 @@ class ScoringDisplay(Listener):
                 f"most {summary.path_difference:.2g} nats an answer: the numerical noise of this "
                 "run."
             )
-        if summary.mean_off_choice_mass is not None:
+        if summary.elicitation == "verbalised":
+            if summary.mean_off_choice_mass:
+                say(
+                    f"In {summary.mean_off_choice_mass:.1%} of the cells the model named 0% of "
+                    "every choice: they have no shares."
+                )
+        elif summary.mean_off_choice_mass is not None:
             say(
                 f"On average {summary.mean_off_choice_mass:.1%} of the probability went to words "
                 "that start none of the choices (off-choice mass)."

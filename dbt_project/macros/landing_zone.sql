@@ -35,7 +35,7 @@
         {%- set newest = landing_zone() ~ '/choice_log_likelihoods/_schema.parquet' %}
         {%- set column = run_query(
             "select name from parquet_schema('" ~ newest | replace("'", "''") ~ "')"
-            ~ " where name = 'placebo_id'"
+            ~ " where name = 'stated_sum'"
         ) %}
         {%- if column | length == 0 %}
             {%- do exceptions.raise_compiler_error(

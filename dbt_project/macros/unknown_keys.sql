@@ -55,7 +55,7 @@ where
             'fct_choice_probabilities', 'fct_mean_scores', 'fct_normalized_mean_scores',
         ],
         'comparisons': [
-            'cmp_base_chat', 'cmp_corpus', 'cmp_model_size', 'cmp_quantization',
+            'cmp_base_chat', 'cmp_corpus', 'cmp_elicitations', 'cmp_model_size', 'cmp_quantization',
             'cmp_quantization_cells',
         ],
         'map': ['agg_cultural_distances', 'dim_cultural_axes', 'fct_cultural_map'],

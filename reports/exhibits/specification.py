@@ -6,8 +6,18 @@ from typing import Any
 import altair as alt
 
 from valuescope.reports.charts.drawing import specification
-from valuescope.reports.charts.labelled import kinds, lookup, numbers, rows_with, why_nothing
-from valuescope.reports.charts.palette import MODEL, ORANGE, PEOPLE
+from valuescope.reports.charts.labelled import (
+    across,
+    by_rank,
+    kinds,
+    lookup,
+    named_rows,
+    numbers,
+    rows_with,
+    why_nothing,
+    zero,
+)
+from valuescope.reports.charts.palette import GREEN, INK, MODEL, ORANGE, PEOPLE, PURPLE
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
 from valuescope.reports.files.number_format import interval, number
 
@@ -15,6 +25,7 @@ _CURVE_HEIGHT = 170
 _GAP = 24
 _LEVELS_HEIGHT = 270
 _COMPONENT_HEIGHT = 20
+_PAIR_HEIGHT = 56
 
 _CHOSEN = "the chosen design"
 _FACTORS = {
@@ -26,6 +37,13 @@ _FACTORS = {
     "wording_set": "wording",
     "chat_mode": "chat",
     "elicitation": "elicitation",
+}
+# Ways to elicit answers, with colour and shape.
+_WAYS = {
+    "likelihood": (MODEL, "circle"),
+    "probability": (GREEN, "square"),
+    "sampled": (ORANGE, "diamond"),
+    "verbalised": (PURPLE, "triangle-up"),
 }
 _CURVE = {"pearson_r": "a specification", "blind_baseline_r": "blind baseline"}
 
@@ -161,6 +179,56 @@ def prompts_and_batteries(rows: Sequence[Row]) -> str | None:
     return f"r over all prompts is {number(first['estimate'], 2)} {sure}: {', '.join(shares)}"
 
 
+def elicitations() -> dict[str, Any]:
+    """Draw one row per pair of ways to ask a model: r with people of both, and how far apart."""
+    pairs = named_rows("pair_name", by_rank(), _PAIR_HEIGHT)
+    known = rows_with("mean_total_variation")
+    points = (
+        known.transform_fold(["pearson_r", "other_pearson_r"], as_=["column", "r"])
+        .transform_filter("isValid(datum.r)")
+        .transform_calculate(
+            kind="datum.column === 'pearson_r' ? datum.elicitation : datum.other_elicitation"
+        )
+        .mark_point(filled=True, size=60, opacity=1, strokeWidth=2)
+        .encode(
+            x=across("r", "mean r with people, over the cells of both ways"),
+            y=pairs,
+            **kinds(list(_WAYS), *zip(*_WAYS.values(), strict=True)),
+            tooltip=[
+                alt.Tooltip("pair_name:N", title="ways"),
+                *numbers(("r", "mean r"), ("mean_score_pearson_r", "r between the ways")),
+                alt.Tooltip("verdict:N", title="difference of r"),
+                alt.Tooltip("verdict_null_reason:N", title="why no verdict"),
+            ],
+        )
+    )
+    apart = (
+        known.transform_calculate(
+            apart="'shares are ' + format(datum.mean_total_variation, '.2f') + ' apart'"
+            " + (isValid(datum.mean_score_pearson_r) ? "
+            "'; r of mean scores ' + format(datum.mean_score_pearson_r, '.2f') : '')"
+        )
+        .mark_text(align="left", dy=15, fontSize=12, color=INK, opacity=0.8)
+        .encode(x=alt.value(3), y=pairs, text="apart:N")
+    )
+    return specification(alt.layer(zero(), points, apart).properties(height=alt.Step(_PAIR_HEIGHT)))
+
+
+def ways_apart(rows: Sequence[Row]) -> str | None:
+    """Say how far the two ways are apart that differ most."""
+    known = [row for row in rows if row["mean_total_variation"] is not None]
+    if not known:
+        return None
+    most = max(known, key=lambda row: float(row["mean_total_variation"]))
+    apart = number(most["mean_total_variation"], 2)
+    text = f"{most['pair_name']}: shares are {apart} apart on average"
+    if most["pearson_r_delta"] is None:
+        return text
+    low, high = most["pearson_r_delta_ci_low"], most["pearson_r_delta_ci_high"]
+    change = f"{number(most['pearson_r_delta'], 2)} {interval(low, high, 2)}".rstrip()
+    return f"{text}; mean r differs by {change}"
+
+
 EXHIBITS = (
     Exhibit(
         exhibit_id="specification_curve",
@@ -244,6 +312,49 @@ EXHIBITS = (
             Column("prompt_share", "prompts"),
             Column("battery_by_prompt_share", "both together"),
             Column("null_reason", "why there is none"),
+        ),
+    ),
+    Exhibit(
+        exhibit_id="elicitations",
+        section=Section.SPECIFICATION,
+        title="Does it matter how answers are elicited?",
+        reading=(
+            "Each model asked in two ways: by the likelihood of answers, by drawing answers, by "
+            "naming percentages of people. Marks are its mean r with people in each way, over the "
+            "same cells; below, how far the shares are apart (0 the same, 1 no answer in common). "
+            "Draws are apart by chance alone where they are few."
+        ),
+        chart=elicitations,
+        draws="mean_total_variation",
+        finding=ways_apart,
+        needs="one model scored with two of --elicit likelihood, sampled and verbalised",
+        columns=(
+            Column("pair_name", "ways"),
+            Column("mean_score_pearson_r", "r between the ways"),
+            Column("mean_total_variation", "total variation", digits=3),
+            Column("mean_wasserstein_1", "Wasserstein-1", digits=3),
+            Column("rms_score_difference", "difference of mean scores", digits=3),
+            Column("rms_sampling_error", "by chance alone", digits=3),
+            Column("pearson_r", "mean r"),
+            Column("other_pearson_r", "mean r of the other"),
+            Column(
+                "pearson_r_delta",
+                "difference",
+                low="pearson_r_delta_ci_low",
+                high="pearson_r_delta_ci_high",
+            ),
+            Column(
+                "demeaned_pearson_r_delta",
+                "difference of demeaned r",
+                low="demeaned_pearson_r_delta_ci_low",
+                high="demeaned_pearson_r_delta_ci_high",
+            ),
+            Column("verdict", "verdict"),
+            Column("mean_stated_sum", "sum of percentages"),
+            Column("cell_count", "cells"),
+            Column("unanswered_cell_count", "without an answer"),
+            Column("country_count", "countries"),
+            Column("verdict_null_reason", "why no verdict"),
         ),
     ),
 )

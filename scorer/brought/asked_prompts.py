@@ -28,6 +28,6 @@ class AskedPrompts:
             self._prompts[cell_id] = render_prompt(
                 self.instrument.question(question, self.survey_id),
                 parse_subject(country, self.instrument),
-                named_design(self.home, self.instrument, design, order, "likelihood"),
+                named_design(self.home, self.instrument, design, order, "probability"),
             )
         return self._prompts[cell_id]

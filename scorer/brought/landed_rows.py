@@ -136,6 +136,7 @@ def landed_rows(
         "country_id": country,
         "group_id": f"case when {country} <> '{COUNTRY_FREE}' then {rest} end",
         "placebo_id": f"case when {country} = '{COUNTRY_FREE}' then {rest} end",
+        "stated_sum": "cast(null as double)",
     }
     columns = ", ".join(f"{computed.get(name, name)} as {name}" for name in schema.names)
     result = connection.sql(

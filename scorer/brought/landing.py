@@ -128,7 +128,7 @@ def land_answers(
         problems.raise_refusals()
         create_landed_rows(connection, columns.value, found)
         notes = (*_notes(connection, columns, problems), *_assumed(facts))
-        brought = _described(connection, path, found, elicitation, notes)
+        brought = _described(connection, path, found, notes)
         if check_only:
             return brought
         return _land(home, connection, path, brought, found, facts)
@@ -243,7 +243,6 @@ def _described(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     found: Resolved,
-    elicitation: str,
     notes: tuple[str, ...],
 ) -> Brought:
     # The content, whatever the order of its rows and the file's format.
@@ -277,7 +276,7 @@ def _described(
             model_id=model_id_of(found.models[model]),
             model_name=found.models[model],
             prompt_id=found.designs[design].prompt_id,
-            elicitation=elicitation,
+            elicitation=found.designs[design].elicitation,
             cells=cells,
             rows=count,
         )
@@ -290,7 +289,7 @@ def _described(
         runs=runs,
         cells=sum(run.cells for run in runs),
         rows=sum(run.rows for run in runs),
-        elicitation=elicitation,
+        elicitation=", ".join(sorted({run.elicitation for run in runs})),
         mean_off_choice_mass=off_choice_mass,
         fewest_draws=fewest,
         most_draws=most,

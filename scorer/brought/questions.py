@@ -5,17 +5,19 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
+from valuescope.scorer.planning.chosen_plan import chosen_plan
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.named_designs import chosen_design
 from valuescope.scorer.planning.prompts import Prompt, render_prompt
 from valuescope.scorer.planning.study import Plan
-from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
+from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE, PERCENTAGES
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.instruments.seeds import Instrument
+from valuescope.warehouse.instruments.seeds import Instrument, load_instrument
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
+from valuescope.warehouse.status.loaded import looking_at
 
 FORMATS = ("csv", "jsonl")
 # The parts of a design's name, each with the value that is meant where the name lacks it.
@@ -55,6 +57,17 @@ class AskedCell:
     text: str
     text_sha256: str
     choices: tuple[AskedChoice, ...]
+
+
+def asked_questions(home: Home, **options: Any) -> tuple[Iterator[AskedCell], str | None]:
+    """Return the prompts that options of `chosen_plan` ask for, and what to say of them.
+
+    Raises ValuescopeError for a name that does not exist.
+    """
+    if isinstance(by := options.get("by"), str):
+        options["by"] = (by,)
+    plan, notice = chosen_plan(home, load_instrument(home), loaded=looking_at(home), **options)
+    return asked_cells(plan), notice and notice.replace("Models are asked", "Asked is")
 
 
 def asked_cells(plan: Plan) -> Iterator[AskedCell]:
@@ -146,6 +159,7 @@ def named_design(
 ) -> PromptDesign:
     """Return the design of that name; None is the usual design, shown forward.
 
+    Probabilities that answer the template which asks for percentages are verbalised.
     Raises ValuescopeError for a part or value that does not exist.
     """
     parts = dict(DEFAULTS)
@@ -156,6 +170,8 @@ def named_design(
             known = f"Write it as part=value;part=value, of {', '.join(parts)}."
             raise unknown_name("part of a design", key, parts, known)
         parts[key] = value
+    if parts["template"] == PERCENTAGES and elicitation == "probability":
+        elicitation = "verbalised"
     return chosen_design(
         home,
         instrument,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from valuescope.scorer.elicitation.answer_form import percentage_form
 from valuescope.scorer.engine.contexts import Model
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.paths.choice import SCORERS, SEQUENCES, context_size, fastest_path
@@ -48,8 +49,9 @@ def estimate(
         ]
         cells = sum(is_country(s) != about_others for _, subjects in asked for s in subjects)
         in_trees = sum(map(len, trees))
-        tokens = cells * sum(map(count_nodes, trees)) / in_trees if in_trees else 0
-        return [tree for tree in trees if tree], cells, round(tokens)
+        tokens = sum(count_nodes(tree) + _tokens_written(model, design, tree) for tree in trees)
+        tokens_of_all = cells * tokens / in_trees if in_trees else 0
+        return [tree for tree in trees if tree], cells, round(tokens_of_all)
 
     trees, cells, tokens = trees_of(about_others=False)
     other_trees, other_cells, other_tokens = trees_of(about_others=True)
@@ -58,7 +60,7 @@ def estimate(
         (cell for tree in trees + other_trees for cell in tree),
         key=lambda cell: max(len(answer.token_ids) for answer in cell.answers),
     )
-    path = fastest_path(model)
+    path = "copies" if design.elicitation == "verbalised" else fastest_path(model)
     size = context_size(longest, numerics, model, path)
     if tokens_a_second is None:
         tokens_a_second = _measured_speed(model, middle, path, size, numerics, threads)
@@ -72,6 +74,14 @@ def estimate(
         other_cells=other_cells,
         other_tokens=other_tokens,
     )
+
+
+def _tokens_written(model: Model, design: PromptDesign, tree: Sequence[TokenisedCell]) -> int:
+    """Return the tokens of answers that models write themselves, cell by cell."""
+    if design.elicitation != "verbalised" or not tree:
+        return 0
+    longest = percentage_form(len(tree[0].answers), " ").longest
+    return len(tree) * len(model.tokenise(longest))
 
 
 def _measured_speed(

@@ -271,6 +271,14 @@ class Model(Closing):
         letters = {text.replace("▁", " ") for text in texts if len(text) == 1}
         return frozenset(letters.union(spelled))
 
+    def texts_of(self, characters: str) -> Iterator[tuple[int, str]]:
+        """Yield the tokens whose text is made of `characters` only, each with its text."""
+        known = set(characters)
+        for token in range(self.description.vocabulary_size):
+            text = self.piece(token)
+            if text and set(text) <= known and not self.is_control(token):
+                yield token, text
+
     def piece(self, token: int) -> str:
         """Return the text of one token, control tokens spelled out."""
         buffer = ctypes.create_string_buffer(256)

@@ -30,9 +30,14 @@ class Numerics:
     gpu_layers: int = 0
 
 
-def numerics_id(numerics: Numerics, path: str) -> str:
-    """Return the identity of everything that moves answers by rounding: 16 hex digits."""
+def numerics_id(numerics: Numerics, path: str, draws: int | None = None) -> str:
+    """Return the identity of all that moves answers by rounding or by chance: 16 hex digits.
+
+    `draws` is the number of sampled answers of each cell, None where none are.
+    """
     content = asdict(numerics) | {"scoring_path": path, "engine_version": engine_version()}
+    if draws is not None:
+        content["draws"] = draws
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

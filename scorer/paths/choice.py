@@ -62,9 +62,16 @@ class OpenedScorer:
 
 @contextmanager
 def open_scorer(
-    model: Model, numerics: Numerics, threads: int, path: str, probe: Probe
+    model: Model,
+    numerics: Numerics,
+    threads: int,
+    path: str,
+    probe: Probe,
+    shares_tokens: bool = True,
 ) -> Iterator[OpenedScorer]:
     """Yield the scorer of `path`; for "auto", of the first path that agrees with single sequences.
+
+    Without `shares_tokens` the path `tree` is not tried.
 
     Raises ValuescopeError when a path that was asked for disagrees, or when the longest cell
     is longer than the model's own context.
@@ -72,7 +79,7 @@ def open_scorer(
     single = _SingleSequences(model, numerics, threads, probe)
     single.require_own_past()
     notices: list[str] = []
-    for name in _candidates(model, path):
+    for name in _candidates(model, path, shares_tokens):
         size = context_size(probe.longest, numerics, model, name)
         with model.new_context(size, numerics, threads, SEQUENCES[name]) as context:
             scorer: Scorer = SCORERS[name](context)
@@ -240,8 +247,13 @@ def shortened(cell: TokenisedCell) -> TokenisedCell:
     return replace(cell, answers=tuple(answers))
 
 
-def _candidates(model: Model, path: str) -> tuple[str, ...]:
+def _candidates(model: Model, path: str, shares_tokens: bool) -> tuple[str, ...]:
     """Return the paths to try in turn."""
+    if path == "tree" and not shares_tokens:
+        raise ValuescopeError(
+            "Answers that are written token by token share no tree: use --path copies or --path "
+            "sequence."
+        )
     if path == "tree" and not model.is_attention_only:
         raise ValuescopeError(
             f"{model.name} has a recurrent memory, whose sequences cannot share a past token by "
@@ -249,4 +261,5 @@ def _candidates(model: Model, path: str) -> tuple[str, ...]:
         )
     if path != "auto":
         return (path,)
-    return PATHS[PATHS.index(fastest_path(model)) :]
+    fastest = fastest_path(model) if shares_tokens else "copies"
+    return PATHS[PATHS.index(fastest) :]

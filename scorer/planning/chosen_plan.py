@@ -12,7 +12,6 @@ from valuescope.scorer.planning.study import (
     nothing_loaded,
     people_loaded,
 )
-from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument
@@ -41,6 +40,9 @@ def chosen_plan(
     chat: str | None = None,
     by: Sequence[str] = (),
     placebos: int = 0,
+    elicit: str | None = None,
+    draws: int | None = None,
+    temperature: float | None = None,
     loaded: Loaded = nothing_loaded,
 ) -> tuple[Plan, str | None]:
     """Return the plan of these names, and what to say of what was not named.
@@ -59,12 +61,15 @@ def chosen_plan(
         designs=design_grid(
             home,
             instrument,
-            templates=(template or DEFAULT_TEMPLATE,),
+            templates=None if template is None else (template,),
             wording_sets=(wordings or OUR_WORDINGS.name,),
-            answers=(answer or "label_text",),
+            answers=None if answer is None else (answer,),
             orders=orders or ("forward",),
             chats=(chat or "template",),
             coding_id=coding or "native",
+            elicits=(elicit or "likelihood",),
+            draws=draws,
+            temperature=temperature,
             questions=chosen,
         ),
         questions=chosen,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from valuescope.scorer.planning.templates import Template
+from valuescope.scorer.planning.templates import PERCENTAGES, Template
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.instruments.seeds import Question
 from valuescope.warehouse.instruments.subjects import Subject, country_id_of
@@ -15,8 +15,13 @@ from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
 
 ANSWER_STYLES = ("label", "label_text", "text")
 CHAT_MODES = ("template", "raw")
-# Log-likelihoods of answers, probabilities that somebody states, and counts of sampled answers.
-ELICITATIONS = ("likelihood", "probability", "sampled")
+# Log-likelihoods of answers, probabilities that somebody brought, counts of sampled answers, and
+# percentages of people that the model names.
+ELICITATIONS = ("likelihood", "probability", "sampled", "verbalised")
+# Those that are asked here; probabilities are only brought.
+ASKED_HERE = ("likelihood", "sampled", "verbalised")
+DEFAULT_DRAWS = 200
+_MOST_DRAWS, _HIGHEST_TEMPERATURE = 1_000_000, 10.0
 _ROTATION = re.compile(r"rotate_([1-9][0-9]?)")
 
 
@@ -26,11 +31,13 @@ class PromptDesign:
 
     `chat_mode` "template" asks chat models through their own chat template and base models,
     which have no template, raw; "raw" asks every model raw. `elicitation` is how the answers become
-    probabilities.
+    probabilities: those that are sampled are `draws` of a cell, at a `temperature`. More draws of a
+    design can be taken later: their number does not belong to its identity.
     `choice_order` is "forward" (the instrument's), "reverse" or "rotate_N": the list starts with
     choice N+1 and wraps round. Of two choices, rotate_1 shows the same text as reverse and is a
     design of its own all the same.
-    Raises ValuescopeError for a style, order or mode that does not exist.
+    Raises ValuescopeError for a style, order or mode that does not exist, and for parts that do not
+    fit together.
     """
 
     template: Template
@@ -40,6 +47,8 @@ class PromptDesign:
     chat_mode: str = "template"
     wordings: WordingSet = OUR_WORDINGS
     elicitation: str = "likelihood"
+    draws: int = DEFAULT_DRAWS
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         for thing, value, known in (
@@ -51,6 +60,29 @@ class PromptDesign:
                 raise unknown_name(thing, value, known, f"Known: {', '.join(known)}.")
         if self.choice_order not in ("forward", "reverse") and not self.rotation:
             raise _unknown_order(self.choice_order, ("forward", "reverse", "rotate_N"))
+        self._require_what_fits()
+
+    def _require_what_fits(self) -> None:
+        asks_percentages = self.template.template_id == PERCENTAGES
+        if asks_percentages != (self.elicitation == "verbalised"):
+            raise ValuescopeError(
+                f"Percentages are asked for with the template '{PERCENTAGES}', and nothing else: "
+                f"the elicitation {self.elicitation} does not go with the template "
+                f"'{self.template.template_id}'. Leave the template out."
+            )
+        if asks_percentages and self.answer_style != "label":
+            raise ValuescopeError(
+                f"Percentages are named beside labels, not {self.answer_style}. Leave the answer "
+                "style out."
+            )
+        if not 1 <= self.draws <= _MOST_DRAWS:
+            raise ValuescopeError(f"Draws are from 1 to {_MOST_DRAWS:,}, not {self.draws}.")
+        # NaN is in no range.
+        if not 0 < self.temperature <= _HIGHEST_TEMPERATURE:
+            raise ValuescopeError(
+                f"A temperature is above 0 and at most {_HIGHEST_TEMPERATURE:g}, not "
+                f"{self.temperature:g}. Near 0 every draw is the likeliest answer."
+            )
 
     @property
     def rotation(self) -> int:
@@ -111,7 +143,7 @@ class PromptDesign:
         return self._identity("averaged")
 
     def _identity(self, choice_order: str) -> str:
-        identity = {
+        identity: dict[str, Any] = {
             "template": {
                 "text": self.template.text,
                 "country_free_text": self.template.country_free_text,
@@ -127,9 +159,16 @@ class PromptDesign:
         # Designs of earlier versions, which are of likelihoods, keep their identity.
         if self.elicitation != "likelihood":
             identity["elicitation"] = self.elicitation
+        if self.is_sampled and self.temperature != 1:
+            identity["temperature"] = self.temperature
         return canonical_hash(identity)[:16]
 
-    def as_row(self) -> dict[str, str]:
+    @property
+    def is_sampled(self) -> bool:
+        """Return whether probabilities are shares of sampled answers."""
+        return self.elicitation == "sampled"
+
+    def as_row(self) -> dict[str, Any]:
         """Return the design as a row of the landing zone's `prompts`."""
         return {
             "prompt_id": self.prompt_id,
@@ -145,6 +184,7 @@ class PromptDesign:
             "choice_order": self.choice_order,
             "chat_mode": self.chat_mode,
             "elicitation": self.elicitation,
+            "temperature": self.temperature if self.is_sampled else None,
         }
 
 

@@ -13,6 +13,7 @@ from math import sqrt
 
 from scipy.special import nctdtr, nctdtrinc, stdtrit
 
+from valuescope.scorer.elicitation.answer_form import percentage_form
 from valuescope.scorer.engine.numerics import (
     AS_IS,
     AUTO,
@@ -217,6 +218,8 @@ def _sequences(design: PromptDesign, question: Question, subject: Subject) -> se
     """Return the sequences that are decoded for one cell."""
     prompt = render_prompt(question, subject, design)
     text = _pieces(prompt.text)
+    if design.elicitation == "verbalised":
+        return {(*text, *_pieces(percentage_form(len(prompt.answers), " ").longest))[:-1]}
     # An answer's last token is only ever predicted.
     return {(*text, *_pieces(answer.text))[:-1] for answer in prompt.answers}
 

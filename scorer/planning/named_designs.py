@@ -2,7 +2,7 @@
 
 import pyarrow.parquet as pq
 
-from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.design import DEFAULT_DRAWS, PromptDesign
 from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
@@ -21,6 +21,8 @@ def chosen_design(
     chat_mode: str,
     choice_order: str = "forward",
     elicitation: str = "likelihood",
+    draws: int = DEFAULT_DRAWS,
+    temperature: float = 1.0,
 ) -> PromptDesign:
     """Return the design of these names. Raises ValuescopeError for one that does not exist."""
     wordings = load_wording_set(home, wording_set, instrument)
@@ -32,6 +34,8 @@ def chosen_design(
         chat_mode=chat_mode,
         wordings=wordings,
         elicitation=elicitation,
+        draws=draws,
+        temperature=temperature,
     )
 
 
@@ -51,7 +55,13 @@ def landed_design(home: Home, instrument: Instrument, prompt_id: str) -> PromptD
     names = ("wording_set", "template_id", "coding_id", "answer_style", "chat_mode", "choice_order")
     elicitation = row.get("elicitation") or "likelihood"
     named = {name: row[name] for name in names}
-    design = chosen_design(home, instrument, **named, elicitation=elicitation)
+    design = chosen_design(
+        home,
+        instrument,
+        **named,
+        elicitation=elicitation,
+        temperature=row.get("temperature") or 1.0,
+    )
     if design.prompt_id != fitting[0]:
         raise ValuescopeError(
             f"The template '{row['template_id']}' or the language of the wording set "

@@ -5,11 +5,18 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from valuescope.scorer.planning.design import PromptDesign, canonical_hash, expand_orders
-from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE, named_template
+from valuescope.scorer.planning.design import (
+    ASKED_HERE,
+    DEFAULT_DRAWS,
+    PromptDesign,
+    canonical_hash,
+    expand_orders,
+)
+from valuescope.scorer.planning.templates import DEFAULT_TEMPLATE, PERCENTAGES, named_template
 from valuescope.scorer.runs.run import StudyReference
 from valuescope.warehouse.errors import ValuescopeError, unknown_name
 from valuescope.warehouse.home import Home
@@ -32,6 +39,7 @@ _REPLACED_LINES = re.compile(
     r"""|^[ \t]*survey[ \t]*=[ \t]*["'][^"']*["'][ \t]*(\#.*)?\n?""",
     re.MULTILINE,
 )
+_Number = TypeVar("_Number", int, float)
 _STUDY_KEYS = {
     "name",
     "description",
@@ -47,7 +55,10 @@ _STUDY_KEYS = {
 }
 # Entries of earlier versions that nothing read.
 _GONE = ("primary_outcome", "contrasts")
-_DESIGN_KEYS = {"template", "wordings", "answers", "orders", "chat"}
+_DESIGN_KEYS = {
+    *("template", "wordings", "answers", "orders", "chat"),
+    *("elicit", "draws", "temperature"),
+}
 
 
 @dataclass(frozen=True)
@@ -123,15 +134,21 @@ def design_grid(
     home: Home,
     instrument: Instrument,
     *,
-    templates: Sequence[str] = (DEFAULT_TEMPLATE,),
+    templates: Sequence[str] | None = None,
     wording_sets: Sequence[str] = (OUR_WORDINGS.name,),
-    answers: Sequence[str] = ("label_text",),
+    answers: Sequence[str] | None = None,
     orders: Sequence[str] = ("forward",),
     chats: Sequence[str] = ("template",),
     coding_id: str = "native",
+    elicits: Sequence[str] = ("likelihood",),
+    draws: int | None = None,
+    temperature: float | None = None,
     questions: Sequence[Question] | None = None,
 ) -> tuple[PromptDesign, ...]:
-    """Return every combination, each once. Raises ValuescopeError for a name that does not exist.
+    """Return every combination, each once.
+
+    Template and answer style that are not named are those that go with the elicitation. Raises
+    ValuescopeError for a name that does not exist, and for parts that do not go together.
 
     The order `cyclic` has as many rotations as the longest list of choices of `questions`, which
     are those of the default survey unless they are named.
@@ -139,22 +156,39 @@ def design_grid(
     coding_id = instrument.coding(coding_id)
     asked = questions or instrument.questions_of_survey(DEFAULT_SURVEY)
     largest = max(len(question.choices.get(coding_id, ())) for question in asked)
+    if "sampled" not in elicits and (draws is not None or temperature is not None):
+        raise ValuescopeError("Draws and their temperature are for sampled answers only.")
     designs = {}
-    for wording_set in wording_sets:
+    for elicit, wording_set in product(elicits, wording_sets):
+        if elicit not in ASKED_HERE:
+            known = f"Known: {', '.join(ASKED_HERE)}."
+            raise unknown_name("way to elicit answers", elicit, ASKED_HERE, known)
+        if elicit == "sampled" and "text" in (answers or ()):
+            # A grammar gives each way to spell words its own weight.
+            raise ValuescopeError(
+                "Sampled answers begin with a label: words alone can be spelled in many ways, "
+                "which weigh more or less than the answer. Ask for label or label_text answers."
+            )
+        is_stated = elicit == "verbalised"
         wordings = load_wording_set(home, wording_set, instrument)
-        for template in templates:
-            for answer in answers:
-                for order in expand_orders(orders, largest):
-                    for chat in chats:
-                        design = PromptDesign(
-                            named_template(template, wordings),
-                            coding_id,
-                            answer,
-                            order,
-                            chat,
-                            wordings,
-                        )
-                        designs[design.prompt_id] = design
+        for template, answer, order, chat in product(
+            templates or (PERCENTAGES if is_stated else DEFAULT_TEMPLATE,),
+            answers or ("label" if is_stated else "label_text",),
+            expand_orders(orders, largest),
+            chats,
+        ):
+            design = PromptDesign(
+                named_template(template, wordings),
+                coding_id,
+                answer,
+                order,
+                chat,
+                wordings,
+                elicit,
+                DEFAULT_DRAWS if draws is None else draws,
+                1.0 if temperature is None else temperature,
+            )
+            designs[design.prompt_id] = design
     return tuple(designs.values())
 
 
@@ -257,12 +291,15 @@ def _study(
         grid = design_grid(
             home,
             instrument,
-            templates=_texts("template", table) or (DEFAULT_TEMPLATE,),
+            templates=_texts("template", table),
             wording_sets=_texts("wordings", table) or (OUR_WORDINGS.name,),
-            answers=_texts("answers", table) or ("label_text",),
+            answers=_texts("answers", table),
             orders=_texts("orders", table) or ("forward",),
             chats=_texts("chat", table) or ("template",),
             coding_id=content.get("coding", "native"),
+            elicits=_texts("elicit", table) or ("likelihood",),
+            draws=_number("draws", table, int),
+            temperature=_number("temperature", table, float),
             questions=questions,
         )
         designs |= {design.prompt_id: design for design in grid}
@@ -275,7 +312,7 @@ def _study(
         countries=countries,
         study=StudyReference(name, sha256),
         groups=choose_groups(countries, _texts("by", content) or ()),
-        placebos=choose_placebos(_count("placebos", content)),
+        placebos=choose_placebos(_number("placebos", content, int) or 0),
     )
     return Study(name, sha256, text, plan, asks_loaded)
 
@@ -297,11 +334,14 @@ def _texts(key: str, table: dict[str, Any], required: bool = False) -> tuple[str
     return tuple(texts)
 
 
-def _count(key: str, table: dict[str, Any]) -> int:
-    value = table.get(key, 0)
-    if not isinstance(value, int) or isinstance(value, bool):
+def _number(key: str, table: dict[str, Any], kind: type[_Number]) -> _Number | None:
+    """Return a number; None where there is none."""
+    value = table.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | kind):
         raise ValuescopeError(f"'{key}' must be a number, not {value!r}.")
-    return value
+    return kind(value)
 
 
 def _relative_to(path: Path, model: str) -> str:

@@ -13,6 +13,9 @@ from valuescope.warehouse.instruments.wordings import OUR_WORDINGS, WordingSet
 
 TEMPLATES = Path(__file__).with_name("templates.toml")
 DEFAULT_TEMPLATE = "paper"
+# The one that asks for a percentage of each choice. A wording set may have its own of that name.
+PERCENTAGES = "percentages"
+_PERCENTAGES_FILE = Path(__file__).with_name("percentages.toml")
 _TEXTS = ("text", "country_free_text", "choice_separator")
 _WITH_COUNTRY = ["choices", "country", "question"]
 _WITHOUT_COUNTRY = ["choices", "question"]
@@ -86,7 +89,7 @@ def templates_of(wordings: WordingSet) -> dict[str, Template]:
 
     Raises ValuescopeError when its file is wrong.
     """
-    templates = load_templates() if wordings.is_english else {}
+    templates = load_templates() | load_templates(_PERCENTAGES_FILE) if wordings.is_english else {}
     own = wordings.folder / "templates.toml" if wordings.folder else None
     return templates | load_templates(own) if own and own.exists() else templates
 

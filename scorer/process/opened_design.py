@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from valuescope.scorer.elicitation.elicitor import Elicitor, elicitor, with_room_for_percentages
+from valuescope.scorer.elicitation.values import CellValues
 from valuescope.scorer.engine.closing import Closing
 from valuescope.scorer.engine.contexts import Model
 from valuescope.scorer.engine.numerics import Numerics, numerics_id
@@ -25,7 +27,6 @@ from valuescope.scorer.paths.choice import (
     require_trained_length,
     shortened,
 )
-from valuescope.scorer.paths.path import CellScore
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import render_prompt
@@ -120,10 +121,16 @@ class LoadedModel(Closing):
             asking = _Asking(self.model, design, tokenisers)
             asked = design.asked(questions, subjects)
             probe = asking.probe(asked)
+            choice_counts = [len(question.choices[design.coding_id]) for question, _ in asked]
+            is_stated = design.elicitation == "verbalised"
+            if is_stated:
+                probe = with_room_for_percentages(probe, max(choice_counts))
+            model = self.model
             opened = stack.enter_context(
-                open_scorer(self.model, self.numerics, self.threads, self.path, probe)
+                open_scorer(model, self.numerics, self.threads, self.path, probe, not is_stated)
             )
-            yield OpenedDesign(self, asking, opened, asked)
+            elicits = elicitor(design, model, self.model_file.model_id, opened, choice_counts)
+            yield OpenedDesign(self, asking, opened, elicits, asked)
 
 
 class OpenedDesign:
@@ -134,20 +141,26 @@ class OpenedDesign:
         loaded: LoadedModel,
         asking: "_Asking",
         opened: OpenedScorer,
+        elicits: Elicitor,
         asked: Asked,
     ) -> None:
-        self._model_file, self._asking, self._opened = loaded.model_file, asking, opened
+        self._model_file, self._asking, self._elicitor = loaded.model_file, asking, elicits
+        self._context = opened.context
         self._subjects = {question.question_id: subjects for question, subjects in asked}
         self._asks_about_others = not all(
             is_country(subject) for _, subjects in asked for subject in subjects
         )
-        self._prompt_id = asking.design.prompt_id
+        design = asking.design
+        self._prompt_id = design.prompt_id
         self._seconds_scoring = 0.0
         self.opening = Opening(
             numerics=loaded.numerics,
-            numerics_id=numerics_id(loaded.numerics, opened.scorer.name),
+            numerics_id=numerics_id(
+                loaded.numerics, opened.scorer.name, design.draws if design.is_sampled else None
+            ),
             scoring_path=opened.scorer.name,
-            path_difference=opened.difference,
+            # Of likelihoods, which are not what is named.
+            path_difference=None if design.elicitation == "verbalised" else opened.difference,
             context_size=opened.context.size,
             threads=loaded.threads,
             metadata_overrides=loaded.model.metadata_overrides,
@@ -157,7 +170,7 @@ class OpenedDesign:
     @property
     def effort(self) -> Effort:
         """Return the effort of scoring since the design was opened."""
-        context = self._opened.context
+        context = self._context
         return Effort(
             context.tokens_decoded,
             self._seconds_scoring,
@@ -195,7 +208,7 @@ class OpenedDesign:
         limit: int | None,
         on_cells: OnCells,
     ) -> Iterator[ScoredQuestion]:
-        scorer, context = self._opened.scorer, self._opened.context
+        elicits = self._elicitor
         waiting: deque[_Waiting] = deque()
 
         def missing() -> Iterator[Sequence[TokenisedCell]]:
@@ -213,42 +226,42 @@ class OpenedDesign:
                     yield chosen
 
         started = time.perf_counter()
-        context.on_decode = lambda: on_cells(scorer.cells_in_hand)
-        scores: list[CellScore] = []
+        self._context.on_decode = lambda: on_cells(elicits.cells_in_hand)
+        values: list[CellValues] = []
         try:
-            for cell_score in scorer.score(missing()):
+            for cell_values in elicits.values(missing()):
                 while not waiting[0].cells:
                     yield self._scored(waiting.popleft(), ())
-                scores.append(cell_score)
-                if len(scores) == len(waiting[0].cells):
-                    yield self._scored(waiting.popleft(), scores)
-                    scores = []
-                on_cells(len(scores) + scorer.cells_in_hand)
+                values.append(cell_values)
+                if len(values) == len(waiting[0].cells):
+                    yield self._scored(waiting.popleft(), values)
+                    values = []
+                on_cells(len(values) + elicits.cells_in_hand)
             while waiting:
                 yield self._scored(waiting.popleft(), ())
         finally:
             self._seconds_scoring += time.perf_counter() - started
 
-    def _scored(self, waiting: _Waiting, scores: Sequence[CellScore]) -> ScoredQuestion:
-        if scores:
+    def _scored(self, waiting: _Waiting, values: Sequence[CellValues]) -> ScoredQuestion:
+        if values:
             require_unchanged(self._model_file)
         return ScoredQuestion(
             question_id=waiting.question_id,
             already_done=waiting.already_done,
             cells=len(waiting.cells),
             merged_cells=sum(cell.boundary_merged for cell in waiting.cells),
-            off_choice_mass=sum(cell_score.off_choice_mass for cell_score in scores),
+            off_choice_mass=sum(cell_values.off_choice_mass for cell_values in values),
             rows=tuple(
                 row
-                for cell, cell_score in zip(waiting.cells, scores, strict=True)
-                for row in self._rows(cell, cell_score)
+                for cell, cell_values in zip(waiting.cells, values, strict=True)
+                for row in self._rows(cell, cell_values)
             ),
             about_others=waiting.about_others,
         )
 
-    def _rows(self, cell: TokenisedCell, cell_score: CellScore) -> Iterator[Row]:
+    def _rows(self, cell: TokenisedCell, values: CellValues) -> Iterator[Row]:
         scored_at = datetime.now(UTC)
-        for answer, answer_score in zip(cell.answers, cell_score.answers, strict=True):
+        for answer, answer_values in zip(cell.answers, values.answers, strict=True):
             yield {
                 "model_id": self._model_file.model_id,
                 "prompt_id": self._prompt_id,
@@ -263,17 +276,12 @@ class OpenedDesign:
                 "prompt_text": cell.text,
                 "answer_text": answer.text,
                 "text_sha256": cell.text_sha256,
-                "log_likelihood": answer_score.log_likelihood,
-                "label_log_likelihood": answer_score.label_log_likelihood,
-                "token_log_likelihoods": list(answer_score.token_log_likelihoods),
-                "label_token_count": answer.label_token_count,
-                "token_count": len(answer_score.token_log_likelihoods),
-                "byte_count": len(answer.text.encode()),
-                "off_choice_mass": cell_score.off_choice_mass,
+                "off_choice_mass": values.off_choice_mass,
                 "boundary_merged": cell.boundary_merged,
                 "scored_at": scored_at,
                 "group_id": cell.prompt.group_id,
                 "placebo_id": cell.prompt.placebo_id,
+                **answer_values,
             }
 
 

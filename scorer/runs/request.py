@@ -128,6 +128,9 @@ def scoring_request(
     chat: str | None = None,
     by: Sequence[str] | str = (),
     placebos: int = 0,
+    elicit: str | None = None,
+    draws: int | None = None,
+    temperature: float | None = None,
     compute: str = "auto",
     kv_cache: str = "f32",
     flash_attention: bool = False,
@@ -162,6 +165,9 @@ def scoring_request(
         "chat": chat,
         "by": by,
         "placebos": placebos,
+        "elicit": elicit,
+        "draws": draws is not None,
+        "temperature": temperature is not None,
     }
     if part is not None and study is None:
         raise WrongUsageError("--part needs a --study: its file says what is divided.")
@@ -213,6 +219,9 @@ def scoring_request(
             chat=chat,
             by=(by,) if isinstance(by, str) else by,
             placebos=placebos,
+            elicit=elicit,
+            draws=draws,
+            temperature=temperature,
             loaded=loaded,
         )
     layers = default_gpu_layers() if gpu_layers is None else gpu_layers

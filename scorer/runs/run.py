@@ -60,6 +60,7 @@ class RunSummary:
     model_id: str
     model_name: str
     prompt_id: str
+    elicitation: str
     numerics_id: str
     status: str
     scoring_path: str
@@ -194,6 +195,7 @@ class Run:
             model_id=self._model["model_id"],
             model_name=self._model["model_name"],
             prompt_id=self._design.prompt_id,
+            elicitation=self._design.elicitation,
             numerics_id=self._opening.numerics_id,
             status=self._status,
             scoring_path=self._opening.scoring_path,

@@ -200,7 +200,7 @@ def add_load(
     connection.close()
 
 
-def land_design(home: Home, prompt_id: str, **design: str) -> None:
+def land_design(home: Home, prompt_id: str, **design: Any) -> None:
     """Land one prompt design."""
     prompt = {
         "prompt_id": prompt_id,

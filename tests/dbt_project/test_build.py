@@ -62,6 +62,7 @@ MARTS = {
     "agg_western_gap",
     "cmp_base_chat",
     "cmp_corpus",
+    "cmp_elicitations",
     "cmp_model_size",
     "cmp_quantization",
     "cmp_quantization_cells",

@@ -133,14 +133,17 @@ def homes(
     return homes
 
 
-# One order, one precision and models of no registry leave nothing to average or to compare.
+# One order, one precision, one elicitation and models of no registry leave nothing to average or to
+# compare.
 NOT_IN_THESE_DESIGNS = {
     "intermediate.int_averaged_distributions",
     "intermediate.int_compared_pairs",
+    "intermediate.int_elicitation_pairs",
     "intermediate.int_paired_deltas",
     "intermediate.int_specification_correlations",
     "marts.cmp_base_chat",
     "marts.cmp_corpus",
+    "marts.cmp_elicitations",
     "marts.cmp_model_size",
     "marts.cmp_quantization",
     "marts.cmp_quantization_cells",

@@ -31,6 +31,7 @@ EXPLAINED = [
     "comparisons/cmp_base_chat",
     "comparisons/cmp_model_size",
     "comparisons/cmp_corpus",
+    "comparisons/cmp_elicitations",
     "comparisons/cmp_quantization",
 ]
 

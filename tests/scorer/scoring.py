@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.engine.contexts import Model
+from valuescope.scorer.engine.numerics import Numerics, default_threads
 from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.paths.path import CellScore
+from valuescope.scorer.paths.sequence import SequenceScorer
+from valuescope.scorer.paths.tokens import TokenisedCell
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.runs.run import RunSummary
 from valuescope.scorer.runs.session import ScoringSession
@@ -27,3 +31,11 @@ def score(
     """Score one design with one model: a `ScoringSession` of a single run."""
     with ScoringSession(home, model_file, numerics=numerics, threads=threads, path=path) as session:
         return session.score(design, questions, countries, limit=limit, on_progress=on_progress)
+
+
+def single_scores(
+    model: Model, numerics: Numerics, cells: Sequence[TokenisedCell]
+) -> list[CellScore]:
+    """Score cells as single sequences, on all threads."""
+    with model.new_context(512, numerics, default_threads()) as context:
+        return list(SequenceScorer(context).score([cells]))

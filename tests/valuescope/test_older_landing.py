@@ -12,8 +12,8 @@ from tests.valuescope.conftest import fail, run, succeed
 # Columns that landed shards have not always had.
 LATER_COLUMNS = {
     "models": ["base_name", "norms_sha256"],
-    "prompts": ["translator", "source", "elicitation"],
-    "choice_log_likelihoods": ["draws", "group_id", "placebo_id"],
+    "prompts": ["translator", "source", "elicitation", "temperature"],
+    "choice_log_likelihoods": ["draws", "group_id", "placebo_id", "stated_sum"],
     "runs": [
         "source_file",
         "metadata_overrides",

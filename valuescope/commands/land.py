@@ -6,13 +6,12 @@ import click
 
 from valuescope.console import say, step_progress
 from valuescope.options import store_argument, survey_option
-from valuescope.scorer.brought.columns import is_answer_file
 from valuescope.scorer.brought.formats import FORMATS, TIDY
-from valuescope.scorer.brought.landing import Brought, land_answers
-from valuescope.warehouse.errors import ValuescopeError, WrongUsageError
+from valuescope.scorer.brought.landing import Brought
+from valuescope.scorer.brought.request import land
+from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
-from valuescope.warehouse.instruments.seeds import load_instrument
-from valuescope.warehouse.landing_zone.download import Landed, land_shards
+from valuescope.warehouse.landing_zone.download import Landed
 from valuescope.warehouse.landing_zone.stores import open_store
 
 
@@ -66,51 +65,32 @@ def command(
     (docs/bring-answers.md). The same file again changes nothing; a corrected one of the same name
     replaces what it brought.
     """
-    if is_answer_file(address):
-        if study is not None:
-            raise WrongUsageError("--study is for a shared store, not for a file of answers.")
-        _bring(Path(address), check_only, model, format_name, survey_id)
+    with step_progress(f"{'Checking' if check_only else 'Landing'} {address}"):
+        found = land(
+            current_home(),
+            address,
+            study=study,
+            check=check_only,
+            model=model,
+            format_name=format_name,
+            survey=survey_id,
+        )
+    if isinstance(found, Brought):
+        _say_brought(found, Path(address), check_only)
         return
-    if check_only or model or format_name != TIDY or survey_id:
-        raise WrongUsageError(
-            f"--check, --model, --format and --survey are for a file of answers, which {address} "
-            "is not."
-        )
-    store = open_store(address)
-    with step_progress(f"Landing from {store.address}"):
-        landed = land_shards(current_home(), store, study)
-    _say(landed, store.address)
-    if landed.refused:
+    _say(found, open_store(address).address)
+    if found.refused:
         raise ValuescopeError(
-            f"{len(landed.refused)} refused, the others have landed.\n  "
-            + "\n  ".join(landed.refused)
+            f"{len(found.refused)} refused, the others have landed.\n  "
+            + "\n  ".join(found.refused)
         )
-    if landed.files:
+    if found.files:
         say("Next: valuescope build")
 
 
-def _bring(
-    path: Path, check_only: bool, model: str | None, format_name: str, survey_id: str | None
-) -> None:
-    home = current_home()
-    if not path.is_file():
-        raise ValuescopeError(f"{path} does not exist. Check its name.")
-    with step_progress(f"{'Checking' if check_only else 'Landing'} {path.name}"):
-        brought = land_answers(
-            home,
-            path,
-            load_instrument(home),
-            survey_id=survey_id,
-            model=model,
-            format_name=format_name,
-            check_only=check_only,
-        )
+def _say_brought(brought: Brought, path: Path, check_only: bool) -> None:
     for note in brought.notes:
         say(note)
-    _say_brought(brought, path, check_only)
-
-
-def _say_brought(brought: Brought, path: Path, check_only: bool) -> None:
     models = len({run.model_name for run in brought.runs})
     designs = len({run.prompt_id for run in brought.runs})
     say(

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from valuescope.console import say
 from valuescope.forecasts import print_parts, print_planned_runs, print_power
 from valuescope.options import (
     asked_options,
     design_options,
+    elicit_option,
+    given_options,
     orders_option,
     pre_tokenizer_option,
     subject_options,
@@ -32,6 +33,7 @@ from valuescope.warehouse.status.loaded import looking_at
     Examples:
       valuescope score --model smollm2-135m-instruct --categories ethical_values --countries USA
       valuescope score --model ~/models/my-model.Q4_K_M.gguf --answer label --orders forward,reverse
+      valuescope score --model smollm2-135m-instruct --elicit sampled --answer label --draws 500
       valuescope score --model llama3.2:1b --name llama-3.2-1b-instruct    # of Ollama
       valuescope score --study study.toml --dry-run
       valuescope score --study study.toml --part 1/4
@@ -88,6 +90,17 @@ from valuescope.warehouse.status.loaded import looking_at
 )
 @orders_option
 @design_options
+@elicit_option
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    help="Sampled answers of each cell. [default: 200]",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Temperature of sampled answers; other than 1 it is a design of its own. [default: 1]",
+)
 @click.option(
     "--compute",
     "compute_type",
@@ -148,6 +161,8 @@ from valuescope.warehouse.status.loaded import looking_at
 def command(context: click.Context, /, **_options: Any) -> None:
     """Ask models the survey's questions and keep the log-likelihood of every answer.
 
+    Or, with --elicit, answers that are sampled or percentages that models name.
+
     Every question is asked once for each country and once without naming a country. Answers
     land as they come: `build` and SQL see them while this runs, and a stopped run goes on where
     it was when the command is repeated. No survey has to be loaded; where one is, models are asked
@@ -156,7 +171,7 @@ def command(context: click.Context, /, **_options: Any) -> None:
     Several models or orders, or a study, run one after the other; one that fails does not stop
     the rest.
     """
-    given = _given(context)
+    given = given_options(context)
     is_dry_run = given.pop("dry_run", False)
     home = current_home()
     request = scoring_request(home, **given, loaded=looking_at(home))
@@ -175,16 +190,6 @@ def command(context: click.Context, /, **_options: Any) -> None:
     else:
         address = request.store.address
         say(f"Sent to {address}. Next, at home: valuescope land {address}")
-
-
-def _given(context: click.Context) -> dict[str, Any]:
-    """Return the values of the options that were given, by the options' names."""
-    return {
-        option.opts[0].lstrip("-").replace("-", "_"): context.params[option.name]
-        for option in context.command.params
-        if option.name is not None
-        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
-    }
 
 
 def _print_forecast(request: Request, display: ScoringDisplay, study: Path | None) -> None:

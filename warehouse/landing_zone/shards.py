@@ -37,16 +37,17 @@ CHOICE_LOG_LIKELIHOODS = pa.schema(
         pa.field("prompt_text", pa.string(), nullable=False),
         pa.field("answer_text", pa.string(), nullable=False),
         pa.field("text_sha256", pa.string(), nullable=False),
-        # Minus infinity for a probability of 0, which only brought answers have.
+        # Minus infinity for a probability of 0, which brought, sampled and named answers have.
         pa.field("log_likelihood", pa.float64(), nullable=False),
         pa.field("label_log_likelihood", pa.float64()),
         pa.field("token_log_likelihoods", pa.list_(pa.float64()), nullable=False),
         pa.field("label_token_count", pa.int32()),
-        # Null if the brought answers do not say.
+        # Null if the brought answers do not say, and of sampled and named ones.
         pa.field("token_count", pa.int32()),
         pa.field("byte_count", pa.int32()),
         # Probability, at the answer's first token, of all tokens that start none of the choices;
-        # of sampled answers the share that are none of the choices. Null where it is not known.
+        # of brought samples the share that are none of the choices; 1 where a model names 0% of
+        # every choice. Null where it is not known.
         pa.field("off_choice_mass", pa.float64()),
         # The tokenizer merged the prompt's end with the answer's beginning.
         pa.field("boundary_merged", pa.bool_(), nullable=False),
@@ -57,6 +58,9 @@ CHOICE_LOG_LIKELIHOODS = pa.schema(
         pa.field("group_id", pa.string()),
         # The invented country that was asked about, under the country ZZZ; null for real ones.
         pa.field("placebo_id", pa.string()),
+        # Sum over the cell of the percentages that a model names, 1 for 100%; null where it names
+        # none.
+        pa.field("stated_sum", pa.float64()),
     ]
 )
 
@@ -78,6 +82,8 @@ PROMPTS = pa.schema(
         pa.field("chat_mode", pa.string(), nullable=False),
         # Null in rows of earlier versions, which are of likelihoods.
         pa.field("elicitation", pa.string()),
+        # Of sampled answers; 1 where those who brought them do not say. Null for all others.
+        pa.field("temperature", pa.float64()),
     ]
 )
 

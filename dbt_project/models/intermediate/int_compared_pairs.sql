@@ -24,6 +24,12 @@ quantization_pairs as (
 
 ),
 
+elicitation_pairs as (
+
+    select * from {{ ref('int_elicitation_pairs') }}
+
+),
+
 scored as (
 
     select distinct
@@ -57,7 +63,8 @@ designs as (
             'wording_set': prompts.wording_set,
             'language': prompts.language,
             'answer_style': prompts.answer_style,
-            'elicitation': prompts.elicitation
+            'elicitation': prompts.elicitation,
+            'temperature': prompts.temperature
         } as question_design
     from scored
     inner join models on scored.model_id = models.model_id
@@ -150,7 +157,7 @@ candidates as (
 
 ),
 
-final as (
+chosen as (
 
     select
         comparison,
@@ -189,6 +196,33 @@ final as (
                 other_model_id asc,
                 other_prompt_id asc
         ) = 1
+
+),
+
+final as (
+
+    select * from chosen
+    union all
+    select
+        'elicitation' as comparison,
+        elicitation_pairs.survey_id,
+        elicitation_pairs.model_id,
+        elicitation_pairs.prompt_id,
+        elicitation_pairs.model_id as other_model_id,
+        elicitation_pairs.other_prompt_id,
+        cast(null as boolean) as is_next_size,
+        cast(null as boolean) as is_largest_with_smallest
+    from elicitation_pairs
+    inner join scored
+        on
+            elicitation_pairs.survey_id = scored.survey_id
+            and elicitation_pairs.model_id = scored.model_id
+            and elicitation_pairs.prompt_id = scored.prompt_id
+    inner join scored as other_scored
+        on
+            elicitation_pairs.survey_id = other_scored.survey_id
+            and elicitation_pairs.model_id = other_scored.model_id
+            and elicitation_pairs.other_prompt_id = other_scored.prompt_id
 
 )
 

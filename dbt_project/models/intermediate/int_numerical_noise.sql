@@ -210,8 +210,14 @@ asked as (
         designs.model_id,
         designs.prompt_id,
         designs.order_family_id,
-        coalesce(repeated_numerics.log_likelihood_noise, path_differences.path_difference)
-            as log_likelihood_noise,
+        -- What chance does to shares of draws is not arithmetic.
+        case
+            when coalesce(prompts.elicitation, 'likelihood') != 'sampled'
+                then
+                    coalesce(
+                        repeated_numerics.log_likelihood_noise, path_differences.path_difference
+                    )
+        end as log_likelihood_noise,
         case
             when prompts.elicitation = 'sampled' then 'draws'
             when repeated_numerics.log_likelihood_noise is not null then 'repeated_numerics'

@@ -31,6 +31,8 @@ def model(dbt: Any, session: Any) -> pa.Table:
     prompts = dbt.ref("stg_prompts").filter("not is_derived").order("prompt_id").df()
     prompts["template"] = prompts["template_id"] + "/" + prompts["template_text"]
     prompts["wording"] = prompts["wording_set"] + "/" + prompts["language"]
+    at = prompts["temperature"].map(" at temperature {:g}".format)
+    prompts["elicitation"] += at.where(prompts["temperature"].fillna(1) != 1, "")
     designs = varied_designs(scores, prompts[["prompt_id", *FACTORS]])
     key = ["model_id", "survey_id", "coding_id"]
     of_model = dict(iter(designs.groupby(key)))

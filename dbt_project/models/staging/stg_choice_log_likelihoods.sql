@@ -32,6 +32,7 @@ final as (
         boundary_merged,
         scored_at,
         draws,
+        stated_sum,
         superseded_cells,
         source_fingerprint
     from answers

@@ -32,7 +32,8 @@ named as (
         answer_style,
         choice_order,
         chat_mode,
-        coalesce(elicitation, 'likelihood') as elicitation
+        coalesce(elicitation, 'likelihood') as elicitation,
+        temperature
     from shards
 
 ),
@@ -95,6 +96,7 @@ final as (
         choice_order,
         chat_mode,
         elicitation,
+        temperature,
         is_derived
     from together
 

@@ -184,6 +184,7 @@ final as (
         boundary_merged,
         scored_at,
         draws,
+        stated_sum,
         superseded_cells,
         source_fingerprint
     from distinct_rows

@@ -9,7 +9,7 @@ from valuescope.reports.exhibits.exhibit import Row
 from valuescope.reports.exhibits.specification import EXHIBITS
 from valuescope.reports.terminal.summary import Design, designs
 
-CURVE, VARIANCE, PROMPTS = EXHIBITS
+CURVE, VARIANCE, PROMPTS, _ = EXHIBITS
 NORMALIZATIONS = {"sum", "per_token", "per_byte", "label", "pmi", "temperature"}
 
 
@@ -170,3 +170,49 @@ def test_prompt_errors_are_those_of_the_mart(
     # Two orders are two prompts; its chat modes are other ways of using it.
     assert {row["null_reason"] for row in rows} == {"too_few_designs"}
     assert [row["is_asked"] for row in rows] == [True, True]
+
+
+def way(other: str, **changed: object) -> Row:
+    """A row of draws beside another way."""
+    return {
+        "pair_name": f"mine: sampled beside {other}",
+        "elicitation": "sampled",
+        "other_elicitation": other,
+        "mean_total_variation": 0.125,
+        "mean_score_pearson_r": 0.5,
+        "pearson_r": 0.25,
+        "other_pearson_r": 0.5,
+        "pearson_r_delta": -0.25,
+        "pearson_r_delta_ci_low": -0.5,
+        "pearson_r_delta_ci_high": 0.0,
+        "rank": 1,
+        **changed,
+    }
+
+
+def test_each_pair_of_ways_has_both_rs_and_how_far_apart_they_are() -> None:
+    rows = [way("likelihood"), way("probability", rank=2, mean_score_pearson_r=None)]
+    described = charts.elicitations()
+    found = [(mark.said["kind"], mark.x) for mark in marks(described, rows, "symbol")[-1]]
+    assert sorted(kind for kind, _ in found) == ["likelihood", "probability", "sampled", "sampled"]
+    (drawn,) = {x for kind, x in found if kind == "sampled"}
+    others = [x / drawn for kind, x in found if kind != "sampled"]
+    assert others == pytest.approx([2, 2])
+    (texts,) = marks(described, rows, "text")
+    assert [mark.text for mark in texts] == [
+        "shares are 0.13 apart; r of mean scores 0.50",
+        "shares are 0.13 apart",
+    ]
+
+
+def test_the_ways_that_differ_most_are_named_with_the_difference_of_r() -> None:
+    far = way("likelihood", mean_total_variation=0.5)
+    assert charts.ways_apart([way("probability"), far]) == (
+        "mine: sampled beside likelihood: shares are .50 apart on average; "
+        "mean r differs by -.25 [-.50, .00]"
+    )
+    unknown = {**far, "pearson_r_delta": None}
+    assert charts.ways_apart([unknown]) == (
+        "mine: sampled beside likelihood: shares are .50 apart on average"
+    )
+    assert charts.ways_apart([]) is None

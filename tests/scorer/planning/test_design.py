@@ -4,12 +4,13 @@ from typing import Any
 import pytest
 
 from valuescope.scorer.planning.design import PromptDesign, expand_orders
-from valuescope.scorer.planning.templates import named_template
+from valuescope.scorer.planning.templates import PERCENTAGES, named_template
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 
 DEFAULT = PromptDesign(named_template("paper"))
+STATED = PromptDesign(named_template(PERCENTAGES), answer_style="label", elicitation="verbalised")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,8 @@ DEFAULT = PromptDesign(named_template("paper"))
         (PromptDesign(named_template("listed"), choice_order="reverse"), "a30850e64fe322e1"),
         (PromptDesign(named_template("survey")), "81e66b3accbb64ac"),
         (PromptDesign(named_template("survey"), choice_order="reverse"), "5d4b00cd5be13b9a"),
+        (replace(DEFAULT, elicitation="sampled"), "973d3e7337ed9be3"),
+        (STATED, "3c4332b3449e4ed3"),
     ],
 )
 def test_the_identity_of_a_design_stays_what_landed_rows_carry(
@@ -65,6 +68,31 @@ def test_what_a_wording_set_gains_later_leaves_the_identity_of_its_designs(
 ) -> None:
     grown = replace(DEFAULT, wordings=replace(OUR_WORDINGS, **change))
     assert grown.prompt_id == DEFAULT.prompt_id
+
+
+def test_the_temperature_of_draws_belongs_to_the_identity_and_their_number_does_not() -> None:
+    sampled = replace(DEFAULT, elicitation="sampled")
+    assert replace(sampled, draws=2000).prompt_id == sampled.prompt_id
+    assert replace(sampled, temperature=0.5).prompt_id != sampled.prompt_id
+    assert replace(DEFAULT, temperature=0.5).prompt_id == DEFAULT.prompt_id
+    assert replace(sampled, temperature=0.5).as_row()["temperature"] == 0.5
+    assert DEFAULT.as_row()["temperature"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"template": named_template("paper")}, "does not go with the template 'paper'"),
+        ({"elicitation": "probability"}, "probability does not go with the template"),
+        ({"answer_style": "text"}, "beside labels, not text"),
+        ({"draws": 0}, "from 1 to 1,000,000, not 0"),
+        ({"temperature": 0.0}, "above 0 and at most 10, not 0"),
+        ({"temperature": float("nan")}, "above 0 and at most 10, not nan"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValuescopeError, match=message):
+        replace(STATED, **change)
 
 
 def test_a_design_lands_with_its_wordings_translator_and_source() -> None:

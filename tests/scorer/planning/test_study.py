@@ -53,6 +53,32 @@ def test_the_documented_study_is_every_combination_of_its_designs(
     assert (plan.study.name, plan.study.sha256) == ("does-order-matter", study.sha256)
 
 
+def test_a_design_table_names_ways_to_elicit_each_with_its_own_template_and_answer(
+    home: Home, instrument: Instrument
+) -> None:
+    ways = """
+    [[designs]]
+    elicit = ["likelihood", "sampled", "verbalised"]
+    draws = 50
+    temperature = 2
+    """
+    designs = load(home, instrument, MINIMAL + ways).plan.designs
+    assert [(d.elicitation, d.template.template_id, d.answer_style) for d in designs] == [
+        ("likelihood", "paper", "label_text"),
+        ("sampled", "paper", "label_text"),
+        ("verbalised", "percentages", "label"),
+    ]
+    assert (designs[1].draws, designs[1].temperature) == (50, 2.0)
+    for wrong, message in (
+        ('elicit = "probability"', "'probability'. Known: likelihood, sampled, verbalised"),
+        ("draws = 50", "for sampled answers only"),
+        ('elicit = "sampled"\ndraws = "many"', "'draws' must be a number, not 'many'"),
+        ('elicit = "sampled"\ndraws = 0', "from 1 to"),
+    ):
+        with pytest.raises(ValuescopeError, match=message):
+            load(home, instrument, f"{MINIMAL}[[designs]]\n{wrong}\n")
+
+
 def test_a_study_without_more_than_models_asks_everything_as_score_does(
     home: Home, instrument: Instrument
 ) -> None:

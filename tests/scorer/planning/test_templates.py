@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from valuescope.scorer.planning.templates import (
+    PERCENTAGES,
     Template,
     load_templates,
     named_template,
@@ -68,7 +69,7 @@ def test_an_unknown_template_is_answered_with_the_nearest_name() -> None:
 
 def test_an_english_sets_own_templates_stand_beside_ours(tmp_path: Path) -> None:
     own = wordings_of(tmp_path, "en")
-    assert set(templates_of(own)) == {*load_templates(), "mine"}
+    assert set(templates_of(own)) == {*load_templates(), PERCENTAGES, "mine"}
     assert fill(named_template("mine", own), PERU) == "Is tea good? A) Yes / B) No Peru?"
 
 

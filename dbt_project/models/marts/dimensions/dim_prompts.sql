@@ -18,7 +18,8 @@ final as (
             answer_style,
             choice_order,
             chat_mode,
-            nullif(elicitation, 'likelihood')
+            nullif(elicitation, 'likelihood'),
+            if(temperature != 1, 'at temperature ' || temperature, null)
         ) as prompt_name,
         order_family_id,
         template_id,
@@ -37,7 +38,8 @@ final as (
             order by is_derived desc, choice_order = 'forward' desc, prompt_id asc
         ) = 1 as is_headline,
         chat_mode,
-        elicitation
+        elicitation,
+        temperature
     from prompts
 
 )
