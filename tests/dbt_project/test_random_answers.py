@@ -9,13 +9,13 @@ import pytest
 from scipy.stats import kstest, pearsonr
 from valuescope_statistics.agreement.cells import Area
 from valuescope_statistics.random_answers import (
-    DESIGN,
     RandomAnswerSettings,
     Spread,
     random_answers,
     read_cells,
     spread,
 )
+from valuescope_statistics.relations import DESIGN
 
 COUNTRIES = [f"C{number:02d}" for number in range(12)]
 WEST = frozenset(COUNTRIES[:5])

@@ -1,6 +1,7 @@
 """A package of the study that the marts are checked on gives the same marts on another machine."""
 
 import json
+import re
 from pathlib import Path
 
 import duckdb
@@ -65,7 +66,7 @@ def test_a_number_that_differs_is_found_where_it_is(
     finished = run(changed.path, "replicate", str(package), "--check")
     assert finished.returncode == 1
     message = finished.stderr.decode()
-    assert "4 of 42 tables" in message
+    assert re.search(r"\b4 of \d+ tables", message)
     assert "agg_country_correlations: 1 rows differ in pearson_r" in message
     assert "headline_countries: 1 rows differ in pearson_r" in message
     assert "dim_models: 1 rows differ in display_name" in message

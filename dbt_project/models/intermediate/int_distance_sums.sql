@@ -78,7 +78,7 @@ final as (
         count(distinct question_id) as questions,
         count(*) as cells,
         count(floor_total_variation) as cells_with_floor,
-        list(distinct country_id) as country_ids,
+        list(distinct country_id order by country_id) as country_ids,
         sum(human_entropy) as human_entropy,
         sum(llm_entropy) as llm_entropy,
         sum(cast(modal_agreement as integer)) as modal_agreement,
