@@ -1,22 +1,4 @@
-with
-
-differences as (
-
-    select * from {{ ref('agg_group_differences') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_group_differences', 'dim_models', 'dim_prompts') }}
 
 final as (
 
@@ -24,24 +6,24 @@ final as (
         models.display_name,
         models.quantization,
         prompts.prompt_name,
-        differences.survey_id,
-        differences.division_id,
-        differences.deviation_r,
-        differences.deviation_r_standard_error,
-        differences.shuffled_p_value,
-        differences.stereotyping,
-        differences.stereotyping_standard_error,
-        differences.llm_spread,
-        differences.human_spread,
-        differences.group_count,
-        differences.country_count,
-        differences.question_count,
-        differences.null_reason,
-        differences.stereotyping_null_reason,
+        group_differences.survey_id,
+        group_differences.division_id,
+        group_differences.deviation_r,
+        group_differences.deviation_r_standard_error,
+        group_differences.shuffled_p_value,
+        group_differences.stereotyping,
+        group_differences.stereotyping_standard_error,
+        group_differences.llm_spread,
+        group_differences.human_spread,
+        group_differences.group_count,
+        group_differences.country_count,
+        group_differences.question_count,
+        group_differences.null_reason,
+        group_differences.stereotyping_null_reason,
         prompts.is_order_controlled
-    from differences
-    inner join models on differences.model_id = models.model_id
-    inner join prompts on differences.prompt_id = prompts.prompt_id
+    from group_differences
+    inner join models on group_differences.model_id = models.model_id
+    inner join prompts on group_differences.prompt_id = prompts.prompt_id
     where {{ var_text("model", "all") }} in ('all', models.model_name)
 
 )

@@ -1,16 +1,4 @@
-with
-
-elicitations as (
-
-    select * from {{ ref('cmp_elicitations') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
+{{ imports('cmp_elicitations', 'dim_models') }}
 
 final as (
 

@@ -1,22 +1,4 @@
-with
-
-steering as (
-
-    select * from {{ ref('agg_steering') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
+{{ imports('agg_steering', 'agg_question_steering', 'dim_models', 'dim_prompts') }}
 
 of_questions as (
 
@@ -25,7 +7,7 @@ of_questions as (
         prompt_id,
         survey_id,
         count(*) filter (where q_value < 0.05) as steered_question_count
-    from {{ ref('agg_question_steering') }}
+    from question_steering
     group by all
 
 ),

@@ -1,28 +1,4 @@
-with
-
-groups as (
-
-    select * from {{ ref('agg_group_correlations') }}
-
-),
-
-models as (
-
-    select * from {{ ref('dim_models') }}
-
-),
-
-prompts as (
-
-    select * from {{ ref('dim_prompts') }}
-
-),
-
-countries as (
-
-    select * from {{ ref('dim_countries') }}
-
-),
+{{ imports('agg_group_correlations', 'dim_models', 'dim_prompts', 'dim_countries') }}
 
 final as (
 
@@ -30,25 +6,25 @@ final as (
         models.display_name,
         models.quantization,
         prompts.prompt_name,
-        groups.survey_id,
+        group_correlations.survey_id,
         countries.country_name,
-        groups.group_id,
-        groups.pearson_r,
-        groups.pearson_r_standard_error,
-        groups.gain,
-        groups.gain_standard_error,
-        groups.deviation_r,
-        groups.deviation_r_standard_error,
-        groups.mean_total_variation,
-        groups.mean_wasserstein_1,
-        groups.question_count,
-        groups.null_reason,
-        groups.deviation_null_reason,
+        group_correlations.group_id,
+        group_correlations.pearson_r,
+        group_correlations.pearson_r_standard_error,
+        group_correlations.gain,
+        group_correlations.gain_standard_error,
+        group_correlations.deviation_r,
+        group_correlations.deviation_r_standard_error,
+        group_correlations.mean_total_variation,
+        group_correlations.mean_wasserstein_1,
+        group_correlations.question_count,
+        group_correlations.null_reason,
+        group_correlations.deviation_null_reason,
         prompts.is_order_controlled
-    from groups
-    inner join models on groups.model_id = models.model_id
-    inner join prompts on groups.prompt_id = prompts.prompt_id
-    inner join countries on groups.country_id = countries.country_id
+    from group_correlations
+    inner join models on group_correlations.model_id = models.model_id
+    inner join prompts on group_correlations.prompt_id = prompts.prompt_id
+    inner join countries on group_correlations.country_id = countries.country_id
     where
         {{ var_text("model", "all") }} in ('all', models.model_name)
         and {{ var_text("country", "all") }} in ('all', countries.country_id)
