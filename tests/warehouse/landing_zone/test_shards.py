@@ -58,6 +58,9 @@ def answer(question_id: str = "Q57", choice_index: int = 1, **other: Any) -> dic
         "boundary_merged": False,
         "scored_at": datetime(2026, 1, 1, tzinfo=UTC),
         "draws": None,
+        "group_id": None,
+        "placebo_id": None,
+        "stated_sum": None,
         **other,
     }
 
