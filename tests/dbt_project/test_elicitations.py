@@ -24,6 +24,7 @@ from tests.dbt_project.study import (
     read,
 )
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.tables.saved_queries import statement
 
 Floats = NDArray[np.float64]
 
@@ -172,6 +173,16 @@ def test_each_way_is_compared_with_those_before_it_in_one_order(study: Study) ->
     assert list(rows["template_id"]) == ["paper", "percentages", "percentages"]
     assert set(rows["other_template_id"]) == {"paper"}
     assert list(rows["temperature"].fillna(0)) == [1, 0, 0]
+
+
+def test_the_saved_question_shows_each_pair_of_one_model_or_all(study: Study) -> None:
+    question = "does_it_matter_how_it_is_asked"
+    rows = read(study.home, statement(question))
+    shown = rows[["elicitation", "other_elicitation", "choice_order"]]
+    assert sorted(map(tuple, shown.to_numpy())) == sorted(PAIRS)
+    (model,) = read(study.home, "select model_name from marts.dim_models")["model_name"]
+    pd.testing.assert_frame_equal(read(study.home, statement(question, {"model": model})), rows)
+    assert len(read(study.home, statement(question, {"model": "another"}))) == 0
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)

@@ -114,7 +114,7 @@ def test_preparing_the_landing_zone_again_keeps_what_landed(home: Home) -> None:
 def test_a_landing_zone_of_an_earlier_version_gains_the_columns_it_lacks(home: Home) -> None:
     ensure_landing_zone(home)
     folder = home.landing / "prompts"
-    row = dict.fromkeys(SCHEMAS["prompts"].names, "x")
+    row = dict.fromkeys(SCHEMAS["prompts"].names, "x") | {"temperature": 1.0}
     write_shard(home, "prompts", [row], "older.parquet")
     for name in (EMPTY_SHARD, "older.parquet"):
         content = pq.ParquetFile(folder / name).read().drop_columns(["translator", "source"])
