@@ -1,4 +1,4 @@
-"""What scoring will take, as measured or as planned, and what it can show."""
+"""Forecast of what scoring takes, as measured or as planned, and of what it can show."""
 
 from collections.abc import Sequence
 

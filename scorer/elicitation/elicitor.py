@@ -22,7 +22,7 @@ from valuescope.scorer.planning.design import PromptDesign
 
 @dataclass(frozen=True)
 class Elicitor:
-    """What computes cells, and what makes values of the result of each."""
+    """A computation of cells, and the values made of the result of each."""
 
     scorer: Scorer | StatingScorer
     values_of: Callable[[TokenisedCell, Any], CellValues]

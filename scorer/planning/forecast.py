@@ -102,7 +102,7 @@ def planned_model(name: str, instrument: Instrument) -> PlannedModel:
 
 @dataclass(frozen=True)
 class Power:
-    """What a comparison of two models' mean r can show, over these batteries and countries.
+    """The power of a comparison of two models' mean r, over these batteries and countries.
 
     `error` is the standard error of the difference between two models of this r and unrelated
     errors, (1 - r^2) sqrt((2 - r^2) / N) (Pearson and Filon 1898), less for models that err alike.

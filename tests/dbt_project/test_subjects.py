@@ -19,7 +19,7 @@ CELL = ["prompt_id", *SUBJECT]
 
 @dataclass(frozen=True)
 class Landed:
-    """What the model's answers are by themselves: probabilities with scores, orders averaged."""
+    """The model's answers by themselves: probabilities with scores, orders averaged."""
 
     home: Home
     answers: pd.DataFrame

@@ -1,4 +1,4 @@
-"""What an export can hold: the marts, and one long table that is ready for a statistics program."""
+"""Tables of an export: the marts, and one long table that is ready for a statistics program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

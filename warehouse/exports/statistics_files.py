@@ -20,7 +20,7 @@ _CUT = ".."
 
 @dataclass(frozen=True)
 class _Limits:
-    """What a format allows: `label` in characters, the others in bytes."""
+    """Limits of a format: `label` in characters, the others in bytes."""
 
     program: str
     name: int

@@ -1,4 +1,4 @@
-"""What a model says about groups of people against those people, and how groups differ."""
+"""Agreement of a model with groups of people, and differences between the groups."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
