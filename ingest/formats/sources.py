@@ -461,7 +461,8 @@ def _is_utf8(file: Path) -> bool:
 def _has_underscores(file: Path) -> bool:
     """Return whether a row below the header has an underscore."""
     with file.open("rb") as opened:
-        opened.readline()
+        # Lines may end with a carriage return alone.
+        opened.seek(len(re.split(rb"[\r\n]", opened.read(_HEADER_BYTES), maxsplit=1)[0]))
         return any(b"_" in block for block in iter(lambda: opened.read(_BLOCK_BYTES), b""))
 
 

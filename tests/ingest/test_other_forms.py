@@ -244,11 +244,13 @@ def test_the_same_people_have_the_same_marginals(
     assert loaded(home) == marginals
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_a_number_with_something_appended_is_not_another_number(
-    home: Home, instrument: Instrument, query: Query, tmp_path: Path
+    line_end: str, home: Home, instrument: Instrument, query: Query, tmp_path: Path
 ) -> None:
     people = PEOPLE.assign(Q241=["5_1", "5", "10_1", "1", "9", "9"])
-    load_file(save(tmp_path / "dirty.csv", text(people)), home, instrument)
+    file = save(tmp_path / "dirty.csv", text(people, lineterminator=line_end))
+    load_file(file, home, instrument)
     counts = query(
         "select code, respondents from raw.human_marginals where question_id = 'Q241' order by all"
     )
