@@ -32,10 +32,10 @@ def rebuilt(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.mark.parametrize("mart", described_marts(), ids=lambda mart: mart.name)
 def test_every_mart_is_the_same(agreement: AgreementStudy, rebuilt: Home, mart: Mart) -> None:
-
+    """Equal but for rounding, which is a hundred times larger in scores of 0 to 100."""
     query = f"select * from marts.{mart.name} order by {mart.in_grain_order}"
     pd.testing.assert_frame_equal(
-        read(rebuilt, query), read(agreement.home, query), rtol=1e-10, atol=1e-13
+        read(rebuilt, query), read(agreement.home, query), rtol=1e-10, atol=1e-11
     )
 
 

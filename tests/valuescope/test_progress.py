@@ -17,7 +17,9 @@ LONG_NAME = "a-model-with-quite-a-long-name-7b-instruct"
 
 
 def work(cells: int) -> DesignWork:
-    design = SimpleNamespace(answer_style="label_text", choice_order="forward")
+    design = SimpleNamespace(
+        answer_style="label_text", choice_order="forward", elicitation="likelihood"
+    )
     return cast(DesignWork, SimpleNamespace(design=design, cells=cells))
 
 
