@@ -11,6 +11,7 @@ from valuescope.scorer.planning.division import DesignWork, ModelWork
 from valuescope.scorer.planning.forecast import duration
 from valuescope.scorer.runs.plan import Listener
 from valuescope.scorer.runs.run import RunSummary
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 
 _NAME_LENGTH = 28
@@ -51,7 +52,7 @@ class ScoringDisplay(Listener):
     def planned(self, works: Sequence[ModelWork]) -> None:
         """Begin the bar of all runs."""
         cells = [asked.cells for work in works for asked in work.designs]
-        self._runs = "1 run" if len(cells) == 1 else f"{len(cells)} runs"
+        self._runs = counted(len(cells), "run")
         if self._on_cluster:
             self._all = self._progress.add_task(f"{self._runs}, no worker yet", total=sum(cells))
             self._planned = sum(cells)
@@ -82,7 +83,7 @@ class ScoringDisplay(Listener):
 
     def progressed_together(self, done: int, workers: int) -> None:
         """Move the bar of all runs."""
-        label = f"{self._runs}, " + ("1 worker" if workers == 1 else f"{workers} workers")
+        label = f"{self._runs}, {counted(workers, 'worker')}"
         if self._all is not None:
             self._progress.update(self._all, completed=done, description=label)
         if self._lines is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 
 _SHOWN = 8
@@ -65,7 +66,7 @@ class Problems:
         if self.refusals:
             lines = "\n".join(f"  - {problem}" for problem in self.refusals)
             raise ValuescopeError(
-                f"{self.path} has {len(self.refusals)} faults; {self.undone}.\n{lines}"
+                f"{self.path} has {counted(len(self.refusals), 'fault')}; {self.undone}.\n{lines}"
             )
 
 

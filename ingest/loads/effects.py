@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import duckdb
 
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.problems import listed
@@ -112,9 +113,10 @@ def changed_reference(before: Reference | None, after: Reference | None) -> tupl
     if before is None or after is None or before.population_id == after.population_id:
         return ()
     return (
-        f"Models were compared with {before.population_id} ({before.countries} countries, "
-        f"{before.cells} answers by country); they would be with {after.population_id} "
-        f"({after.countries} countries, {after.cells}).",
+        f"Models were compared with {before.population_id} "
+        f"({counted(before.countries, 'country')}, {counted(before.cells, 'answer')} by country); "
+        f"they would be with {after.population_id} "
+        f"({counted(after.countries, 'country')}, {after.cells:,}).",
     )
 
 

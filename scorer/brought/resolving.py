@@ -10,6 +10,7 @@ import pyarrow as pa
 from valuescope.scorer.brought.questions import named_design, text_sha256
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import Prompt, render_prompt
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import Instrument
@@ -104,7 +105,7 @@ def _models(connection: duckdb.DuckDBPyConnection, problems: Problems) -> tuple[
         "select model, count(*) from given group by model order by model nulls first"
     ).fetchall()
     wrong = [
-        f"{name!r} ({rows} rows)"
+        f"{name!r} ({counted(rows, 'row')})"
         for name, rows in found
         if name is None or not name.isprintable() or len(name) > _LONGEST_NAME
     ]
@@ -141,7 +142,7 @@ def _distinct(
         except ValuescopeError as error:
             unknown.append((str(error), rows))
     if unknown:
-        messages = [f"{message} ({rows} rows)" for message, rows in unknown]
+        messages = [f"{message} ({counted(rows, 'row')})" for message, rows in unknown]
         problems.refuse(
             f"has {table} that are not known: {listed(messages)}",
             "`valuescope questions` writes the names.",

@@ -12,6 +12,7 @@ from valuescope.scorer.planning.study import (
     nothing_loaded,
     people_loaded,
 )
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument
@@ -120,10 +121,10 @@ def _asked(
     parts = []
     if takes_countries:
         countries = people.countries
-        parts.append(f"{len(people.countries)} countries")
+        parts.append(counted(len(people.countries), "country"))
     if takes_questions:
         questions = people.questions
-        parts.append(f"{len(people.questions)} questions")
+        parts.append(counted(len(people.questions), "question"))
     notice = f"Models are asked what is loaded ({people.population_id}): {' and '.join(parts)}."
     return people.survey_id, countries, questions, notice
 

@@ -67,10 +67,10 @@ def test_a_number_that_differs_is_found_where_it_is(
     assert finished.returncode == 1
     message = finished.stderr.decode()
     assert re.search(r"\b4 of \d+ tables", message)
-    assert "agg_country_correlations: 1 rows differ in pearson_r" in message
-    assert "headline_countries: 1 rows differ in pearson_r" in message
-    assert "dim_models: 1 rows differ in display_name" in message
-    assert "dim_runs: 1 rows are only in the package" in message
+    assert "agg_country_correlations: pearson_r differs in 1 row" in message
+    assert "headline_countries: pearson_r differs in 1 row" in message
+    assert "dim_models: display_name differs in 1 row" in message
+    assert "dim_runs: 1 row only in the package" in message
 
 
 def test_last_bits_and_moments_of_loading_are_no_difference(

@@ -213,7 +213,7 @@ def test_a_file_that_is_checked_or_wrong_leaves_no_trace(tmp_path: Path) -> None
     home, answers = tmp_path / "home", tmp_path / "answers.csv"
     answers.write_text("model,question,country,choice,count\nm,Q1,JPN,A,3\n")
     told = run(home, "land", str(answers), "--check").stderr.decode()
-    assert "4 answers in 1 cells, of 1 models in 1 designs; elicitation: sampled." in told
+    assert "4 answers in 1 cell, of 1 model in 1 design; elicitation: sampled." in told
     assert "Taken for chat models (a column is_chat says otherwise): m." in told
     answers.write_text("model,question,country,choice,count\nm,Q1,JAP,A,3.5\n")
     message = fail(home, "land", str(answers))

@@ -67,7 +67,7 @@ def test_people_that_are_loaded_already_take_a_yes_and_can_be_forgotten(tmp_path
     assert "Repeat with --yes" in told
     succeed(home, "ingest", str(survey), "--weighting", "unweighted", "--yes")
     status = succeed(home, "status")
-    assert "people of wvs: wvs:7:unstated:all (1 countries, 1 answers by country): it" in status
+    assert "people of wvs: wvs:7:unstated:all (1 country, 1 answer by country): it" in status
     assert "covers the same as wvs:7:unweighted:all, and its weighting comes first" in status
 
     told = fail(home, "forget", "answers.csv")

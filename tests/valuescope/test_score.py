@@ -57,7 +57,7 @@ def test_what_is_loaded_is_asked_and_a_run_can_be_forgotten(tmp_path: Path) -> N
     loaded = run(home, "ingest", str(survey)).stderr.decode()
     assert "Next: valuescope score --model NAME, then valuescope build" in loaded
 
-    assert "(wvs:7:unstated:all): 2 countries and 1 questions" in run(home, *score).stderr.decode()
+    assert "(wvs:7:unstated:all): 2 countries and 1 question" in run(home, *score).stderr.decode()
     cells = {(r["question_id"], r["country_id"]) for r in landed(home, "choice_log_likelihoods")}
     assert cells == {("Q57", "JPN"), ("Q57", "USA"), ("Q57", "ZZZ")}
 

@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from valuescope.console import say, step_progress
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.exports.exported_tables import analysis_description, exported_tables
 from valuescope.warehouse.exports.table_files import FORMATS, write_tables
@@ -134,4 +135,4 @@ def _write_tables(folder: Path, tables: tuple[str, ...], file_format: str, overw
     for adaptation in (said for file in written for said in file.adaptations):
         say(adaptation)
     rows = sum(file.rows for file in written)
-    say(f"Wrote {len(written)} tables with {rows:,} rows to {folder}")
+    say(f"Wrote {counted(len(written), 'table')} with {counted(rows, 'row')} to {folder}")

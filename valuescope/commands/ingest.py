@@ -16,6 +16,7 @@ from valuescope.ingest import FileReport, LoadReport
 from valuescope.ingest.loads.effects import refuse_effects
 from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, DEFAULT_SEED, TRAITS
 from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.instruments.seeds import load_instrument
@@ -234,8 +235,9 @@ def _print_summary(file: FileReport) -> None:
         soft_wrap=True,
     )
     console.print(
-        f"  {len(file.country_ids)} countries, {len(file.questions)} questions, "
-        f"{file.rows_read} rows read, {file.marginal_count} marginals",
+        f"  {counted(len(file.country_ids), 'country')}, "
+        f"{counted(len(file.questions), 'question')}, {counted(file.rows_read, 'row')} read, "
+        f"{counted(file.marginal_count, 'marginal')}",
         soft_wrap=True,
     )
     populations = list(file.populations)
@@ -245,7 +247,8 @@ def _print_summary(file: FileReport) -> None:
 
 def _say_warnings(file: FileReport) -> None:
     for outside in file.codes_outside_instrument[:_SHOWN]:
-        count = "" if outside.respondents is None else f", {outside.respondents} respondents"
+        people = outside.respondents
+        count = "" if people is None else f", {counted(people, 'respondent')}"
         say(
             f"Warning: {outside.question_id} has code {outside.code}, which the instrument does "
             f"not know, in {', '.join(outside.countries)}{count}: kept in raw, left out of shares."
@@ -272,7 +275,7 @@ def _print_check(file: FileReport) -> None:
     console = out()
     _print_summary(file)
     if file.refusals:
-        console.print(f"\nCannot be loaded, {len(file.refusals)} faults:")
+        console.print(f"\nCannot be loaded, {counted(len(file.refusals), 'fault')}:")
         for problem in file.refusals:
             console.print(f"  - The file {problem}", soft_wrap=True)
     countries = FittingTable(title="Countries", title_justify="left")

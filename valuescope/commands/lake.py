@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from valuescope.console import say, step_progress
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.lake import expire
 from valuescope.warehouse.database.transfer import (
     create_shared_warehouse,
@@ -47,7 +48,8 @@ def push() -> None:
     with step_progress(f"Copying {home.database}"):
         pushed = push_surveys(home)
     say(
-        f"Copied {pushed.loads} loads with {pushed.marginals} marginals to {home.warehouse}; "
+        f"Copied {counted(pushed.loads, 'load')} with {counted(pushed.marginals, 'marginal')} to "
+        f"{home.warehouse}; "
         f"{pushed.already_there} were there already. Next: valuescope build"
     )
 
@@ -61,7 +63,7 @@ def pull() -> None:
     home = _shared_home()
     with step_progress(f"Copying {home.warehouse}"):
         tables = pull_warehouse(home)
-    say(f"Copied {tables} tables to {home.database}. Unset VALUESCOPE_LAKE to use them.")
+    say(f"Copied {counted(tables, 'table')} to {home.database}. Unset VALUESCOPE_LAKE to use them.")
 
 
 @command.command()
@@ -77,7 +79,7 @@ def tidy(days: int) -> None:
     home = _shared_home()
     with step_progress(f"Tidying {home.warehouse}"):
         states, files = expire(home, days)
-    say(f"Forgot {states} earlier states and deleted {files} files.")
+    say(f"Forgot {counted(states, 'earlier state')} and deleted {counted(files, 'file')}.")
 
 
 def _shared_home() -> Home:

@@ -9,6 +9,7 @@ from valuescope.options import store_argument, survey_option
 from valuescope.scorer.brought.formats import FORMATS, TIDY
 from valuescope.scorer.brought.landing import Brought
 from valuescope.scorer.brought.request import land
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.landing_zone.download import Landed
@@ -94,8 +95,9 @@ def _say_brought(brought: Brought, path: Path, check_only: bool) -> None:
     models = len({run.model_name for run in brought.runs})
     designs = len({run.prompt_id for run in brought.runs})
     say(
-        f"{path.name}: {brought.rows} answers in {brought.cells} cells, of {models} models in "
-        f"{designs} designs; elicitation: {brought.elicitation}."
+        f"{path.name}: {counted(brought.rows, 'answer')} in {counted(brought.cells, 'cell')}, of "
+        f"{counted(models, 'model')} in {counted(designs, 'design')}; elicitation: "
+        f"{brought.elicitation}."
     )
     if brought.fewest_draws is not None:
         say(f"Draws on the choices of a cell: {brought.fewest_draws} to {brought.most_draws}.")
@@ -107,7 +109,7 @@ def _say_brought(brought: Brought, path: Path, check_only: bool) -> None:
     if brought.kept:
         say(f"{brought.kept} of {len(brought.runs)} runs were here already, as they are.")
     if brought.replaced:
-        say(f"{brought.replaced} runs that an earlier {path.name} had brought are replaced.")
+        say(f"Replaced {counted(brought.replaced, 'run')} that an earlier {path.name} had brought.")
     for name in brought.left:
         say(
             f"An earlier {path.name} brought answers of {name} that this one does not have; they "
@@ -119,12 +121,12 @@ def _say_brought(brought: Brought, path: Path, check_only: bool) -> None:
 
 def _say(landed: Landed, address: str) -> None:
     say(
-        f"Landed {landed.files} files with {landed.answers} answers ({landed.bytes / 1e6:.1f} MB) "
-        f"from {address}; {landed.already_here} were here already."
+        f"Landed {counted(landed.files, 'file')} with {counted(landed.answers, 'answer')} "
+        f"({landed.bytes / 1e6:.1f} MB) from {address}; {landed.already_here} were here already."
     )
     for study, runs in sorted(landed.left.items()):
         say(
-            f"Left there: {runs} runs of {study}, which is not the study of this home. "
+            f"Left there: {counted(runs, 'run')} of {study}, which is not the study of this home. "
             "--study NAME brings the runs of another."
         )
     for folder in landed.other_versions:

@@ -15,6 +15,7 @@ from valuescope.options import (
     subject_options,
 )
 from valuescope.scorer.brought.questions import FORMATS, asked_questions, write_cells
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.home import current_home
 
 
@@ -46,4 +47,4 @@ def command(context: click.Context, /, format_name: str, **_options: Any) -> Non
     if notice is not None:
         say(notice)
     count = write_cells(cells, format_name, sys.stdout)
-    say(f"{count} prompts. Next, with what models answer: valuescope land FILE")
+    say(f"{counted(count, 'prompt')}. Next, with what models answer: valuescope land FILE")

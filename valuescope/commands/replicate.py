@@ -7,6 +7,7 @@ import click
 
 from valuescope.console import out, say
 from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.replication.comparison import MartComparison
@@ -99,9 +100,11 @@ def _table(comparisons: tuple[MartComparison, ...]) -> FittingTable:
 
 
 def _differences(comparison: MartComparison) -> str:
-    parts = [f"{count} rows differ in {name}" for name, count in comparison.differing.items()]
+    parts = [
+        f"{name} differs in {counted(count, 'row')}" for name, count in comparison.differing.items()
+    ]
     if comparison.only_here:
-        parts.append(f"{comparison.only_here} rows are only here")
+        parts.append(f"{counted(comparison.only_here, 'row')} only here")
     if comparison.only_there:
-        parts.append(f"{comparison.only_there} rows are only in the package")
+        parts.append(f"{counted(comparison.only_there, 'row')} only in the package")
     return f"{comparison.name}: {', '.join(parts)}"

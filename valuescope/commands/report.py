@@ -14,6 +14,7 @@ from valuescope.reports.terminal.summary_tables import (
     design_heading,
     exhibit_table,
 )
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.home import current_home
 
 _EVERYTHING = 10_000
@@ -97,7 +98,7 @@ def command(
     elif len(report.files) == 1:
         say(f"Wrote {report.files[0]}.")
     else:
-        say(f"Wrote {len(report.files)} files to {output or FOLDER}.")
+        say(f"Wrote {counted(len(report.files), 'file')} to {output or FOLDER}.")
 
 
 def _summary(report: Report, rows: int) -> RenderableType:

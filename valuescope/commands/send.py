@@ -4,6 +4,7 @@ import click
 
 from valuescope.console import say, step_progress
 from valuescope.options import store_argument
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.landing_zone.stores import open_store
 from valuescope.warehouse.landing_zone.upload import Sender, Sent
@@ -28,6 +29,6 @@ def command(address: str) -> None:
 def say_sent(sent: Sent, address: str) -> None:
     """Say what a sending did."""
     say(
-        f"Sent {sent.files} files ({sent.bytes / 1e6:.1f} MB) to {address}; "
+        f"Sent {counted(sent.files, 'file')} ({sent.bytes / 1e6:.1f} MB) to {address}; "
         f"{sent.already_there} were there already."
     )

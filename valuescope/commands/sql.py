@@ -10,6 +10,7 @@ import pyarrow as pa
 from valuescope.console import out, say
 from valuescope.reports.files.output_files import write_output
 from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import current_home
 from valuescope.warehouse.tables.query import (
@@ -146,7 +147,7 @@ def _write(result: pa.Table, format_name: str | None, output: Path | None, max_r
         content = (as_csv(result) if chosen == "csv" else as_json(result)).encode()
     if output is not None:
         write_output(output, content, overwrite=True)
-        say(f"Wrote {result.num_rows} rows to {output}")
+        say(f"Wrote {counted(result.num_rows, 'row')} to {output}")
     elif chosen == "parquet" and sys.stdout.isatty():
         raise ValuescopeError("Parquet is binary: name a file with --output, or use a pipe.")
     else:

@@ -7,6 +7,7 @@ import click
 
 from valuescope.console import out
 from valuescope.reports.terminal.fitting_table import FittingTable
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home, current_home, earlier_home
 from valuescope.warehouse.status.home_state import (
     HomeState,
@@ -76,8 +77,8 @@ def _reference_line(reference: Reference, state: HomeState) -> str:
             "variable reference_populations names."
         )
     people = (
-        f"{reference.population_id} ({reference.countries} countries, {reference.cells} answers by "
-        "country)"
+        f"{reference.population_id} ({counted(reference.countries, 'country')}, "
+        f"{counted(reference.cells, 'answer')} by country)"
     )
     asked = state.question_surveys.get(reference.survey_id, reference.survey_id)
     if any(other.survey_id == asked != reference.survey_id for other in state.references):

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.written_rows import WrittenRow, written_rows
@@ -164,7 +165,9 @@ def _read(folder: Path, taken: Collection[str]) -> OwnInstrument:
         raise ValuescopeError(f"The survey in {folder} {found[0].what}. {found[0].remedy}")
     if found:
         lines = "\n".join(f"  - {fault.what}. {fault.remedy}" for fault in found)
-        raise ValuescopeError(f"The survey in {folder} has {len(found)} faults.\n{lines}")
+        raise ValuescopeError(
+            f"The survey in {folder} has {counted(len(found), 'fault')}.\n{lines}"
+        )
     return own
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.connections import (
     replacement_copy,
     working_folder,
@@ -49,10 +50,8 @@ class BuildSummary:
     @property
     def sentence(self) -> str:
         """Return what was built, in words."""
-        tables = "1 table" if self.tables == 1 else f"{self.tables} tables"
-        models = "1 model" if self.models == 1 else f"{self.models} models"
-        checks = "1 check" if self.checks == 1 else f"{self.checks} checks"
-        return f"Built {tables} for {models}; {checks} passed"
+        built = f"{counted(self.tables, 'table')} for {counted(self.models, 'model')}"
+        return f"Built {built}; {counted(self.checks, 'check')} passed"
 
 
 def build_warehouse(

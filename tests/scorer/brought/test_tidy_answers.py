@@ -179,7 +179,7 @@ def test_all_faults_are_told_at_once_with_the_nearest_names(land: Any, home: Hom
         "Unknown country 'JAP'; did you mean JPN",
         "Q1 'Very importnat' 1 times, nearest 'Very important'",
         "Q1 '9' 1 times, nearest",
-        "names of models that cannot be used: 'a\\x07b' (1 rows)",
+        "names of models that cannot be used: 'a\\x07b' (1 row)",
         "whole numbers of at least 0: gpt Q1 JPN 4 -4, other Q1 JPN 4 -4",
     ):
         assert told in message
