@@ -19,6 +19,7 @@ from valuescope.scorer.brought.columns import (
 from valuescope.scorer.brought.formats.inspect_log import inspect_log_rows
 from valuescope.scorer.brought.formats.lm_eval import lm_eval_rows
 from valuescope.scorer.brought.formats.openai_batch import openai_batch_rows
+from valuescope.scorer.brought.formats.qstn import qstn_rows
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import Problems
 
@@ -27,6 +28,7 @@ READERS: Mapping[str, Callable[[Path, AskedPrompts, Problems], Rows]] = {
     "lm-eval": lm_eval_rows,
     "openai-batch": openai_batch_rows,
     "inspect": inspect_log_rows,
+    "qstn": qstn_rows,
 }
 TIDY = "tidy"
 FORMATS = (TIDY, *READERS)

@@ -17,7 +17,9 @@ from valuescope.scorer.planning.prompts import Answer, Prompt
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import Problems, listed
 
-_LABEL = re.compile(r"(?<![a-z])([a-z])[).:]")
+_LABEL = re.compile(r"([a-z])[).:]")
+_LISTED_LABEL = re.compile(r"(?<![a-z])([a-z])\)")
+_NUMBERED = re.compile(r"(\d+) \(")
 
 
 @dataclass(frozen=True)
@@ -133,20 +135,31 @@ def choice_said(prompt: Prompt, text: str) -> int | None:
     """Return the choice that a whole answer names; None where it names none, or several.
 
     An answer names a choice by its words, its label or both: `B`, `B) Rather important`,
-    `(b)`, `Rather important.`
+    `(b)`, `Rather important.` One that lists choices, or has the label of one and the words of
+    another, names several.
     """
     said = " ".join(text.split()).casefold()
     words = said.strip(" .\"'*`")
-    named = {
-        answer.choice_index
-        for answer in prompt.answers
-        if words in (answer.choice_text.casefold(), answer.label.casefold())
-        or said.startswith(f"{answer.label}) {answer.choice_text}".casefold())
-    }
-    labels = set(_LABEL.findall(said))
-    if not named and len(labels) == 1 and _LABEL.match(said.lstrip("(*")):
-        named = {a.choice_index for a in prompt.answers if a.label.casefold() in labels}
-    return named.pop() if len(named) == 1 else None
+    named = [a for a in prompt.answers if words in (*_names(a), a.label.casefold())]
+    if not named and (match := _LABEL.match(said.lstrip("(*"))):
+        labels = {match[1], *_LISTED_LABEL.findall(said)}
+        named = [a for a in prompt.answers if a.label.casefold() in labels]
+        rest = said.lstrip("(*")[match.end() :].strip(" *")
+        meant = [a for a in prompt.answers if any(_opens(name, rest) for name in _names(a))]
+        if meant and named[:1] != meant:
+            return None
+    return named[0].choice_index if len(named) == 1 else None
+
+
+def _names(answer: Answer) -> tuple[str, ...]:
+    """Return the words of a choice: of `10 (Always justifiable)` also the number."""
+    words = answer.choice_text.casefold()
+    number = _NUMBERED.match(words)
+    return (words, number[1]) if number else (words,)
+
+
+def _opens(name: str, text: str) -> bool:
+    return text.startswith(name) and not text[len(name) : len(name) + 1].isalnum()
 
 
 def _begins(token: str, answer: Answer) -> bool:

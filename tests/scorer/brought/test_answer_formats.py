@@ -1,7 +1,8 @@
 """Files of other programs, and the answers that they hold. The golden files are as documented:
 
 `samples_*.jsonl` as lm-evaluation-harness writes with `--log_samples`, `batch_*.jsonl` as OpenAI's
-batches do, `inspect_log.json` as `inspect log dump` prints.
+batches do, `inspect_log.json` as `inspect log dump` prints. `qstn_*.csv` are what QSTN 0.5.4 itself
+made of SmolLM2 135M's answers, which llama-cpp-python's chat completions gave it over HTTP.
 """
 
 import math
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 
 from valuescope.scorer.brought.asked_prompts import AskedPrompts
@@ -113,6 +115,8 @@ def test_messages_without_logprobs_are_sampled_answers(home: Home, instrument: I
         ("Rather important", 2),
         ("B) Rather important, since ..", 2),
         ("A) or B)", None),
+        ("B) Rather important, C) Not very important", None),
+        ("B) Not very important", None),
         ("", None),
         ("I would say: it depends", None),
         ("Berlin", None),
@@ -123,6 +127,26 @@ def test_an_answer_names_one_choice_or_none(
     home: Home, instrument: Instrument, text: str, choice: int | None
 ) -> None:
     prompt = AskedPrompts(home, instrument, "wvs").prompt("Q1/JPN/forward/default")
+    assert choice_said(prompt, text) == choice
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("J) 10", 10),
+        ("10", 10),
+        ("J) 10 (always justifiable)", 10),
+        ("A) 1, is the most common", 1),
+        ("A) 1200", 1),
+        ("F) 10 (Always justifiable)", None),
+        ("C) 4", None),
+        ("A) 1, C) 1200", None),
+    ],
+)
+def test_numbered_choices_are_named_by_their_number_too(
+    home: Home, instrument: Instrument, text: str, choice: int | None
+) -> None:
+    prompt = AskedPrompts(home, instrument, "wvs").prompt("Q182/JPN/forward/default")
     assert choice_said(prompt, text) == choice
 
 
@@ -168,3 +192,55 @@ def test_a_log_without_samples_is_told(home: Home, instrument: Instrument, tmp_p
     header.write_text('{"version": 2, "status": "success", "eval": {"model": "m"}}')
     with pytest.raises(ValuescopeError, match="is not an Inspect log with samples as JSON"):
         land(home, instrument, header, format_name="inspect")
+
+
+def test_frames_of_qstn_with_logprobs_are_probabilities(
+    home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    frame = GOLDEN / "qstn_logprobs.csv"
+    brought = land(home, instrument, frame, format_name="qstn", model="smollm2")
+
+    assert (brought.elicitation, brought.cells) == ("probability", 4)
+    shares = [p / (1 - off) for question, country, _, p, off, _ in landed(home) if country == "ZZZ"]
+    # What QSTN's own parser makes of it.
+    q1 = [0.262065, 0.15613, 0.207907, 0.373898]
+    q182 = [0.711346, 0.040692, 0.062687, 0.119886, 0.025963, 0.02491, 0, 0, 0.014518, 0]
+    assert shares == pytest.approx([*q1, *q182], abs=1e-6)
+    for ending, form in ((".parquet", ""), (".jsonl", "(format json)")):
+        saved = tmp_path / f"{frame.stem}{ending}"
+        duckdb.execute(f"copy (from '{frame}') to '{saved}' {form}")
+        again = land(home, instrument, saved, format_name="qstn", model="smollm2", check_only=True)
+        assert (again.elicitation, again.rows) == ("probability", brought.rows)
+
+
+def test_frames_of_qstn_with_logprobs_of_vllm_are_probabilities(
+    home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    ids = [f"Q1/{country}/forward/answer=label" for country in ("JPN", "ZZZ")]
+    logprobs = [{"A": math.log(0.5), "Very": math.log(0.25)}, {"B": math.log(0.125)}]
+    frame = pd.DataFrame({"questionnaire_item_id": ids, "llm_response": "A", "logprobs": logprobs})
+    frame.to_csv(tmp_path / "frame.csv")
+    frame.to_parquet(tmp_path / "frame.parquet")
+    for path in tmp_path.iterdir():
+        land(home, instrument, path, format_name="qstn", model=path.name)
+    found = [(country, round(p, 9), off) for _, country, _, p, off, _ in landed(home) if p]
+    assert found == [("JPN", 0.5, 0.5)] * 2 + [("ZZZ", 0.125, 0.875)] * 2
+
+
+def test_frames_of_qstn_without_logprobs_are_sampled_answers(
+    home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    frame = GOLDEN / "qstn_responses.csv"
+    brought = land(home, instrument, frame, format_name="qstn", model="smollm2")
+
+    assert brought.elicitation == "sampled"
+    found = [(*key, round(p, 9), round(off, 9), n) for *key, p, off, n in landed(home) if p]
+    # "D) Not very important ..", "A) 1, C) 1200" and the like name two choices.
+    assert found == [
+        ("Q1", "ZZZ", 4, 1.0, round(2 / 3, 9), 1),
+        ("Q182", "ZZZ", 1, 1.0, round(2 / 3, 9), 1),
+    ]
+    parsed = tmp_path / "frame.csv"
+    parsed.write_text("questionnaire_item_id,A,B\nQ1/JPN/forward/answer=label,0.7,0.3\n")
+    with pytest.raises(ValuescopeError, match="no columns questionnaire_item_id and llm_response"):
+        land(home, instrument, parsed, format_name="qstn", model="smollm2")
