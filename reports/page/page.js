@@ -388,7 +388,15 @@
         return [article.dataset.exhibit, part];
     }));
 
-    async function draw(part, rows) {
+    // Tooltips say in words why a number is missing.
+    function withReasonsInWords(rows) {
+        const reasons = Object.keys(rows[0] ?? {}).filter((name) => name.endsWith("null_reason"));
+        const said = (row) => reasons.map((name) => [name, row[name] && inWords(row[name])]);
+        return reasons.length ? rows.map((row) => ({ ...row, ...Object.fromEntries(said(row)) })) : rows;
+    }
+
+    async function draw(part, given) {
+        const rows = withReasonsInWords(given);
         if (part.view) {
             await part.view.data("rows", rows).resize().runAsync();
             return;

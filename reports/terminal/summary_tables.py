@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
-from valuescope.reports.exhibits.reasons import people_in_words
+from valuescope.reports.exhibits.reasons import in_words, people_in_words
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.reports.terminal.nearest_countries import CountryScore
 from valuescope.reports.terminal.number_line import HEADING, LEGEND, Strip
@@ -60,7 +60,9 @@ def best_and_worst(
     for row in rows:
         if row.r is None:
             reasons[row.reason or "unknown"] = reasons.get(row.reason or "unknown", 0) + 1
-    missing = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    missing = ", ".join(
+        f"{in_words(reason)} ({count})" for reason, count in sorted(reasons.items())
+    )
     notes = [note, f"without r: {missing}" if missing else ""]
     return Group(table, *(Text(f"  {note}", style="dim") for note in notes if note))
 
@@ -99,7 +101,8 @@ def agreement_table(
         captions.append(f"ranks: reliability {_number(reliability)} (0 chance, 1 certain)")
     table.caption, table.caption_justify = "\n".join(captions) or None, "right"
     for position, row in enumerate(rows, start=1):
-        cells = [row.name, _number(row.r) if row.r is not None else f"null: {row.reason}"]
+        missing_r = f"none: {in_words(row.reason or 'unknown')}"
+        cells = [row.name, missing_r if row.r is None else _number(row.r)]
         if has_interval:
             cells.append(
                 f"{_number(row.low)} to {_number(row.high)}" if row.low is not None else ""

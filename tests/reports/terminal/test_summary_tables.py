@@ -78,13 +78,15 @@ def test_rows_without_r_are_counted_with_their_reasons() -> None:
         Agreement("C", "Chad", None, None, 1, "too_few_questions"),
     ]
     text = shown(best_and_worst("Countries", [*rows(2), *missing], 5))
-    assert "without r: 1 no_variance, 2 too_few_questions" in text
+    assert "without r: no variance (1), too few questions (2)" in text
     assert "Andorra" not in text
 
 
 def test_a_table_of_all_rows_gives_the_reason_in_place_of_r() -> None:
-    text = shown(agreement_table("Continents", [Agreement("A", "Africa", None, None, 0, "none")]))
-    assert "null: none" in text
+    text = shown(
+        agreement_table("Continents", [Agreement("A", "Africa", None, None, 0, "no_country_r")])
+    )
+    assert "none: no country has an r" in text
 
 
 @pytest.mark.parametrize(
