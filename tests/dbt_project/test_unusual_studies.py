@@ -279,6 +279,12 @@ def test_an_answer_with_a_probability_of_0_is_a_number_like_others(unusual: Home
     assert _countries(unusual, "certain")["null_reason"].isna()["DEU"]
 
 
+def test_without_a_mean_score_there_is_no_noise_of_it(unusual: Home) -> None:
+    cells = read(unusual, "select * from marts.fct_mean_scores where llm_mean_score is null")
+    assert "Q42" in set(cells["question_id"])
+    assert cells["noise_sensitivity"].isna().all()
+
+
 def test_answers_that_are_all_equally_impossible_are_equally_likely(unusual: Home) -> None:
     cells = _cells(unusual, "indifferent")
     compared = cells[cells["null_reason"].isna()]
