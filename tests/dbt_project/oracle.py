@@ -30,30 +30,38 @@ def human_cells(
     `loads` are those of one population. Returns one row a cell with a list of shares, or None.
     """
     coding = instrument.choices[instrument.choices["coding_id"] == coding_id]
-    answered = marginals.query("code >= 0 and sum_of_weights > 0").merge(loads, on="load_id")
+    choices_of = dict(tuple(coding.groupby("question_id")))
+    facts = {load["load_id"]: load for load in loads.to_dict("records")}
+    numbers = ["sum_of_weights", "sum_of_squared_weights", "respondents"]
+    cells: dict[tuple[str, str], dict[tuple[str, int], dict[int, list[float]]]] = {}
+    for row in marginals[["load_id", "wave", *CELL, "code", *numbers]].itertuples(index=False):
+        load_id, wave, country_id, question_id, code, *values = row
+        by_load = cells.setdefault((country_id, question_id), {})
+        by_load.setdefault((load_id, wave), {})[code] = values
     rows = []
-    for (country_id, question_id), candidates in answered.groupby(CELL):
-        best = candidates.sort_values(["has_counts", "loaded_at"]).iloc[-1]
-        wave = candidates.loc[candidates["load_id"] == best["load_id"], "wave"].max()
-        cell = marginals[
-            (marginals["load_id"] == best["load_id"])
-            & (marginals["wave"] == wave)
-            & (marginals["country_id"] == country_id)
-            & (marginals["question_id"] == question_id)
-        ]
-        choices = coding[coding["question_id"] == question_id]
+    for (country_id, question_id), by_load in sorted(cells.items()):
+        answered = {
+            key: by_code
+            for key, by_code in by_load.items()
+            if any(code >= 0 and values[0] > 0 for code, values in by_code.items())
+        }
+        if not answered:
+            continue
+        load_id, wave = max(
+            answered,
+            key=lambda key: (facts[key[0]]["has_counts"], facts[key[0]]["loaded_at"], key[1]),
+        )
+        best, by_code = facts[load_id], answered[load_id, wave]
+        choices = choices_of[question_id]
         scale = choices[choices["is_on_scale"]].sort_values("choice_index")
         codes = [[int(code) for code in joined.split("|")] for joined in scale["survey_codes"]]
-        weight = np.array([cell.loc[cell["code"].isin(c), "sum_of_weights"].sum() for c in codes])
-        squared = np.array(
-            [cell.loc[cell["code"].isin(c), "sum_of_squared_weights"].sum() for c in codes]
-        )
-        count = sum(cell.loc[cell["code"].isin(c), "respondents"].sum() for c in codes)
-        valid = cell.loc[cell["code"].isin([c for cs in codes for c in cs if c >= 0])]
-        if valid["sum_of_weights"].sum() == 0:
+        if not any(by_code.get(code, [0.0])[0] for group in codes for code in group if code >= 0):
             continue
+        sums = [np.nansum([by_code.get(c, [0.0] * 3) for c in group], axis=0) for group in codes]
+        weight, squared, respondents = np.array(sums).T
+        count = respondents.sum()
         outside_codes = choices.loc[~choices["is_on_scale"], "survey_codes"].astype(int)
-        outside = cell.loc[cell["code"].isin(outside_codes), "sum_of_weights"].sum()
+        outside = sum(by_code.get(code, [0.0])[0] for code in outside_codes)
         known = bool(best["has_dont_know_codes"]) or not scale["is_dont_know"].any()
         score = score_of(len(scale))
         shares = weight / weight.sum()
@@ -70,7 +78,7 @@ def human_cells(
             {
                 "country_id": country_id,
                 "question_id": question_id,
-                "load_id": best["load_id"],
+                "load_id": load_id,
                 "wave": wave,
                 "shares": shares if known else None,
                 "h": mean if known else np.nan,
@@ -88,13 +96,14 @@ def human_cells(
 def with_blind_scores(human: pd.DataFrame) -> pd.DataFrame:
     """Add `b`, the mean of the other countries' mean scores."""
     blind = []
-    for row in human.to_dict("records"):
-        others = human.loc[
-            (human["question_id"] == row["question_id"])
-            & (human["country_id"] != row["country_id"]),
-            "h",
-        ].dropna()
-        blind.append(others.mean() if len(others) and not np.isnan(row["h"]) else np.nan)
+    scores = human["h"].groupby(human["question_id"]).agg(np.array)
+    for question_id, own in zip(human["question_id"], human["h"], strict=True):
+        known = scores[question_id][~np.isnan(scores[question_id])]
+        if np.isnan(own) or len(known) < 2:
+            blind.append(np.nan)
+        else:
+            # Whose score is taken out does not matter where two are the same.
+            blind.append(np.delete(known, np.flatnonzero(known == own)[0]).mean())
     return human.assign(b=blind)
 
 

@@ -76,8 +76,8 @@ def normalised_values(cell: dict[Any, Any], temperature: float) -> dict[str, Any
 def cross_entropy(cells: pd.DataFrame, temperature: float) -> float:
     """People's shares under the model's probabilities at a temperature, in nats."""
     return sum(
-        -float(r @ log_softmax(values / temperature))
-        for values, r in zip(cells["l"], cells["shares"], strict=True)
+        -float((np.stack(same["shares"]) * log_softmax(np.stack(same["l"]) / temperature, 1)).sum())
+        for _, same in cells.groupby(cells["l"].map(len))
     )
 
 
