@@ -12,6 +12,8 @@ from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import WITHOUT_TESTS, build_successfully, read
 from valuescope.warehouse.home import Home
 
+READ_HERE = ("--select", "+agg_country_correlations", "+dim_populations")
+
 
 @pytest.fixture(scope="module")
 def built_with(agreement: AgreementStudy, new_home: Callable[[], Home]) -> Callable[..., Home]:
@@ -22,7 +24,7 @@ def built_with(agreement: AgreementStudy, new_home: Callable[[], Home]) -> Calla
         home.path.mkdir(parents=True)
         shutil.copyfile(agreement.home.database, home.database)
         shutil.copytree(agreement.home.landing, home.landing)
-        build_successfully(home, *WITHOUT_TESTS, **variables)
+        build_successfully(home, *WITHOUT_TESTS, *READ_HERE, **variables)
         return home
 
     return build_copy

@@ -76,7 +76,7 @@ def normalised_values(cell: dict[Any, Any], temperature: float) -> dict[str, Any
 def cross_entropy(cells: pd.DataFrame, temperature: float) -> float:
     """People's shares under the model's probabilities at a temperature, in nats."""
     return sum(
-        -float((np.stack(same["shares"]) * log_softmax(np.stack(same["l"]) / temperature, 1)).sum())
+        -float(np.sum(np.stack([*same["shares"]]) * log_softmax([*same["l"] / temperature], 1)))
         for _, same in cells.groupby(cells["l"].map(len))
     )
 
