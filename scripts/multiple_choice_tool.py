@@ -35,12 +35,14 @@ _OPTIONS = (
     *("-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_APP=OFF"),
 )
 _TOOL = "llama-perplexity"
+# Of real models, which benchmarks give to models of true shape and random weights.
+_VOCABULARIES = "vocabularies"
 
 
 def multiple_choice_tool(build: Build) -> Path:
     """Return the path of the tool. Raises ValuescopeError when it cannot be compiled."""
     folder = cache_folder() / "tools" / build.key
-    if (folder / _TOOL).is_file():
+    if (folder / _TOOL).is_file() and (folder / _VOCABULARIES).is_dir():
         return folder / _TOOL
     build.require_compilers(_TOOL, "make bench")
     sys.stderr.write(f"Compiling {_TOOL}, once for this machine: about 7 minutes on 2 cores.\n")
@@ -62,8 +64,10 @@ def multiple_choice_tool(build: Build) -> Path:
         options = shlex.split(environment.get("CMAKE_ARGS", ""))
         run(["cmake", "-S", llama, "-B", work / "build", *_OPTIONS, *options], work, environment)
         run(["cmake", "--build", work / "build", "--target", _TOOL], work, environment)
-        tool.mkdir()
+        (tool / _VOCABULARIES).mkdir(parents=True)
         shutil.copy(work / "build" / "bin" / _TOOL, tool)
+        for vocabulary in (llama / "models").glob("ggml-vocab-llama-*.gguf"):
+            shutil.copy(vocabulary, tool / _VOCABULARIES)
         shutil.rmtree(folder, ignore_errors=True)
         tool.rename(folder)
     return folder / _TOOL

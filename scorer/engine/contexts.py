@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from valuescope.scorer.engine.closing import Closing
 from valuescope.scorer.engine.llama import llama
 from valuescope.scorer.engine.log import LOG, MISSING_PRE_TOKENIZER
+from valuescope.scorer.engine.memory import resident_bytes
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.models.chat_template import ChatTemplate, open_chat_template
 from valuescope.scorer.models.files import ModelFile
@@ -39,6 +40,8 @@ from valuescope.warehouse.errors import ValuescopeError
 
 # Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
 _OUTPUT_BYTES = 64 << 20
+# Files for which it is worth knowing before they are loaded how they will lie in memory.
+_LARGE_FILE = 256 << 20
 # Architectures that turn a text into a vector and predict no next token.
 _EMBEDDING_ARCHITECTURES = ("bert", "nomic-bert", "jina-bert", "t5encoder", "embedding")
 # The roles of special tokens: what metadata call them, and llama.cpp's own default.
@@ -93,6 +96,9 @@ class Model(Closing):
                 self._load()
             if CHAT_TEMPLATE in lacking and self._template is None:
                 self.metadata_overrides[CHAT_TEMPLATE] = lacking[CHAT_TEMPLATE]
+            # What Python and the vocabulary take, of which llama.cpp says nothing.
+            in_main_memory = sum(b.size for b in self.buffers if b.is_in_main_memory)
+            self._process_bytes = max(0, resident_bytes() - in_main_memory)
             self.description = self._describe()
             self._require_next_token()
             self.notices = LOG.take_reports(name)
@@ -128,17 +134,35 @@ class Model(Closing):
         )
 
     def _load(self) -> None:
-        LOG.start()
         llama.llama_backend_init()
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = self._gpu_layers
         parameters.vocab_only = self._vocabulary_only
         overrides = _overrides(self.metadata_overrides)
         parameters.kv_overrides = overrides
+        if not self._vocabulary_only and self._is_put_in_another_order(parameters):
+            # Else the file's own pages stay beside the copy.
+            parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
+        LOG.start()
         self._model = llama.llama_model_load_from_file(os.fsencode(self.path), parameters)
         if not self._model:
             raise ValuescopeError(self._load_failure(LOG.first_error))
+        self.buffers = LOG.take_buffers()
         self._vocabulary = llama.llama_model_get_vocab(self._model)
+
+    def _is_put_in_another_order(self, parameters: Any) -> bool:
+        """Return whether llama.cpp will copy weights of a large file, having asked it."""
+        if self._gpu_layers or self.path.stat().st_size < _LARGE_FILE:
+            return False
+        LOG.start()
+        # Without a mapped file, which llama.cpp has to allocate.
+        usual, parameters.load_mode = parameters.load_mode, llama.LLAMA_LOAD_MODE_NONE
+        parameters.no_alloc = True
+        asked = llama.llama_model_load_from_file(os.fsencode(self.path), parameters)
+        parameters.no_alloc, parameters.load_mode = False, usual
+        if asked:
+            llama.llama_model_free(asked)
+        return any(buffer.is_another_order for buffer in LOG.take_buffers())
 
     def _load_failure(self, reason: str) -> str:
         """Return what to say of a file that llama.cpp could not load, and what to do."""
@@ -322,27 +346,15 @@ class Model(Closing):
 
     @property
     def weight_bytes(self) -> int:
-        """Return the size of the weights in memory."""
-        return int(llama.llama_model_size(self._model))
+        """Return the size of the weights in memory, copies in another order counted too."""
+        return sum(buffer.size for buffer in self.buffers)
 
-    def cache_bytes(self, context_size: int, numerics: Numerics) -> int:
-        """Estimate the size of a key-value cache of `context_size` tokens."""
-        heads = llama.llama_model_n_head_kv(self._model)
-        all_heads = max(1, llama.llama_model_n_head(self._model))
-        head_size = llama.llama_model_n_embd(self._model) // all_heads
-        architecture = self.description.architecture or ""
-        sizes = [
-            int(self._metadata(f"{architecture}.attention.{kind}_length") or head_size)
-            for kind in ("key", "value")
-        ]
-        layers = llama.llama_model_n_layer(self._model)
-        item = {"f32": 4, "f16": 2}[numerics.kv_cache_type]
-        return int(context_size * layers * heads * sum(sizes) * item)
+    def memory_bytes(self, context: "Context") -> int:
+        """Return the memory of the process that scores in `context`, at its peak.
 
-    def row_bytes(self, numerics: Numerics) -> int:
-        """Return the memory of output rows: llama.cpp holds them twice, in graph and results."""
-        rows = _most_rows(self.description.vocabulary_size, numerics.batch_size)
-        return 2 * rows * 4 * self.description.vocabulary_size
+        All that llama.cpp has set aside, and what the process held besides when it was loaded.
+        """
+        return self._process_bytes + self.weight_bytes + context.buffer_bytes
 
     def new_context(
         self, context_size: int, numerics: Numerics, threads: int, sequences: int = 1
@@ -524,6 +536,7 @@ class Context(Closing):
                 f"No context of {context_size} tokens for {model.name}: {LOG.first_error}. Free "
                 "memory or use a smaller model."
             )
+        self.buffer_bytes = sum(buffer.size for buffer in LOG.take_buffers())
         try:
             self.notices = LOG.take_reports(model.name)
         except ValuescopeError:

@@ -20,6 +20,7 @@ Decision = Literal["harmless", "reported", "refused"]
 # ggml's levels.
 _WARNING, _ERROR = 3, 4
 _MOST_LINES, _SHOWN_CHARACTERS = 100, 200
+_BUFFER = re.compile(r"^\S+: +(\S+) +.*buffer size = +([\d.]+) MiB")
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,28 @@ WARNINGS = (
 )
 
 
+@dataclass(frozen=True)
+class Buffer:
+    """Memory that llama.cpp has set aside; `name` says where: CPU, CPU_Mapped, CUDA0, ..
+
+    CPU_Mapped is a file's own pages; some processors multiply faster what a copy holds in another
+    order (CPU_REPACK, AMX, ..).
+    """
+
+    name: str
+    size: int
+
+    @property
+    def is_another_order(self) -> bool:
+        """Return whether it holds weights in another order than the file's, as a copy."""
+        return self.name in ("CPU_REPACK", "CPU_KLEIDIAI", "AMX")
+
+    @property
+    def is_in_main_memory(self) -> bool:
+        """Return whether no GPU holds it."""
+        return self.name.startswith(("CPU", "AMX"))
+
+
 class Log:
     """All that llama.cpp has said since `start`; shown too where `is_shown`."""
 
@@ -109,6 +132,7 @@ class Log:
         self.is_shown = False
         self.errors: list[str] = []
         self.warnings: list[str] = []
+        self._buffers: list[Buffer] = []
         # llama.cpp keeps the pointer, so the callback must outlive every call.
         self._callback = llama.llama_log_callback(self._receive)
 
@@ -116,6 +140,7 @@ class Log:
         """Listen, and forget what was said before."""
         self.errors.clear()
         self.warnings.clear()
+        self._buffers.clear()
         llama.llama_log_set(self._callback, ctypes.c_void_p(0))
 
     def _receive(self, level: int, text: bytes, _data: object) -> None:
@@ -124,6 +149,8 @@ class Log:
             self.errors.append(line)
         elif level == _WARNING and line not in self.warnings[-_MOST_LINES:]:
             self.warnings.append(line)
+        elif found := _BUFFER.search(line):
+            self._buffers.append(Buffer(found[1], round(float(found[2]) * 2**20)))
         if self.is_shown:
             os.write(2, text)
 
@@ -135,6 +162,11 @@ class Log:
     def heard(self, pattern: str) -> bool:
         """Return whether a warning has `pattern` in it."""
         return any(re.search(pattern, line) for line in self.warnings)
+
+    def take_buffers(self) -> tuple[Buffer, ...]:
+        """Return the memory that llama.cpp has set aside since the last call."""
+        taken, self._buffers = tuple(self._buffers), []
+        return taken
 
     def take_reports(self, name: str) -> tuple[str, ...]:
         """Decide on all warnings about the model `name` and return what to report.

@@ -164,6 +164,11 @@ def chat_tokens(design: PromptDesign, questions: int, cells: int) -> int:
     return questions * _CHAT_TOKENS + cells * _CHAT_TOKENS_A_CELL
 
 
+def planned_tokens(design: PromptDesign, question: Question, subjects: Sequence[Subject]) -> int:
+    """Estimate the tokens of a question's trees for `subjects`, with a chat template's."""
+    return estimated_tokens(design, question, subjects) + chat_tokens(design, 1, len(subjects))
+
+
 def estimated_tokens(design: PromptDesign, question: Question, subjects: Sequence[Subject]) -> int:
     """Estimate the tokens of a question's trees for `subjects`, asked in plain text.
 

@@ -122,8 +122,7 @@ class Estimate:
 
     `other_cells` and `other_tokens` are those of them that are of groups and invented countries.
     `tokens` are those to decode for all cells, landed ones too; `seconds` is their time at the
-    measured speed; `memory_bytes` counts weights, key-value cache and output rows, not the states
-    of recurrent memories.
+    measured speed; `memory_bytes` is what the process that scores takes at its peak.
     """
 
     cells: int

@@ -21,8 +21,10 @@ from valuescope.scorer.engine.weights import Computation
 from valuescope.scorer.models.files import ModelFile, require_unchanged
 from valuescope.scorer.models.gguf_header import norms_sha256, read_header
 from valuescope.scorer.paths.choice import (
+    SEQUENCES,
     OpenedScorer,
     Probe,
+    fastest_path,
     open_scorer,
     require_trained_length,
     shortened,
@@ -38,8 +40,8 @@ OnCells = Callable[[int], None]
 # Questions, each with the subjects that it is asked about; None is nobody in particular.
 Asked = Sequence[tuple[Question, list[Subject]]]
 
-# Tokens of the cache that the survey's prompts need, and what a process takes beside its model.
-_USUAL_CONTEXT, _PYTHON_BYTES = 1024, 300 << 20
+# Tokens of the cache that the survey's prompts need.
+_USUAL_CONTEXT = 512
 # A share of the model's context from which on tokens are counted exactly.
 _NEARLY_FULL = 0.8
 
@@ -102,9 +104,15 @@ class LoadedModel(Closing):
         }
 
     def memory_bytes(self) -> int:
-        """Estimate how much memory scoring takes: weights, cache, output rows and Python."""
-        cache = self.model.cache_bytes(_USUAL_CONTEXT, self.numerics)
-        return self.model.weight_bytes + cache + self.model.row_bytes(self.numerics) + _PYTHON_BYTES
+        """Return the memory that scoring takes with a cache of a usual size.
+
+        Raises ValuescopeError where it is not there.
+        """
+        sequences = SEQUENCES[fastest_path(self.model)]
+        with self.model.new_context(
+            _USUAL_CONTEXT, self.numerics, self.threads, sequences
+        ) as context:
+            return self.model.memory_bytes(context)
 
     @contextmanager
     def open(

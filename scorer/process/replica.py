@@ -44,7 +44,8 @@ class Replica:
         self._loaded: LoadedModel | None = None
         self._opened: OpenedDesign | None = None
         self._questions: dict[str, Question] = {}
-        self._tokens_a_second: float | None = None
+        # By what is asked for: rows of a large vocabulary cost more than tokens.
+        self._speeds: dict[tuple[str, str], float] = {}
 
     def has_gpu_support(self) -> bool:
         """Return whether llama.cpp was built for a GPU and finds one."""
@@ -82,11 +83,12 @@ class Replica:
     def estimate(
         self, design: PromptDesign, questions: Sequence[Question], subjects: Sequence[Subject]
     ) -> Estimate:
-        """Return what a design will take; the model's speed is measured with the first only.
+        """Return what a design will take; speed is measured once for each style of answers.
 
         Raises ValuescopeError as scoring does.
         """
         loaded = self._model()
+        kind = design.answer_style, design.elicitation
         found = estimate(
             loaded.model,
             design,
@@ -94,9 +96,9 @@ class Replica:
             subjects,
             loaded.numerics,
             loaded.threads,
-            self._tokens_a_second,
+            self._speeds.get(kind),
         )
-        self._tokens_a_second = found.tokens_a_second
+        self._speeds[kind] = found.tokens_a_second
         return found
 
     def open(

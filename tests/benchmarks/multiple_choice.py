@@ -60,6 +60,11 @@ def compiled_tool() -> Path:
     return Path(result.stdout.strip())
 
 
+def llama_cpp_vocabularies() -> Path:
+    """The folder of the vocabularies of real models that llama.cpp's source has."""
+    return compiled_tool().parent / "vocabularies"
+
+
 def task_file(tasks: Sequence[Task]) -> bytes:
     """The tool's binary file: task count, offset of each task, tasks; integers of 32 bits.
 

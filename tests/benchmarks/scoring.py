@@ -1,8 +1,6 @@
 """What `make bench` measures of scoring: each speed beside a yardstick in the same process."""
 
-import json
-import subprocess
-import sys
+import re
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,15 +19,22 @@ from valuescope.scorer.models.files import ModelFile, resolve_model
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.paths.tree import count_nodes
 from valuescope.scorer.planning.design import PromptDesign
+from valuescope.scorer.planning.forecast import planned_tokens
 from valuescope.scorer.planning.prompts import render_prompt
 from valuescope.scorer.planning.templates import named_template
-from valuescope.scorer.process.messages import LoadRequest, ScoredQuestion
+from valuescope.scorer.process.messages import Estimate, LoadRequest, ScoredQuestion
 from valuescope.scorer.process.replica import Replica
 from valuescope.scorer.runs.locks import whole_run
 from valuescope.scorer.runs.run import Run, RunSummary, blocks_of
 from valuescope.scorer.runs.session import ScoringSession
-from valuescope.warehouse.home import CLONE, Home, current_home
-from valuescope.warehouse.instruments.seeds import Country, Instrument, Question, load_instrument
+from valuescope.warehouse.home import Home, current_home
+from valuescope.warehouse.instruments.seeds import (
+    DEFAULT_SURVEY,
+    Country,
+    Instrument,
+    Question,
+    load_instrument,
+)
 from valuescope.warehouse.landing_zone.shards import ensure_landing_zone
 
 _QUESTION_STEP = 65
@@ -66,40 +71,30 @@ class Workload:
         ]
 
 
-@dataclass(frozen=True)
-class Speed:
-    """Choices a second of something, and tokens a second where that is known."""
-
-    choices_a_second: float
-    tokens_a_second: float | None = None
-
-
 def workload(model_name: str, answer_style: str, chat_mode: str = "template") -> Workload:
-    """Every 65th question, 66 countries and the prompt without one."""
+    """Every 65th question, 66 countries and the prompt without one; of a name or a path."""
     instrument: Instrument = load_instrument()
+    model_file = resolve_model(model_name, current_home(), instrument)
     return Workload(
-        model_file=resolve_model(model_name, current_home(), instrument),
-        is_chat=instrument.models[model_name].is_chat,
+        model_file=model_file,
+        is_chat=model_file.registered is not None and model_file.registered.is_chat,
         design=PromptDesign(
             named_template("paper"), answer_style=answer_style, chat_mode=chat_mode
         ),
         questions=tuple(instrument.questions.values())[::_QUESTION_STEP],
-        countries=tuple(c for c in instrument.countries.values() if c.in_wvs7),
+        countries=_countries(instrument),
     )
+
+
+def _countries(instrument: Instrument) -> tuple[Country, ...]:
+    return tuple(c for c in instrument.countries.values() if c.in_wvs7)
 
 
 def scored(work: Workload, compute_type: str) -> RunSummary:
     """A whole run into a landing zone of its own."""
     computed(work, compute_type)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder))
-        with ScoringSession(
-            home,
-            work.model_file,
-            numerics=Numerics(compute_type=compute_type),
-            threads=default_threads(),
-        ) as session:
-            return session.score(work.design, work.questions, work.countries)
+    with tempfile.TemporaryDirectory() as folder, _session(work, compute_type, folder) as session:
+        return session.score(work.design, work.questions, work.countries)
 
 
 def seconds_without_a_process(work: Workload, compute_type: str) -> float:
@@ -137,17 +132,18 @@ def distinct_nodes(work: Workload) -> int:
         return sum(map(count_nodes, work.cells(model)))
 
 
-def eval_loop(work: Workload, keep_all_logits: bool) -> Speed:
-    """llama-cpp-python as it is mostly used: one `eval` a choice, on a few of the cells.
+def eval_loop(work: Workload, compute_type: str, keep_all_logits: bool) -> float:
+    """Choices a second of llama-cpp-python as it is mostly used: one `eval` each, on a few cells.
 
-    Without `keep_all_logits` only the last token's value can be read, which labels need.
+    On the same file as our own scoring. Without `keep_all_logits` only the last token's value can
+    be read, which labels need: the careful way of those who know it.
     """
     instrument = load_instrument()
     with Model(work.model_file.path, "vocabulary", work.is_chat, vocabulary_only=True) as model:
         cells = work.cells(model, [instrument.country(c) for c in _YARDSTICK_COUNTRIES])
     answers = [answer for question in cells for cell in question for answer in cell.answers]
     loop = llama_cpp.Llama(
-        str(work.model_file.path),
+        str(computed(work, compute_type)),
         n_ctx=512,
         n_threads=default_threads(),
         n_threads_batch=default_threads(),
@@ -165,11 +161,11 @@ def eval_loop(work: Workload, keep_all_logits: bool) -> Speed:
             log_softmax(row.astype(np.float64))[answer.token_ids[place]]
     seconds = time.perf_counter() - started
     loop.close()
-    return Speed(len(answers) / seconds)
+    return len(answers) / seconds
 
 
-def multiple_choice_tool(work: Workload) -> Speed:
-    """llama.cpp's own scorer in C++, on the same prompts for some countries, at its fastest.
+def multiple_choice_tool(work: Workload, compute_type: str) -> float:
+    """Choices a second of llama.cpp's own scorer in C++, on the same file and prompts, at its best.
 
     It reads control tokens as plain text, so only raw prompts are the same for both.
     """
@@ -181,18 +177,19 @@ def multiple_choice_tool(work: Workload) -> Speed:
         for question in cells
         for cell in question
     ]
+    threads = default_threads()
     found = max(
         (
-            run_tool(compiled_tool(), work.model_file.path, tasks, default_threads(), settings)
+            run_tool(compiled_tool(), computed(work, compute_type), tasks, threads, settings)
             for settings in SETTINGS
         ),
         key=lambda run: run.choices_per_second,
     )
-    return Speed(found.choices_per_second, found.tokens / found.seconds)
+    return found.choices_per_second
 
 
-def prompt_speed(work: Workload, compute_type: str) -> float:
-    """Tokens a second of llama.cpp reading one prompt of 512 tokens in one batch."""
+def prompt_speed(work: Workload, compute_type: str, tries: int = 4) -> float:
+    """Tokens a second of llama.cpp reading one prompt of 512 tokens in one batch: median, warm."""
     numerics = Numerics(compute_type=compute_type, batch_size=_PROMPT_TOKENS)
     prompt = [
         BatchToken(token, token, (0,), (0,) if token == _PROMPT_TOKENS - 1 else ())
@@ -203,25 +200,12 @@ def prompt_speed(work: Workload, compute_type: str) -> float:
         Model(computed(work, compute_type), "computed") as model,
         model.new_context(_PROMPT_TOKENS, numerics, default_threads()) as context,
     ):
-        for _ in range(4):
+        for _ in range(tries):
             context.clear()
             started = time.perf_counter()
             context.decode(prompt)
             seconds.append(time.perf_counter() - started)
     return _PROMPT_TOKENS / float(np.median(seconds[1:]))
-
-
-def peak_memory(model_name: str, answer_style: str) -> int:
-    """Bytes above weights and key-value cache at the peak of a run in a process of its own."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.scoring", model_name, answer_style],
-        cwd=CLONE,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    measured: dict[str, int] = json.loads(finished.stdout)
-    return measured["peak"] - measured["weights"] - measured["cache"]
 
 
 def computed(work: Workload, compute_type: str) -> Path:
@@ -231,26 +215,64 @@ def computed(work: Workload, compute_type: str) -> Path:
     return computed_file(work.model_file, count, compute_type, current_home())
 
 
-def _print_memory(model_name: str, answer_style: str) -> None:
-    import resource
+@dataclass(frozen=True)
+class Forecast:
+    """What `--dry-run` says of a workload, and the run."""
 
-    work = workload(model_name, answer_style)
-    sizes = []
-    numerics = Numerics(compute_type="f32")
+    estimate: Estimate
+    run: RunSummary
+    peak_bytes: int
+
+    @property
+    def shown(self) -> str:
+        """Each forecast over what came; time at the same number of tokens."""
+        seconds = self.run.tokens_decoded / self.estimate.tokens_a_second
+        pairs = (
+            ("tokens", self.estimate.tokens, self.run.tokens_decoded, "{:,.0f}", ""),
+            ("time", seconds, self.run.seconds_scoring, "{:.1f}", " s"),
+            (
+                "peak memory",
+                self.estimate.memory_bytes / 1e9,
+                self.peak_bytes / 1e9,
+                "{:.2f}",
+                " GB",
+            ),
+        )
+        return ", ".join(
+            f"{what} {said / came:.2f} ({form.format(said)} over {form.format(came)}{unit})"
+            for what, said, came, form, unit in pairs
+        )
+
+
+def forecast(work: Workload, compute_type: str) -> Forecast:
+    """Forecast a workload in one process of the engine, and score it in another."""
+    asked = work.design, work.questions, work.countries
+    computed(work, compute_type)
     with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder))
-        computed(work, "f32")
-        with ScoringSession(
-            home, work.model_file, numerics=numerics, threads=default_threads()
-        ) as session:
-            session.score(work.design, work.questions[:1], work.countries, limit=40)
-        # Of the process that computed; the one that landed has only rows in hand.
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        with Model(computed(work, "f32"), model_name) as model:
-            sizes.append(model.weight_bytes)
-            sizes.append(model.cache_bytes(512, numerics))
-    print(json.dumps({"peak": peak, "weights": sizes[0], "cache": sizes[1]}))  # noqa: T201
+        with _session(work, compute_type, folder) as session:
+            estimate = session.estimate(*asked)
+        with _session(work, compute_type, folder) as session:
+            run = session.score(*asked)
+            status = Path(f"/proc/{session.engine_process_id}/status").read_text(encoding="ascii")
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return Forecast(estimate, run, int(peak) * 1024)
 
 
-if __name__ == "__main__":
-    _print_memory(*sys.argv[1:])
+def survey_tokens(work: Workload, estimate: Estimate) -> float:
+    """Tokens of the whole survey in a workload's design, in proportion to those of its part."""
+    survey = load_instrument().questions_of_survey(DEFAULT_SURVEY)
+    countries = _countries(load_instrument())
+    planned = [
+        sum(planned_tokens(work.design, question, [None, *some]) for question in questions)
+        for questions, some in ((survey, countries), (work.questions, work.countries))
+    ]
+    return estimate.tokens * planned[0] / planned[1]
+
+
+def _session(work: Workload, compute_type: str, folder: str) -> ScoringSession:
+    return ScoringSession(
+        Home(Path(folder)),
+        work.model_file,
+        numerics=Numerics(compute_type=compute_type),
+        threads=default_threads(),
+    )

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from valuescope.scorer.engine import contexts
 from valuescope.scorer.engine.contexts import BatchToken, Model, log_probabilities
 from valuescope.scorer.engine.log import LOG
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.models.files import ModelFile
+from valuescope.scorer.trial.generated_model import GeneratedModel
 from valuescope.warehouse.errors import ValuescopeError
 
 SENTENCE = "The capital of France is"
@@ -177,3 +179,19 @@ def test_llama_cpp_keeps_silent_unless_asked(
     with Model(smollm2_file.path, "loud", vocabulary_only=True):
         pass
     assert "llama" in capfd.readouterr().err
+
+
+def test_the_pages_of_a_file_do_not_stay_beside_weights_in_another_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which weights are put in another order depends on the processor; Q4_0 is on most."""
+    path = tmp_path / "a.gguf"
+    GeneratedModel.generate().write(path, "Q4_0")
+    for smallest_large_file, is_mapped in ((path.stat().st_size + 1, True), (0, False)):
+        monkeypatch.setattr(contexts, "_LARGE_FILE", smallest_large_file)
+        with Model(path, "a model") as model:
+            found = {buffer.name: buffer.is_another_order for buffer in model.buffers}
+        if any(found.values()):
+            assert ("CPU_Mapped" in found) == is_mapped
+        else:
+            assert set(found) == {"CPU_Mapped"}

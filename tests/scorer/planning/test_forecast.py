@@ -131,7 +131,8 @@ def test_memory_that_is_planned_suffices_for_two_models(
 ) -> None:
     as_is = Numerics(compute_type="as-is")
     for model in (smollm2, gemma):
-        needed = model.weight_bytes + model.cache_bytes(1024, as_is) + model.row_bytes(as_is)
+        with model.new_context(1024, as_is, threads=1, sequences=64) as context:
+            needed = model.weight_bytes + context.buffer_bytes
         assert planned_model(model.name, instrument).memory_bytes(as_is) > needed
 
 
