@@ -40,7 +40,7 @@ from valuescope.warehouse.errors import ValuescopeError
 
 # Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
 _OUTPUT_BYTES = 64 << 20
-# Files for which it is worth knowing before they are loaded how they will lie in memory.
+# Files that are large enough to ask llama.cpp first how it will hold them.
 _LARGE_FILE = 256 << 20
 # Architectures that turn a text into a vector and predict no next token.
 _EMBEDDING_ARCHITECTURES = ("bert", "nomic-bert", "jina-bert", "t5encoder", "embedding")

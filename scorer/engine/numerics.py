@@ -8,9 +8,12 @@ from dataclasses import asdict, dataclass
 
 # More than any model has.
 ALL_LAYERS = 999
-AUTO, AS_IS = "auto", "as-is"
+AUTO, EXACT, FAST, AS_IS = "auto", "exact", "fast", "as-is"
+# Of weights written out, from the one that rounds least on.
 BYTES_A_WEIGHT = {"f32": 4, "f16": 2}
-COMPUTE_TYPES = (AUTO, *BYTES_A_WEIGHT, AS_IS)
+# What a user wants; a run is recorded with the computation that it leads to.
+GOALS = (AUTO, EXACT, FAST)
+COMPUTE_TYPES = (*GOALS, *BYTES_A_WEIGHT, AS_IS)
 PATHS = ("auto", "tree", "copies", "sequence")
 _COMMON_BYTES = 8e9
 
@@ -59,14 +62,16 @@ def default_batch_size(gpu_layers: int) -> int:
     return 512 if gpu_layers else Numerics.batch_size
 
 
-def common_compute_type(parameter_count: int, gpu_layers: int) -> str:
+def common_compute_type(parameter_count: int, gpu_layers: int, goal: str = AUTO) -> str:
     """Return the computation that machines which share a study choose without measuring.
 
-    float32 where no GPU is used and the weights written out take at most 8 GB, half of what a
-    usual machine has.
+    The one that rounds least among those whose weights take at most 8 GB, half of what a usual
+    machine has; for "fast", and by default on a GPU, the file as it is.
     """
-    size = parameter_count * BYTES_A_WEIGHT["f32"]
-    return "f32" if not gpu_layers and size <= _COMMON_BYTES else AS_IS
+    if goal == FAST or (goal == AUTO and gpu_layers):
+        return AS_IS
+    sizes = BYTES_A_WEIGHT.items()
+    return next((k for k, size in sizes if parameter_count * size <= _COMMON_BYTES), AS_IS)
 
 
 def fits_memory(parameter_count: int, compute_type: str) -> bool:

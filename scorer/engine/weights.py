@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from valuescope.scorer.engine.contexts import BatchToken, Model
@@ -22,6 +22,9 @@ from valuescope.scorer.engine.numerics import (
     AS_IS,
     AUTO,
     BYTES_A_WEIGHT,
+    EXACT,
+    FAST,
+    GOALS,
     Numerics,
     common_compute_type,
     fits_memory,
@@ -30,9 +33,12 @@ from valuescope.scorer.models.files import ModelFile, require_unchanged
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 
-# float32 is free of rounding, so it may be a little slower and still be chosen.
+# The survey with label_text answers is half a million tokens: more than a day below this.
+_SLOWEST_EXACT = 6.0
+# Of computations that are nearly as fast as the fastest, the one that rounds least is taken.
 _ACCEPTED_SLOWNESS = 0.8
-_MEASURED_TOKENS = 256
+_MEASURED_SECONDS, _MOST_TRIES = 1.0, 3
+_NAMES = {"f32": "float32 weights", "f16": "float16 weights", AS_IS: "the file's own weights"}
 _FILE_TYPES = {"f32": llama.LLAMA_FTYPE_ALL_F32, "f16": llama.LLAMA_FTYPE_MOSTLY_F16}
 
 
@@ -53,49 +59,121 @@ def choose_computation(
     earlier: str | None = None,
     measures: bool = True,
 ) -> Computation:
-    """Return the computation that `numerics` names or, for "auto", the one that suits this machine.
+    """Return the computation that `numerics` names, or the one that its goal leads to here.
 
-    A model keeps the computation `earlier` of its runs in this home, so that designs compare.
-    Else float32 is chosen where it takes at most half of the memory, no GPU is used and it
-    proves hardly slower than the file as it is. Machines that share a study must all choose the
-    same: without `measures` the choice is `common_compute_type`. Raises ValuescopeError when the
-    model cannot be loaded or written out.
+    - "exact": the one that rounds least among float32 and float16 that takes at most half of the
+      memory.
+    - "auto": a model keeps the computation `earlier` of its runs in this home, so that designs
+      compare. Else as "exact", but float16 where float32 is slower than `_SLOWEST_EXACT`; the
+      file as it is where neither fits the memory, or on a GPU. The speed of the file as it is plays
+      no part, so that no machine rounds more because it is faster.
+    - "fast": the fastest, or `earlier` or one that rounds less where that is hardly slower.
+
+    Machines that share a study must all choose the same: without `measures` the choice is
+    `common_compute_type`. Raises ValuescopeError when the model cannot be loaded or written out, or
+    memory holds nothing exact that was asked for.
     """
     named = numerics.compute_type
     if named == AS_IS:
         return Computation(AS_IS, model_file.path)
-    if named != AUTO and (written := _written(model_file, named, home)):
+    if named not in GOALS and (written := _written(model_file, named, home)):
         return Computation(named, written)
-    with Model.of(model_file) as model:
+    with Model.of(model_file, vocabulary_only=True) as model:
         parameter_count = model.description.parameter_count
-        if named != AUTO:
-            return Computation(named, computed_file(model_file, parameter_count, named, home))
-        if earlier is not None:
-            path = computed_file(model_file, parameter_count, earlier, home)
-            return Computation(earlier, path)
-        if not measures:
-            return _common_computation(model_file, parameter_count, numerics, home)
-        if numerics.gpu_layers or not fits_memory(parameter_count, "f32"):
-            return Computation(AS_IS, model_file.path)
-        as_is = tokens_a_second(model, numerics, threads)
-    path = computed_file(model_file, parameter_count, "f32", home)
-    with Model.of(model_file, path) as model:
-        f32 = tokens_a_second(model, numerics, threads)
-    speeds = f"{f32:.0f} tokens/s in float32, {as_is:.0f} as in the file"
-    if f32 < _ACCEPTED_SLOWNESS * as_is:
-        return Computation(AS_IS, model_file.path, f"Computing with the file as it is: {speeds}.")
-    return Computation(
-        "f32", path, f"Computing with the file's weights written out in float32: {speeds}."
-    )
+    chosen = _Chosen(model_file, parameter_count, numerics, home, threads)
+    if named not in GOALS:
+        return chosen.computation(named)
+    if named == AUTO and earlier is not None:
+        return chosen.computation(earlier)
+    if not measures:
+        return chosen.common()
+    if named == FAST:
+        return chosen.fastest(earlier)
+    return chosen.least_rounding()
 
 
-def _common_computation(
-    model_file: ModelFile, parameter_count: int, numerics: Numerics, home: Home
-) -> Computation:
-    common = common_compute_type(parameter_count, numerics.gpu_layers)
-    if common != AS_IS and not fits_memory(parameter_count, common):
-        raise _too_large(model_file, parameter_count, common)
-    return Computation(common, computed_file(model_file, parameter_count, common, home))
+@dataclass(frozen=True)
+class _Chosen:
+    """A model that a computation is chosen for."""
+
+    model_file: ModelFile
+    parameter_count: int
+    numerics: Numerics
+    home: Home
+    threads: int
+
+    @property
+    def fitting(self) -> list[str]:
+        """Return the types of weights that memory has room for, the one that rounds least first."""
+        return [kind for kind in BYTES_A_WEIGHT if fits_memory(self.parameter_count, kind)]
+
+    def computation(self, compute_type: str, reason: str | None = None) -> Computation:
+        path = computed_file(self.model_file, self.parameter_count, compute_type, self.home)
+        return Computation(compute_type, path, reason)
+
+    def common(self) -> Computation:
+        goal = self.numerics.compute_type
+        common = common_compute_type(self.parameter_count, self.numerics.gpu_layers, goal)
+        if common == AS_IS and goal == EXACT:
+            raise self._not_exact("8 GB, which machines that share a study are taken to have")
+        if common != AS_IS and not fits_memory(self.parameter_count, common):
+            raise _too_large(self.model_file, self.parameter_count, common)
+        return self.computation(common)
+
+    def least_rounding(self) -> Computation:
+        is_auto = self.numerics.compute_type == AUTO
+        if is_auto and self.numerics.gpu_layers:
+            return self.computation(AS_IS)
+        fitting = self.fitting
+        if not fitting and not is_auto:
+            raise self._not_exact("half of this machine's memory")
+        if not fitting:
+            return self.computation(
+                AS_IS,
+                f"Computing with {_NAMES[AS_IS]}, which moves answers by tenths of a nat: float16 "
+                f"weights would take {self._gigabytes('f16')}, more than half of the memory.",
+            )
+        best, *others = fitting
+        if not (is_auto and others):
+            reason = f"Computing with {_NAMES[best]}, which round least of what memory holds."
+            return self.computation(best, reason)
+        speed = self._speed(best)
+        if speed >= _SLOWEST_EXACT:
+            reason = f"Computing with {_NAMES[best]}, which round least: {speed:.0f} tokens/s."
+            return self.computation(best, reason)
+        return self.computation(
+            others[0],
+            f"Computing with {_NAMES[others[0]]}: {_NAMES[best]} read {speed:.1f} tokens/s, with "
+            "which the survey would take more than a day.",
+        )
+
+    def fastest(self, earlier: str | None) -> Computation:
+        kept = {self.model_file.path, *written_files(self.home)}
+        speeds = {kind: self._speed(kind) for kind in (*self.fitting, AS_IS)}
+        preferred = [kind for kind in (earlier, *speeds) if kind in speeds]
+        least = _ACCEPTED_SLOWNESS * max(speeds.values())
+        found = next(kind for kind in preferred if speeds[kind] >= least)
+        for kind in set(speeds) - {found, AS_IS}:
+            if (path := self.computation(kind).path) not in kept:
+                path.unlink(missing_ok=True)
+        listed = ", ".join(f"{_NAMES[k]} {speed:.0f} tokens/s" for k, speed in speeds.items())
+        return self.computation(found, f"Computing with {_NAMES[found]}: {listed}.")
+
+    def _speed(self, compute_type: str) -> float:
+        with Model.of(
+            self.model_file, self.computation(compute_type).path, self.numerics.gpu_layers
+        ) as model:
+            return tokens_a_second(model, self.numerics, self.threads)
+
+    def _gigabytes(self, compute_type: str) -> str:
+        return f"{self.parameter_count * BYTES_A_WEIGHT[compute_type] / 1e9:.1f} GB"
+
+    def _not_exact(self, room: str) -> ValuescopeError:
+        return ValuescopeError(
+            f"Nothing exact holds {self.model_file.name}: its weights written out in float16 take "
+            f"{self._gigabytes('f16')}, more than {room}. Take a machine with more memory, or "
+            "--compute fast, which rounds."
+        )
 
 
 def _too_large(model_file: ModelFile, parameter_count: int, compute_type: str) -> ValuescopeError:
@@ -108,21 +186,21 @@ def _too_large(model_file: ModelFile, parameter_count: int, compute_type: str) -
 
 
 def tokens_a_second(model: Model, numerics: Numerics, threads: int) -> float:
-    """Return the speed of reading one prompt, the better of two tries after a warm-up."""
+    """Return the speed of reading a batch: the best of a few tries after a warm-up, one if slow."""
+    size = numerics.batch_size
     entries = [
         BatchToken(token % model.description.vocabulary_size, token, (0,), ())
-        for token in range(_MEASURED_TOKENS)
+        for token in range(size)
     ]
-    size = _MEASURED_TOKENS + numerics.batch_size
-    seconds = []
-    with model.new_context(size, replace(numerics, compute_type=AS_IS), threads) as context:
-        for _ in range(3):
+    seconds: list[float] = []
+    with model.new_context(size, numerics, threads) as context:
+        context.decode(entries)
+        while sum(seconds) < _MEASURED_SECONDS and len(seconds) < _MOST_TRIES:
             context.clear()
             started = time.perf_counter()
-            for batch in context.batches(entries):
-                context.decode(batch)
+            context.decode(entries)
             seconds.append(time.perf_counter() - started)
-    return _MEASURED_TOKENS / min(seconds[1:])
+    return size / min(seconds)
 
 
 def computed_file(

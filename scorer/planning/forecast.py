@@ -16,8 +16,8 @@ from scipy.special import nctdtr, nctdtrinc, stdtrit
 from valuescope.scorer.elicitation.answer_form import percentage_form
 from valuescope.scorer.engine.numerics import (
     AS_IS,
-    AUTO,
     BYTES_A_WEIGHT,
+    GOALS,
     Numerics,
     common_compute_type,
 )
@@ -72,8 +72,8 @@ class PlannedModel:
     def memory_bytes(self, numerics: Numerics) -> int:
         """Estimate how much memory scoring takes, with the weights."""
         compute_type = numerics.compute_type
-        if compute_type == AUTO:
-            compute_type = common_compute_type(self.parameters, numerics.gpu_layers)
+        if compute_type in GOALS:
+            compute_type = common_compute_type(self.parameters, numerics.gpu_layers, compute_type)
         bytes_a_weight = self.bits / 8 if compute_type == AS_IS else BYTES_A_WEIGHT[compute_type]
         return round(
             self.parameters * (bytes_a_weight + _CACHE_SHARE * self.bits / 8) + _OTHER_MEMORY

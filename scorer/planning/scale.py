@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.engine.numerics import BYTES_A_WEIGHT, Numerics
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.forecast import (
     PlannedModel,
@@ -135,8 +135,9 @@ def _seconds(machine: Machine, parameters: float, tokens: float) -> float | None
     """Return how long one machine takes; None if its memory does not hold the model."""
     model = PlannedModel("", round(parameters), _BITS, is_chat=True)
     if machine.exact is not None:
-        in_float32 = model.memory_bytes(Numerics(compute_type="f32"))
-        if in_float32 <= machine.memory_bytes / 2:
+        # float16 weights are read no slower than float32 ones (docs/scoring.md).
+        written_out = min(model.memory_bytes(Numerics(kind)) for kind in BYTES_A_WEIGHT)
+        if written_out <= machine.memory_bytes / 2:
             return parameters * tokens / machine.exact
     if model.memory_bytes(Numerics(compute_type="as-is")) > machine.memory_bytes:
         return None
@@ -276,7 +277,8 @@ Speeds are parameters times tokens a second.
 ## One model, one design
 
 `label_text` answers. Models are quantized to about 4 bits a weight; on processors their weights are
-written out in float32 where that takes at most half of the memory, else computed as they are.
+written out in float32 or float16 where that takes at most half of the memory, else computed as they
+are.
 
 $machines
 

@@ -57,48 +57,132 @@ def test_as_is_is_the_file_itself(home: Home, smollm2_file: ModelFile) -> None:
     assert computed_file(smollm2_file, PARAMETERS, "as-is", home) == smollm2_file.path
 
 
+@pytest.fixture
+def speeds(
+    monkeypatch: pytest.MonkeyPatch, smollm2_file: ModelFile, tmp_path: Path
+) -> dict[str, float]:
+    """Tokens a second of each computation: speeds of this machine are no property of the rules.
+
+    No weights are written: each computation's file is a link to the model's own.
+    """
+    told: dict[str, float] = {}
+    asked: list[str] = []
+
+    def file(_model: ModelFile, _parameters: int, compute_type: str, _home: Home) -> Path:
+        asked.append(compute_type)
+        link = tmp_path / f"{compute_type}.gguf"
+        if not link.is_symlink():
+            link.symlink_to(smollm2_file.path)
+        return link
+
+    monkeypatch.setattr(weights, "computed_file", file)
+    monkeypatch.setattr(weights, "_written", lambda *_: None)
+    monkeypatch.setattr(weights, "tokens_a_second", lambda *_: told[asked[-1]])
+    return told
+
+
+def with_memory(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    sizes = {"SC_PHYS_PAGES": size // 4096, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", lambda name: sizes[name])
+
+
 @pytest.mark.parametrize(
-    ("f32_speed", "expected"), [(200.0, "f32"), (90.0, "f32"), (79.0, "as-is")]
+    ("f32_speed", "expected", "reason"),
+    [
+        (600.0, "f32", "float32 weights, which round least: 600 tokens/s"),
+        (6.0, "f32", "float32 weights"),
+        (5.9, "f16", "float16 weights: float32 weights read 5.9 tokens/s"),
+    ],
 )
-def test_float32_is_chosen_unless_it_is_clearly_slower(
+def test_auto_rounds_as_little_as_the_survey_can_be_read_with_in_a_day(
     home: Home,
     smollm2_file: ModelFile,
-    monkeypatch: pytest.MonkeyPatch,
+    speeds: dict[str, float],
     f32_speed: float,
     expected: str,
+    reason: str,
 ) -> None:
-    # Speeds of this machine are no property of the rule.
-    speeds = iter([100.0, f32_speed])
-    monkeypatch.setattr(weights, "tokens_a_second", lambda *_: next(speeds))
+    """No other speed is asked for, so no machine rounds more because its other kernels are fast."""
+    speeds["f32"] = f32_speed
     computation = choose_computation(smollm2_file, Numerics(), home, threads=1)
     assert computation.compute_type == expected
     assert computation.reason is not None
-    assert f"{f32_speed:.0f} tokens/s in float32, 100 as in the file" in computation.reason
+    assert reason in computation.reason
 
 
-@pytest.mark.parametrize(("pages", "gpu_layers"), [(100_000, 0), (10_000_000, 99)])
+@pytest.mark.parametrize(
+    ("told", "earlier", "expected"),
+    [
+        ({"f32": 81, "f16": 90, "as-is": 100}, None, "f32"),
+        ({"f32": 79, "f16": 81, "as-is": 100}, None, "f16"),
+        ({"f32": 30, "f16": 79, "as-is": 100}, None, "as-is"),
+        ({"f32": 81, "f16": 90, "as-is": 100}, "as-is", "as-is"),
+        ({"f32": 130, "f16": 90, "as-is": 100}, "as-is", "f32"),
+    ],
+)
+def test_fast_takes_the_fastest_or_what_rounds_less_and_is_hardly_slower(
+    home: Home,
+    smollm2_file: ModelFile,
+    speeds: dict[str, float],
+    told: dict[str, float],
+    earlier: str | None,
+    expected: str,
+) -> None:
+    speeds.update(told)
+    fast = Numerics(compute_type="fast")
+    computation = choose_computation(smollm2_file, fast, home, threads=1, earlier=earlier)
+    assert computation.compute_type == expected
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"), [(1_100_000_000, "f32"), (600_000_000, "f16"), (500_000_000, None)]
+)
+@pytest.mark.usefixtures("speeds")
+def test_exact_takes_what_rounds_least_of_what_memory_holds_whatever_was_used_before(
+    home: Home,
+    smollm2_file: ModelFile,
+    monkeypatch: pytest.MonkeyPatch,
+    memory: int,
+    expected: str | None,
+) -> None:
+    with_memory(monkeypatch, memory)
+    asked = smollm2_file, Numerics(compute_type="exact"), home, 1, "as-is"
+    if expected is None:
+        with pytest.raises(ValuescopeError, match=r"float16 take 0\.3 GB.*half.*--compute fast"):
+            choose_computation(*asked)
+    else:
+        assert choose_computation(*asked).compute_type == expected
+
+
+@pytest.mark.parametrize(("memory", "gpu_layers"), [(400_000_000, 0), (40_000_000_000, 99)])
 def test_the_file_is_computed_as_it_is_without_memory_or_on_a_gpu(
     home: Home,
     smollm2_file: ModelFile,
     monkeypatch: pytest.MonkeyPatch,
-    pages: int,
+    memory: int,
     gpu_layers: int,
 ) -> None:
-    sizes = {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(os, "sysconf", lambda name: sizes[name])
+    with_memory(monkeypatch, memory)
     numerics = Numerics(gpu_layers=gpu_layers)
     computation = choose_computation(smollm2_file, numerics, home, threads=1)
     assert (computation.compute_type, computation.path) == ("as-is", smollm2_file.path)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "gpu_layers", "expected"),
-    [(2_000_000_000, 0, "f32"), (2_000_000_001, 0, "as-is"), (135_000_000, 99, "as-is")],
+    ("parameters", "gpu_layers", "goal", "expected"),
+    [
+        (2_000_000_000, 0, "auto", "f32"),
+        (2_000_000_001, 0, "auto", "f16"),
+        (4_000_000_001, 0, "auto", "as-is"),
+        (135_000_000, 99, "auto", "as-is"),
+        (135_000_000, 0, "fast", "as-is"),
+        (135_000_000, 99, "exact", "f32"),
+    ],
 )
 def test_machines_that_share_a_study_choose_by_size_alone(
-    parameters: int, gpu_layers: int, expected: str
+    parameters: int, gpu_layers: int, goal: str, expected: str
 ) -> None:
-    assert common_compute_type(parameters, gpu_layers) == expected
+    assert common_compute_type(parameters, gpu_layers, goal) == expected
 
 
 def test_a_model_of_a_shared_study_is_not_measured(
@@ -112,8 +196,7 @@ def test_a_model_of_a_shared_study_is_not_measured(
 def test_a_machine_too_small_for_what_all_others_choose_is_told(
     home: Home, smollm2_file: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = {"SC_PHYS_PAGES": 100_000, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(os, "sysconf", lambda name: sizes[name])
+    with_memory(monkeypatch, 400_000_000)
     with pytest.raises(ValuescopeError, match=r"takes 0\.5 GB.*give all of them --compute as-is"):
         choose_computation(smollm2_file, Numerics(), home, threads=1, measures=False)
 
