@@ -80,21 +80,21 @@ def choose_computation(
         return Computation(named, written)
     with Model.of(model_file, vocabulary_only=True) as model:
         parameter_count = model.description.parameter_count
-    chosen = _Chosen(model_file, parameter_count, numerics, home, threads)
+    candidates = _Candidates(model_file, parameter_count, numerics, home, threads)
     if named not in GOALS:
-        return chosen.computation(named)
+        return candidates.computation(named)
     if named == AUTO and earlier is not None:
-        return chosen.computation(earlier)
+        return candidates.computation(earlier)
     if not measures:
-        return chosen.common()
+        return candidates.common()
     if named == FAST:
-        return chosen.fastest(earlier)
-    return chosen.least_rounding()
+        return candidates.fastest(earlier)
+    return candidates.least_rounding()
 
 
 @dataclass(frozen=True)
-class _Chosen:
-    """A model that a computation is chosen for."""
+class _Candidates:
+    """The ways to compute a model, of which one is chosen."""
 
     model_file: ModelFile
     parameter_count: int

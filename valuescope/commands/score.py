@@ -107,8 +107,10 @@ from valuescope.warehouse.status.loaded import looking_at
     type=click.Choice(COMPUTE_TYPES),
     default="auto",
     show_default=True,
-    help="f32 and f16 write the weights out first: more memory, less rounding, often faster. auto "
-    "keeps what the model was computed with before, else takes f32 where it fits and is fast.",
+    help="f32 and f16 write the weights out first: more memory, less rounding, often faster; as-is "
+    "does not. exact: f32, or f16 where half of the memory does not hold f32; fast: the fastest "
+    "here, measured. auto: what the model was computed with before, else as exact, but f16 where "
+    "f32 is very slow, and as-is where nothing else fits or on a GPU.",
 )
 @click.option(
     "--kv-cache",
