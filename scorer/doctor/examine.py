@@ -25,11 +25,16 @@ from valuescope.scorer.doctor.examination import (
     Status,
 )
 from valuescope.scorer.engine.contexts import BatchToken, Model
-from valuescope.scorer.engine.numerics import AS_IS, BYTES_A_WEIGHT, Numerics, fits_memory
+from valuescope.scorer.engine.numerics import (
+    AS_IS,
+    UNPACKED,
+    Numerics,
+)
 from valuescope.scorer.engine.weights import (
     Computation,
     choose_computation,
     computed_file,
+    exact_computations,
     tokens_a_second,
     written_files,
 )
@@ -249,7 +254,8 @@ def _computation(
 
 
 def _loaded(model_file: ModelFile, path: Path, numerics: Numerics) -> Model:
-    return Model.of(model_file, path, numerics.gpu_layers)
+    unpacks = numerics.compute_type == UNPACKED
+    return Model.of(model_file, path, numerics.gpu_layers, unpacks=unpacks)
 
 
 def _chat_template(model: Model, design: PromptDesign) -> Finding:
@@ -486,15 +492,17 @@ def _computations(
     home: Home, model_file: ModelFile, subject: _Subject
 ) -> tuple[ComputeMeasurement, ...]:
     """Return the file as it is and its weights written out, where half of the memory holds them."""
-    parameter_count = subject.model.description.parameter_count
-    fitting = [
-        compute_type
-        for compute_type in BYTES_A_WEIGHT
-        if not subject.numerics.gpu_layers and fits_memory(parameter_count, compute_type)
-    ]
+    asked = subject.model
+    exact = (
+        ()
+        if subject.numerics.gpu_layers
+        else exact_computations(
+            asked.description.parameter_count, asked.has_experts, subject.numerics
+        )
+    )
     measured: list[ComputeMeasurement] = []
     scores: dict[str, list[CellScore]] = {}
-    for compute_type in (AS_IS, *fitting):
+    for compute_type in (AS_IS, *exact):
         numerics = replace(subject.numerics, compute_type=compute_type)
         try:
             with (

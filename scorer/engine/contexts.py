@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -40,6 +40,8 @@ from valuescope.warehouse.errors import ValuescopeError
 
 # Room for rows of logits in one batch; a row of a large vocabulary is a megabyte.
 _OUTPUT_BYTES = 64 << 20
+# Fewer rows than these llama.cpp does not give to BLAS.
+LEAST_BLAS_ROWS = 32
 # Files that are large enough to ask llama.cpp first how it will hold them.
 _LARGE_FILE = 256 << 20
 # Architectures that turn a text into a vector and predict no next token.
@@ -78,9 +80,11 @@ class Model(Closing):
         vocabulary_only: bool = False,
         stated: Mapping[str, str] = MappingProxyType({}),
         lacking: Mapping[str, str] = MappingProxyType({}),
+        unpacks: bool = False,
     ) -> None:
         """Load `path`; `is_chat` None takes a model with a chat template for a chat model.
 
+        With `unpacks` its contexts multiply by BLAS alone, where llama.cpp has that.
         Metadata that is `stated` replaces the file's own; of `lacking` only what the file lacks is
         taken. Raises ValuescopeError when the file is not a GGUF file, is cut off, predicts no
         next token or has a tokenizer that llama.cpp cannot read rightly.
@@ -88,6 +92,7 @@ class Model(Closing):
         self.path, self.name = path, name
         self.metadata_overrides = dict(stated)
         self._gpu_layers, self._vocabulary_only = gpu_layers, vocabulary_only
+        self.unpacks = unpacks
         self._load()
         try:
             if LOG.heard(MISSING_PRE_TOKENIZER) and PRE_TOKENIZER in lacking:
@@ -119,6 +124,7 @@ class Model(Closing):
         path: Path | None = None,
         gpu_layers: int = 0,
         vocabulary_only: bool = False,
+        unpacks: bool = False,
     ) -> Self:
         """Load a model file, or its weights written out at `path`, as the registry knows it."""
         registered = model_file.registered
@@ -131,6 +137,7 @@ class Model(Closing):
             vocabulary_only,
             {PRE_TOKENIZER: stated} if stated else {},
             supplied_metadata(registered.model_name) if registered else {},
+            unpacks,
         )
 
     def _load(self) -> None:
@@ -138,6 +145,8 @@ class Model(Closing):
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = self._gpu_layers
         parameters.vocab_only = self._vocabulary_only
+        # BLAS multiplies weights in the file's order only.
+        parameters.use_extra_bufts = not self.unpacks
         overrides = _overrides(self.metadata_overrides)
         parameters.kv_overrides = overrides
         if not self._vocabulary_only and self._is_put_in_another_order(parameters):
@@ -509,17 +518,19 @@ class Context(Closing):
     ) -> None:
         self.size, self.batch_size = context_size, numerics.batch_size
         self.sequences = sequences
+        self._least_rows = min(LEAST_BLAS_ROWS, numerics.batch_size) if model.unpacks else 0
         self.reset_counts()
         self.on_decode: Callable[[], None] = lambda: None
         self._name = model.name
         self._vocabulary_size = model.description.vocabulary_size
         self.most_rows = _most_rows(self._vocabulary_size, numerics.batch_size)
         parameters = llama.llama_context_default_params()
-        parameters.n_ctx = context_size
+        # One sequence more, for tokens that only fill a batch.
+        parameters.n_ctx = context_size + self._least_rows
         parameters.n_batch = parameters.n_ubatch = numerics.batch_size
         # llama.cpp reserves room for this many rows of logits, at least one a sequence.
-        parameters.n_outputs_max = max(self.most_rows, sequences)
-        parameters.n_seq_max = sequences
+        parameters.n_outputs_max = max(self.most_rows, sequences + bool(self._least_rows))
+        parameters.n_seq_max = sequences + bool(self._least_rows)
         # One cache for all sequences, which then share cells; and a whole one for models with a
         # sliding window, where a pruned cache goes wrong without saying so.
         parameters.kv_unified = True
@@ -588,7 +599,8 @@ class Context(Closing):
         not finite.
         """
         started = time.perf_counter()
-        batch = self._batch.fill(tokens)
+        entries = self._filled_up(tokens)
+        batch = self._batch.fill(entries)
         LOG.errors.clear()
         code = llama.llama_decode(self._context, batch)
         if code != 0:
@@ -601,11 +613,25 @@ class Context(Closing):
         if LOG.warnings:
             self.notices += LOG.take_reports(self._name)
         decoded = time.perf_counter()
-        values = self._read([entry.wanted for entry in tokens])
+        values = self._read([entry.wanted for entry in entries])
+        if self._least_rows:
+            self.drop_sequence(self.sequences)
+            values = [found if t.wanted else {} for t, found in zip(tokens, values, strict=False)]
         self.tokens_decoded += len(tokens)
         self.seconds_decoding += decoded - started
         self.seconds_reading += time.perf_counter() - decoded
         return values
+
+    def _filled_up(self, tokens: Sequence[BatchToken]) -> Sequence[BatchToken]:
+        """Return `tokens` with as many more tokens and output rows as BLAS needs to be used."""
+        missing = self._least_rows - len(tokens)
+        filled = [*tokens, *(BatchToken(0, i, (self.sequences,), ()) for i in range(missing))]
+        missing = self._least_rows - sum(bool(entry.wanted) for entry in filled)
+        for i, entry in enumerate(filled):
+            if missing > 0 and not entry.wanted:
+                filled[i] = replace(entry, wanted=(0,))
+                missing -= 1
+        return filled
 
     def _read(self, wanted: Sequence[Collection[int]]) -> list[dict[int, float]]:
         """Return the wanted values of the batch just decoded, rows shared out among threads."""

@@ -1,7 +1,9 @@
 """Faults of the installed llama-cpp-python, in one line, for code that never loads it."""
 
 import importlib.metadata
+import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -34,6 +36,19 @@ def require_engine() -> None:
             raise _unusable(f"has no {requirement.name}") from error
         if version not in requirement.specifier:
             raise _unusable(f"has {requirement.name} {version}, not {requirement.specifier}")
+
+
+def engine_libraries() -> frozenset[str]:
+    """Return the file names of llama.cpp's libraries, none of which is loaded for it."""
+    found = importlib.util.find_spec("llama_cpp")
+    if found is None or found.origin is None:
+        return frozenset()
+    return frozenset(path.name for path in (Path(found.origin).parent / "lib").glob("*ggml-*"))
+
+
+def has_blas() -> bool:
+    """Return whether llama.cpp was compiled with a BLAS."""
+    return any(re.match(r"(lib)?ggml-blas", name) for name in engine_libraries())
 
 
 def broken_engine(error: Exception) -> ValuescopeError:

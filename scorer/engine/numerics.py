@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 # More than any model has.
 ALL_LAYERS = 999
 AUTO, EXACT, FAST, AS_IS = "auto", "exact", "fast", "as-is"
+# The file's weights, of which each matrix is unpacked to float32 whenever it is multiplied.
+UNPACKED = "unpacked"
 # Of weights written out, from the one that rounds least on.
 BYTES_A_WEIGHT = {"f32": 4, "f16": 2}
 # What a user wants; a run is recorded with the computation that it leads to.
 GOALS = (AUTO, EXACT, FAST)
-COMPUTE_TYPES = (*GOALS, *BYTES_A_WEIGHT, AS_IS)
+COMPUTE_TYPES = (*GOALS, *BYTES_A_WEIGHT, UNPACKED, AS_IS)
 PATHS = ("auto", "tree", "copies", "sequence")
 _COMMON_BYTES = 8e9
 

@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from valuescope.scorer.engine.contexts import BatchToken, Model
+from valuescope.scorer.engine.contexts import LEAST_BLAS_ROWS, BatchToken, Model
+from valuescope.scorer.engine.installation import has_blas
 from valuescope.scorer.engine.llama import llama
 from valuescope.scorer.engine.log import quiet_log
 from valuescope.scorer.engine.numerics import (
@@ -25,6 +26,7 @@ from valuescope.scorer.engine.numerics import (
     EXACT,
     FAST,
     GOALS,
+    UNPACKED,
     Numerics,
     common_compute_type,
     fits_memory,
@@ -39,6 +41,7 @@ _SLOWEST_EXACT = 6.0
 _ACCEPTED_SLOWNESS = 0.8
 _MEASURED_SECONDS, _MOST_TRIES = 1.0, 3
 _NAMES = {"f32": "float32 weights", "f16": "float16 weights", AS_IS: "the file's own weights"}
+_NAMES[UNPACKED] = "weights unpacked for each product"
 _FILE_TYPES = {"f32": llama.LLAMA_FTYPE_ALL_F32, "f16": llama.LLAMA_FTYPE_MOSTLY_F16}
 
 
@@ -61,12 +64,11 @@ def choose_computation(
 ) -> Computation:
     """Return the computation that `numerics` names, or the one that its goal leads to here.
 
-    - "exact": the one that rounds least among float32 and float16 that takes at most half of the
-      memory.
+    - "exact": float32, unpacked or float16, the first that is possible here (`exact_computations`).
     - "auto": a model keeps the computation `earlier` of its runs in this home, so that designs
-      compare. Else as "exact", but float16 where float32 is slower than `_SLOWEST_EXACT`; the
-      file as it is where neither fits the memory, or on a GPU. The speed of the file as it is plays
-      no part, so that no machine rounds more because it is faster.
+      compare. Else as "exact", passing over what is slower than `_SLOWEST_EXACT`, but not over
+      float16; the file as it is where nothing is left, or on a GPU. The speed of the file as it is
+      plays no part, so that no machine rounds more because it is faster.
     - "fast": the fastest, or `earlier` or one that rounds less where that is hardly slower.
 
     Machines that share a study must all choose the same: without `measures` the choice is
@@ -79,17 +81,40 @@ def choose_computation(
     if named not in GOALS and (written := _written(model_file, named, home)):
         return Computation(named, written)
     with Model.of(model_file, vocabulary_only=True) as model:
-        parameter_count = model.description.parameter_count
-    candidates = _Candidates(model_file, parameter_count, numerics, home, threads)
+        parameter_count, has_experts = model.description.parameter_count, model.has_experts
+    candidates = _Candidates(model_file, parameter_count, has_experts, numerics, home, threads)
     if named not in GOALS:
-        return candidates.computation(named)
+        return candidates.named(named)
     if named == AUTO and earlier is not None:
-        return candidates.computation(earlier)
+        return candidates.named(earlier)
     if not measures:
         return candidates.common()
     if named == FAST:
         return candidates.fastest(earlier)
     return candidates.least_rounding()
+
+
+def exact_computations(
+    parameter_count: int, has_experts: bool, numerics: Numerics
+) -> tuple[str, ...]:
+    """Return the computations that hardly round and are possible, the least rounding first."""
+    fitting = {kind for kind in BYTES_A_WEIGHT if fits_memory(parameter_count, kind)}
+    if _not_unpacked(has_experts, numerics) is None:
+        fitting.add(UNPACKED)
+    return tuple(kind for kind in ("f32", UNPACKED, "f16") if kind in fitting)
+
+
+def _not_unpacked(has_experts: bool, numerics: Numerics) -> str | None:
+    """Return why BLAS cannot multiply all of a model's weights; None where it can."""
+    if not has_blas():
+        return "this llama.cpp was compiled without BLAS (docs/scoring.md)"
+    if numerics.gpu_layers:
+        return "a GPU does not use BLAS"
+    if has_experts:
+        return "llama.cpp does not give it the weights of experts"
+    if numerics.batch_size < LEAST_BLAS_ROWS:
+        return f"it needs --batch-size {LEAST_BLAS_ROWS} or more"
+    return None
 
 
 @dataclass(frozen=True)
@@ -98,14 +123,23 @@ class _Candidates:
 
     model_file: ModelFile
     parameter_count: int
+    has_experts: bool
     numerics: Numerics
     home: Home
     threads: int
 
     @property
-    def fitting(self) -> list[str]:
-        """Return the types of weights that memory has room for, the one that rounds least first."""
-        return [kind for kind in BYTES_A_WEIGHT if fits_memory(self.parameter_count, kind)]
+    def _exact(self) -> tuple[str, ...]:
+        return exact_computations(self.parameter_count, self.has_experts, self.numerics)
+
+    def named(self, compute_type: str) -> Computation:
+        problem = _not_unpacked(self.has_experts, self.numerics)
+        if compute_type == UNPACKED and problem:
+            raise ValuescopeError(
+                f"{self.model_file.name} cannot be computed {UNPACKED}: {problem}. Name another "
+                "--compute."
+            )
+        return self.computation(compute_type)
 
     def computation(self, compute_type: str, reason: str | None = None) -> Computation:
         path = computed_file(self.model_file, self.parameter_count, compute_type, self.home)
@@ -124,36 +158,37 @@ class _Candidates:
         is_auto = self.numerics.compute_type == AUTO
         if is_auto and self.numerics.gpu_layers:
             return self.computation(AS_IS)
-        fitting = self.fitting
-        if not fitting and not is_auto:
+        possible = self._exact
+        if not possible and not is_auto:
             raise self._not_exact("half of this machine's memory")
-        if not fitting:
-            return self.computation(
-                AS_IS,
-                f"Computing with {_NAMES[AS_IS]}, which moves answers by tenths of a nat: float16 "
-                f"weights would take {self._gigabytes('f16')}, more than half of the memory.",
+        slow = ""
+        for kind in possible:
+            if kind == "f16" or not is_auto or possible == [kind]:
+                why = slow or "which round least of what is possible here"
+                return self.computation(kind, f"Computing with {_NAMES[kind]}, {why}.")
+            speed = self._speed(kind)
+            if speed >= _SLOWEST_EXACT:
+                return self.computation(
+                    kind,
+                    f"Computing with {_NAMES[kind]}, which hardly round: {speed:.0f} tokens/s.",
+                )
+            slow = (
+                f"because {_NAMES[kind]} read {speed:.1f} tokens/s, with which the survey would "
+                "take more than a day"
             )
-        best, *others = fitting
-        if not (is_auto and others):
-            reason = f"Computing with {_NAMES[best]}, which round least of what memory holds."
-            return self.computation(best, reason)
-        speed = self._speed(best)
-        if speed >= _SLOWEST_EXACT:
-            reason = f"Computing with {_NAMES[best]}, which round least: {speed:.0f} tokens/s."
-            return self.computation(best, reason)
+        why = slow or f"because half of the memory does not hold {self._gigabytes('f16')}"
         return self.computation(
-            others[0],
-            f"Computing with {_NAMES[others[0]]}: {_NAMES[best]} read {speed:.1f} tokens/s, with "
-            "which the survey would take more than a day.",
+            AS_IS,
+            f"Computing with {_NAMES[AS_IS]}, which moves answers by tenths of a nat, {why}.",
         )
 
     def fastest(self, earlier: str | None) -> Computation:
         kept = {self.model_file.path, *written_files(self.home)}
-        speeds = {kind: self._speed(kind) for kind in (*self.fitting, AS_IS)}
+        speeds = {kind: self._speed(kind) for kind in (*self._exact, AS_IS)}
         preferred = [kind for kind in (earlier, *speeds) if kind in speeds]
         least = _ACCEPTED_SLOWNESS * max(speeds.values())
         found = next(kind for kind in preferred if speeds[kind] >= least)
-        for kind in set(speeds) - {found, AS_IS}:
+        for kind in set(speeds) - {found}:
             if (path := self.computation(kind).path) not in kept:
                 path.unlink(missing_ok=True)
         listed = ", ".join(f"{_NAMES[k]} {speed:.0f} tokens/s" for k, speed in speeds.items())
@@ -161,7 +196,10 @@ class _Candidates:
 
     def _speed(self, compute_type: str) -> float:
         with Model.of(
-            self.model_file, self.computation(compute_type).path, self.numerics.gpu_layers
+            self.model_file,
+            self.computation(compute_type).path,
+            self.numerics.gpu_layers,
+            unpacks=compute_type == UNPACKED,
         ) as model:
             return tokens_a_second(model, self.numerics, self.threads)
 
@@ -212,7 +250,7 @@ def computed_file(
     float32 holds every quantized weight exactly; float16 rounds some in the fourth digit.
     Raises ValuescopeError when the disk has no room or llama.cpp cannot write the file.
     """
-    if compute_type == AS_IS:
+    if compute_type in (AS_IS, UNPACKED):
         return model_file.path
     if written := _written(model_file, compute_type, home):
         return written

@@ -15,7 +15,6 @@ from scipy.special import nctdtr, nctdtrinc, stdtrit
 
 from valuescope.scorer.elicitation.answer_form import percentage_form
 from valuescope.scorer.engine.numerics import (
-    AS_IS,
     BYTES_A_WEIGHT,
     GOALS,
     Numerics,
@@ -74,7 +73,7 @@ class PlannedModel:
         compute_type = numerics.compute_type
         if compute_type in GOALS:
             compute_type = common_compute_type(self.parameters, numerics.gpu_layers, compute_type)
-        bytes_a_weight = self.bits / 8 if compute_type == AS_IS else BYTES_A_WEIGHT[compute_type]
+        bytes_a_weight = BYTES_A_WEIGHT.get(compute_type, self.bits / 8)
         return round(
             self.parameters * (bytes_a_weight + _CACHE_SHARE * self.bits / 8) + _OTHER_MEMORY
         )

@@ -12,7 +12,6 @@ end of a pipe closes and the engine's process ends too, whatever it does at the 
 """
 
 import contextlib
-import importlib.util
 import os
 import pickle
 import re
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from valuescope.scorer.engine.closing import Closing
-from valuescope.scorer.engine.installation import import_path, require_engine
+from valuescope.scorer.engine.installation import engine_libraries, import_path, require_engine
 from valuescope.scorer.trial.records import require_tried_engine
 from valuescope.warehouse.errors import ValuescopeError
 
@@ -252,11 +251,7 @@ def has_other_backends() -> bool:
     Nothing is loaded. Raises ValuescopeError as `require_engine` does.
     """
     require_engine()
-    found = importlib.util.find_spec("llama_cpp")
-    if found is None or found.origin is None:
-        return False
-    names = {path.name for path in (Path(found.origin).parent / "lib").glob("*ggml-*")}
-    return any(not re.match(r"(lib)?ggml-(base|cpu|blas)", name) for name in names)
+    return any(not re.match(r"(lib)?ggml-(base|cpu|blas)", name) for name in engine_libraries())
 
 
 def _environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ from valuescope.scorer.elicitation.elicitor import Elicitor, elicitor, with_room
 from valuescope.scorer.elicitation.values import CellValues
 from valuescope.scorer.engine.closing import Closing
 from valuescope.scorer.engine.contexts import Model
-from valuescope.scorer.engine.numerics import Numerics, numerics_id
+from valuescope.scorer.engine.numerics import UNPACKED, Numerics, numerics_id
 from valuescope.scorer.engine.weights import Computation
 from valuescope.scorer.models.files import ModelFile, require_unchanged
 from valuescope.scorer.models.gguf_header import norms_sha256, read_header
@@ -69,7 +69,12 @@ class LoadedModel(Closing):
         self.model_file = model_file
         self.numerics = replace(numerics, compute_type=computation.compute_type)
         self.threads, self.path = threads, path
-        self.model = Model.of(model_file, computation.path, numerics.gpu_layers)
+        self.model = Model.of(
+            model_file,
+            computation.path,
+            numerics.gpu_layers,
+            unpacks=computation.compute_type == UNPACKED,
+        )
         self.description = self.model.description
         if computation.path != model_file.path:
             # What the named file says of itself, not the copy of its weights.

@@ -195,3 +195,28 @@ def test_the_pages_of_a_file_do_not_stay_beside_weights_in_another_order(
             assert ("CPU_Mapped" in found) == is_mapped
         else:
             assert set(found) == {"CPU_Mapped"}
+
+
+def test_batches_that_are_filled_up_for_blas_give_the_same_values(tmp_path: Path) -> None:
+    """Without a BLAS too: what fills a batch is forgotten, and moves nothing after it."""
+    path = tmp_path / "a.gguf"
+    GeneratedModel.generate().write(path, "F32")
+    batches = [
+        [
+            BatchToken(position, position, (0,), (7, 9) if position == last else ())
+            for position in range(first, last + 1)
+        ]
+        for first, last in ((0, 40), (41, 41), (42, 50))
+    ]
+    found = []
+    for unpacks in (False, True):
+        with (
+            Model(path, "a model", unpacks=unpacks) as model,
+            model.new_context(64, Numerics("f32"), threads=1) as context,
+        ):
+            found.append([context.decode(batch) for batch in batches])
+            assert context.tokens_decoded == 51
+    for plain, filled in zip(*found, strict=True):
+        assert [set(row) for row in plain] == [set(row) for row in filled]
+        for one, other in zip(plain, filled, strict=True):
+            assert one == pytest.approx(other, abs=1e-4)

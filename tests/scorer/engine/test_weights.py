@@ -77,6 +77,7 @@ def speeds(
 
     monkeypatch.setattr(weights, "computed_file", file)
     monkeypatch.setattr(weights, "_written", lambda *_: None)
+    monkeypatch.setattr(weights, "has_blas", lambda: False)
     monkeypatch.setattr(weights, "tokens_a_second", lambda *_: told[asked[-1]])
     return told
 
@@ -108,6 +109,35 @@ def test_auto_rounds_as_little_as_the_survey_can_be_read_with_in_a_day(
     assert computation.compute_type == expected
     assert computation.reason is not None
     assert reason in computation.reason
+
+
+@pytest.mark.parametrize(
+    ("memory", "told", "expected"),
+    [
+        (1_100_000_000, {"f32": 5, "unpacked": 7}, "unpacked"),
+        (500_000_000, {}, "unpacked"),
+        (600_000_000, {"unpacked": 5.9}, "f16"),
+    ],
+)
+def test_blas_multiplies_the_file_s_weights_without_rounding_where_the_engine_has_it(
+    home: Home,
+    smollm2_file: ModelFile,
+    speeds: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+    memory: int,
+    told: dict[str, float],
+    expected: str,
+) -> None:
+    unpacked = Numerics(compute_type="unpacked")
+    with pytest.raises(ValuescopeError, match="compiled without BLAS"):
+        choose_computation(smollm2_file, unpacked, home, threads=1)
+    monkeypatch.setattr(weights, "has_blas", lambda: True)
+    assert choose_computation(smollm2_file, unpacked, home, 1).compute_type == "unpacked"
+    with_memory(monkeypatch, memory)
+    speeds.update(told)
+    assert choose_computation(smollm2_file, Numerics(), home, 1).compute_type == expected
+    with pytest.raises(ValuescopeError, match="batch-size 32 or more"):
+        choose_computation(smollm2_file, replace(unpacked, batch_size=16), home, 1)
 
 
 @pytest.mark.parametrize(
