@@ -26,7 +26,7 @@ from valuescope.scorer.engine.closing import Closing
 from valuescope.scorer.engine.llama import llama
 from valuescope.scorer.engine.log import LOG, MISSING_PRE_TOKENIZER
 from valuescope.scorer.engine.memory import resident_bytes
-from valuescope.scorer.engine.numerics import Numerics
+from valuescope.scorer.engine.numerics import BYTES_A_WEIGHT, Numerics
 from valuescope.scorer.models.chat_template import ChatTemplate, open_chat_template
 from valuescope.scorer.models.files import ModelFile
 from valuescope.scorer.models.gguf_header import read_header
@@ -361,9 +361,12 @@ class Model(Closing):
     def memory_bytes(self, context: "Context") -> int:
         """Return the memory of the process that scores in `context`, at its peak.
 
-        All that llama.cpp has set aside, and what the process held besides when it was loaded.
+        All that llama.cpp has set aside, and what the process held besides when it was loaded; BLAS
+        says nothing of the largest matrix, that of the vocabulary, which it unpacks as a whole.
         """
-        return self._process_bytes + self.weight_bytes + context.buffer_bytes
+        matrix = self.description.vocabulary_size * llama.llama_model_n_embd(self._model)
+        unpacked = BYTES_A_WEIGHT["f32"] * matrix if self.unpacks else 0
+        return self._process_bytes + self.weight_bytes + context.buffer_bytes + int(unpacked)
 
     def new_context(
         self, context_size: int, numerics: Numerics, threads: int, sequences: int = 1

@@ -107,10 +107,11 @@ from valuescope.warehouse.status.loaded import looking_at
     type=click.Choice(COMPUTE_TYPES),
     default="auto",
     show_default=True,
-    help="f32 and f16 write the weights out first: more memory, less rounding, often faster; as-is "
-    "does not. exact: f32, or f16 where half of the memory does not hold f32; fast: the fastest "
-    "here, measured. auto: what the model was computed with before, else as exact, but f16 where "
-    "f32 is very slow, and as-is where nothing else fits or on a GPU.",
+    help="f32 and f16 write the weights out first: more memory, less rounding, often faster; "
+    "unpacked is as exact as f32 in the file's own size, with an engine that has BLAS; as-is "
+    "rounds. exact: the first of f32, unpacked and f16 that is possible; fast: the fastest here, "
+    "measured. auto: what the model was computed with before, else as exact, but not what is very "
+    "slow, and as-is where nothing else is possible or on a GPU.",
 )
 @click.option(
     "--kv-cache",
