@@ -163,7 +163,7 @@ class _Candidates:
             raise self._not_exact("half of this machine's memory")
         slow = ""
         for kind in possible:
-            if kind == "f16" or not is_auto or possible == [kind]:
+            if kind == "f16" or not is_auto:
                 why = slow or "which round least of what is possible here"
                 return self.computation(kind, f"Computing with {_NAMES[kind]}, {why}.")
             speed = self._speed(kind)
@@ -179,7 +179,7 @@ class _Candidates:
         why = slow or f"because half of the memory does not hold {self._gigabytes('f16')}"
         return self.computation(
             AS_IS,
-            f"Computing with {_NAMES[AS_IS]}, which moves answers by tenths of a nat, {why}.",
+            f"Computing with {_NAMES[AS_IS]}, which round to 8 bits if they are quantized, {why}.",
         )
 
     def fastest(self, earlier: str | None) -> Computation:

@@ -90,9 +90,9 @@ def with_memory(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
 @pytest.mark.parametrize(
     ("f32_speed", "expected", "reason"),
     [
-        (600.0, "f32", "float32 weights, which round least: 600 tokens/s"),
+        (600.0, "f32", "float32 weights, which hardly round: 600 tokens/s"),
         (6.0, "f32", "float32 weights"),
-        (5.9, "f16", "float16 weights: float32 weights read 5.9 tokens/s"),
+        (5.9, "f16", "float16 weights, because float32 weights read 5.9 tokens/s"),
     ],
 )
 def test_auto_rounds_as_little_as_the_survey_can_be_read_with_in_a_day(
@@ -115,7 +115,8 @@ def test_auto_rounds_as_little_as_the_survey_can_be_read_with_in_a_day(
     ("memory", "told", "expected"),
     [
         (1_100_000_000, {"f32": 5, "unpacked": 7}, "unpacked"),
-        (500_000_000, {}, "unpacked"),
+        (500_000_000, {"unpacked": 7}, "unpacked"),
+        (500_000_000, {"unpacked": 5.9}, "as-is"),
         (600_000_000, {"unpacked": 5.9}, "f16"),
     ],
 )
