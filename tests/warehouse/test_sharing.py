@@ -41,7 +41,7 @@ def score(
     """What a run leaves: its design, its model, its record and its answers, two a question."""
     ensure_landing_zone(home)
     keys = {"run_id": run_id, "model_id": "m1", "prompt_id": "p1"} | other
-    design = dict.fromkeys(SCHEMAS["prompts"].names, "x")
+    design: dict[str, Any] = dict.fromkeys(SCHEMAS["prompts"].names, "x")
     design |= {"prompt_id": keys["prompt_id"], "temperature": None}
     model = {
         "model_id": keys["model_id"],
