@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 import duckdb
 
 from valuescope.ingest.formats import archives
+from valuescope.ingest.formats.columnar import open_columnar
+from valuescope.ingest.formats.delimited import first_lines, open_delimited
 from valuescope.ingest.formats.excel import is_workbook, open_workbook
 from valuescope.ingest.formats.guard import reading
-from valuescope.ingest.formats.sources import Source, file_sha256, open_table, read_head
+from valuescope.ingest.formats.sources import HEAD_BYTES, Source, file_sha256, read_head
 from valuescope.ingest.formats.spss_stata import open_statistics_file, statistics_format
 from valuescope.ingest.loads.effects import Confirm
 from valuescope.ingest.loads.loading import Load, Read, check_load, checked_weighting, run_load
@@ -28,6 +30,7 @@ from valuescope.ingest.marginals.own_survey import (
 from valuescope.ingest.marginals.tidy import find_columns, read_tidy
 from valuescope.ingest.marginals.tidy import missing_columns as missing_tidy_columns
 from valuescope.ingest.respondents.breakdowns import DEFAULT_MINIMUM_CELL, EVERYBODY, Breakdown
+from valuescope.ingest.respondents.checks import check_value_labels
 from valuescope.ingest.respondents.counting import Division, read_respondents
 from valuescope.ingest.respondents.layouts import (
     EVS,
@@ -164,7 +167,33 @@ def _look(
     survey_folder = _survey_folder(path, work)
     if survey_folder is not None:
         return _own_survey(survey_folder, instrument, options, problems, work)
-    source = open_source(path, work, options.member)
+    # What the header of a large CSV shows is refused before the rest of it is read.
+    glimpse = _glimpse(path, work, options.member)
+    if glimpse is not None:
+        beginning = open_delimited(path, glimpse, read_head(glimpse), work)
+        _recognised(beginning, instrument, options, Problems(path))
+    return _recognised(open_source(path, work, options.member), instrument, options, problems)
+
+
+def _glimpse(path: Path, work: Path, member: str | None) -> Path | None:
+    """Return a file with the first lines of a large CSV, packed or not; None for other files."""
+    if not path.is_file():
+        return None
+    head = read_head(path)
+    if head.startswith(b"PK\x03\x04") and is_workbook(archives.names(path)):
+        return None
+    start = archives.beginning(path, head, member, HEAD_BYTES)
+    if len(start) < HEAD_BYTES or statistics_format(start) or start.startswith((*_OTHER_KINDS,)):
+        return None
+    glimpse = work / "beginning" / path.name
+    glimpse.parent.mkdir()
+    return glimpse if glimpse.write_bytes(first_lines(start)) else None
+
+
+def _recognised(
+    source: Source, instrument: Instrument, options: LoadOptions, problems: Problems
+) -> tuple[Load, Read]:
+    """Return how a table is loaded. Raises ValuescopeError if its columns show that it cannot."""
     for note in source.notes:
         problems.warn(note)
     if is_globalopinionqa(source.columns):
@@ -218,7 +247,7 @@ def open_source(path: Path, work: Path, member: str | None = None) -> Source:
         if head.startswith(start):
             named = kind.format(name=file.name, stem=file.stem) if "{" in kind else kind
             raise ValuescopeError(f"{path} is {named}.")
-    return open_table(path, file, work)
+    return open_columnar(path, file, head, work) or open_delimited(path, file, head, work)
 
 
 def _head(path: Path) -> bytes:
@@ -273,6 +302,7 @@ def _respondents(
             f"{remedies}."
         )
     _tell_of_columns(file, stated, problems)
+    check_value_labels(file, instrument, problems)
     division = Division(
         is_weighted=weighting != "unweighted",
         weighs_missing_as_one=options.weighs_missing_as_one,
@@ -469,7 +499,7 @@ def _describe(
         wave_selection=recorded.get("wave"),
         weighting=weighting,
         file_name=original.name,
-        file_sha256=file_sha256(original),
+        file_sha256=source.sha256 or file_sha256(original),
         file_bytes=original.stat().st_size,
         format_id=format_id,
         options=recorded,

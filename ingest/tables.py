@@ -122,8 +122,8 @@ LOADED = WorkingTable(
 )
 RESPONDENTS = WorkingTable(
     "respondents",
-    "one row per respondent: country, wave, weight, interview, traits, halves, and each question's "
-    "code in a column of its name",
+    "one row per respondent: country, wave, weight, interview, traits, halves, and the row of the "
+    "file, where arrays hold the answers",
     None,
     writers=("respondents.counting",),
     readers=("respondents.checks", "respondents.counting", "respondents.indicators"),
@@ -137,13 +137,13 @@ COUNTRY_WAVES = WorkingTable(
 )
 ANSWERS = WorkingTable(
     "answers",
-    "one row per breakdown, question, country and wave, cell and answer of respondents",
+    "one row per breakdown, question, country and wave, cell and code of respondents",
     """
     breakdown utinyint,
     item usmallint,
     country_wave usmallint,
     cell usmallint,
-    answer double,
+    code integer,
     respondents bigint,
     sum_of_weights double,
     sum_of_squared_weights double

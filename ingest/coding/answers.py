@@ -4,110 +4,115 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from valuescope.ingest.coding.labels import code_of_label, codes_of_labels
-from valuescope.ingest.formats.sources import MISSING_TEXTS, Source, number_of_text
+from valuescope.ingest.formats.sources import MISSING_TEXTS, Source
 from valuescope.ingest.respondents.layouts import Item
 from valuescope.warehouse.instruments.seeds import Instrument, Question
 
 # The code of an answer that is missing without a reason in the file.
 MISSING = -5
-# Mark a blank answer and one that is not a code, until both are dealt with. Answers are held
-# in 4 bytes, which have these numbers and all codes exactly, and show fractions beyond 1e-7.
+# Mark a blank answer and one that is not a code, until both are dealt with.
 BLANK, BAD = -2147482880, -2147483008
 LARGEST_CODE = (1 << 24) - 1
-# A column with more different answers holds no answers to a question.
+# A column with more different texts holds no answers to a question.
 _MOST_TEXTS = 1000
+# The last bits of a number are no other code: programs compute 2.9999999999999996 for 3.
+_LAST_BITS = 1e-7
+
+Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """SQL for a question's code in the file, and the texts that are not answers, with counts.
+    """The code of a question in each row of a file, and what is no code, as texts with counts."""
 
-    `has_labels` is whether any cell holds a label instead of a code.
-    """
-
-    code: str
+    codes: Codes
     bad: Mapping[str, int] = field(default_factory=dict)
-    has_labels: bool = False
 
 
-def quick_answers(item: Item, source: Source) -> Answers:
-    """Read numbers as numbers, and give null for what takes a closer look.
-
-    It names the column once: what an expression names twice DuckDB computes for every row.
-    """
-    raw = source.raw(item.column)
-    if item.column in source.numbers:
-        return Answers(f"coalesce(try_cast({raw} as float), if({raw} is null, {BLANK}, {BAD}))")
-    number = f"try_cast({raw} as float)"
-    return Answers(number_of_text(raw, number) if source.has_underscores else number)
-
-
-def close_answers(
+def read_answers(
     connection: duckdb.DuckDBPyConnection,
-    items: Sequence[Item],
     source: Source,
+    others: Sequence[str],
+    items: Sequence[Item],
     instrument: Instrument,
-    relation: str,
-) -> Mapping[str, Answers]:
-    """Return what the different texts of columns mean: codes, labels, or missing values.
+) -> tuple[pa.Table, Mapping[str, Answers]]:
+    """Return the columns `others` as a table, with a column `row`, and the answers of its rows.
 
-    All columns are looked at in one pass over `relation`.
+    The different texts of a column are looked at once, whatever the number of rows.
     """
-    cells = ", ".join(f'{source.cell(item.column)} as "{n}"' for n, item in enumerate(items))
-    # One `histogram` a column would take megabytes for each, whatever the number of rows.
-    found = connection.execute(
-        f"select number::integer, text, count(*) from (select {cells} from {relation}) "
-        "unpivot (text for number in (*)) group by all order by all"
-    ).fetchall()
-    texts: list[dict[str, int]] = [{} for _ in items]
-    for number, text, times in found:
-        texts[number][text] = times
-    return {
+    table = source.table(connection, others, [item.column for item in items])
+    answers = {
         item.question_id: _answers(
-            source.cell(item.column),
-            times_of_texts,
-            item.recodes,
-            instrument.questions.get(item.question_id),
+            table.column(len(others) + number), item, instrument.questions.get(item.question_id)
         )
-        for item, times_of_texts in zip(items, texts, strict=True)
+        for number, item in enumerate(items)
     }
+    rows = pa.array(np.arange(table.num_rows))
+    return table.select(range(len(others))).append_column("row", rows), answers
 
 
-def _answers(
-    cell: str,
-    times_of_texts: Mapping[str, int],
-    recodes: Mapping[int, int] | None,
-    question: Question | None,
-) -> Answers:
-    if len(times_of_texts) > _MOST_TEXTS:
-        return Answers(str(BAD), dict(times_of_texts))
+def _answers(column: pa.ChunkedArray, item: Item, question: Question | None) -> Answers:
+    kind = column.type
+    if pa.types.is_integer(kind) and not column.null_count:
+        whole = column.to_numpy()
+        if np.abs(whole).max(initial=0) <= LARGEST_CODE:
+            return Answers(whole.astype(np.int32, copy=False))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _answers_of_numbers(column)
+    if not pa.types.is_dictionary(kind):
+        column = column.cast(pa.string()).dictionary_encode()
+    cells = column.unify_dictionaries().combine_chunks()
+    texts = [str(text).strip() for text in cells.dictionary.to_pylist()]
+    # A cell without a text has the place behind the last.
+    places = cells.indices.cast(pa.int64()).fill_null(len(texts)).to_numpy()
+    meanings = np.array([*_meanings(texts, item.recodes, question), BLANK], np.int32)
+    bad: dict[str, int] = {}
+    if BAD in meanings:
+        times = np.bincount(places, minlength=len(meanings))
+        for place in np.flatnonzero(meanings == BAD):
+            bad[texts[place]] = bad.get(texts[place], 0) + int(times[place])
+    return Answers(meanings[places], bad)
+
+
+def _answers_of_numbers(column: pa.ChunkedArray) -> Answers:
+    is_blank = column.is_null().to_numpy()
+    numbers = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
+    is_blank |= np.isnan(numbers)
+    near = np.round(np.clip(numbers, -LARGEST_CODE, LARGEST_CODE))
+    is_bad = ~is_blank & ~(np.abs(numbers - near) < _LAST_BITS)
+    codes = np.select([is_blank, is_bad], [BLANK, BAD], np.nan_to_num(near)).astype(np.int32)
+    values, times = np.unique(numbers[is_bad], return_counts=True)
+    return Answers(codes, {_text(value): int(n) for value, n in zip(values, times, strict=True)})
+
+
+def _text(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(float(number))
+
+
+def _meanings(
+    texts: Sequence[str], recodes: Mapping[int, int] | None, question: Question | None
+) -> list[int]:
+    """Return the code of each text, BLANK or BAD."""
     known = codes_of_labels(question) if question else {}
     # A label says which answer of the question is meant, so that nothing is left to recode.
     codes_in_file = {new: old for old, new in (recodes or {}).items()}
-    meanings: dict[str, int] = {}
-    has_labels = False
-    for text in times_of_texts:
-        number = _whole_number(text)
-        if number is not None:
-            meanings[text] = number
-            continue
-        code = code_of_label(text, known)
-        if code is not None:
-            has_labels = True
-            meanings[text] = code if code < 0 or recodes is None else codes_in_file.get(code, BAD)
-        else:
-            meanings[text] = BLANK if text in MISSING_TEXTS else BAD
-    cases = [
-        f"when '{text.replace(chr(39), chr(39) * 2)}' then {code}"
-        for text, code in meanings.items()
+    meanings = [_whole_number(text) for text in texts]
+    has_answers = meanings.count(None) <= _MOST_TEXTS
+    for place, text in enumerate(texts):
+        if meanings[place] is None and has_answers:
+            label = code_of_label(text, known)
+            if label is not None and label >= 0 and recodes is not None:
+                label = codes_in_file.get(label, BAD)
+            meanings[place] = label
+    return [
+        code if code is not None else BLANK if text in MISSING_TEXTS else BAD
+        for text, code in zip(texts, meanings, strict=True)
     ]
-    return Answers(
-        f"case {cell} {' '.join(cases)} else {BLANK} end" if cases else str(BLANK),
-        {text: times_of_texts[text] for text, code in meanings.items() if code == BAD},
-        has_labels,
-    )
 
 
 def _whole_number(text: str) -> int | None:
@@ -120,4 +125,5 @@ def _whole_number(text: str) -> int | None:
         return None
     if number != number:  # NaN
         return None
-    return int(number) if number.is_integer() and abs(number) <= LARGEST_CODE else BAD
+    is_code = abs(number) <= LARGEST_CODE and abs(number - round(number)) < _LAST_BITS
+    return round(number) if is_code else BAD

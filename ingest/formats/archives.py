@@ -38,12 +38,16 @@ def is_compressed(head: bytes) -> bool:
     return head.startswith(tuple(_COMPRESSIONS))
 
 
+def _compression(head: bytes) -> tuple[str, Callable[[Path], Any]]:
+    return next(how for start, how in _COMPRESSIONS.items() if head.startswith(start))
+
+
 def decompress(path: Path, file: Path, head: bytes, work: Path) -> Path:
     """Decompress the file of `path` that begins with `head` into `work`.
 
     Raises ValuescopeError when it is too large.
     """
-    name, opened = next(how for start, how in _COMPRESSIONS.items() if head.startswith(start))
+    name, opened = _compression(head)
     # `file.csv.gz` is `file.csv`; in a folder of its own, since it may be called what `file` is.
     target = work / name / (file.stem if file.suffix.lower() in _COMPRESSED_SUFFIXES else file.name)
     target.parent.mkdir()
@@ -59,18 +63,24 @@ def unpack(path: Path, member: str | None, work: Path) -> Path:
     """
     with zipfile.ZipFile(path) as archive:
         entry = _choose(path, archive.infolist(), member)
-        if entry.flag_bits & 1:
-            raise ValuescopeError(
-                f"{path}: {entry.filename} is protected by a password. Unpack it with the "
-                "password and load the file inside."
-            )
-        if entry.file_size > LARGEST_FILE:
-            raise _too_large(f"{path}: {entry.filename}")
         # Only the last part of the name, so that nothing is written outside `work`.
         target = work / PurePosixPath(entry.filename).name
         with archive.open(entry) as packed, target.open("wb") as unpacked:
             _copy(path, packed, unpacked)
     return target
+
+
+def beginning(path: Path, head: bytes, member: str | None, length: int) -> bytes:
+    """Return the first bytes of a file that begins with `head`, or of what is packed in it."""
+    if head.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(path) as archive:
+            entry = _choose(path, archive.infolist(), member)
+            with archive.open(entry) as packed:
+                return packed.read(length)
+    if is_compressed(head):
+        with _compression(head)[1](path) as packed:
+            return bytes(packed.read(length))
+    return head[:length]
 
 
 def names(path: Path) -> tuple[str, ...]:
@@ -106,6 +116,22 @@ def _too_large(what: str) -> ValuescopeError:
 
 
 def _choose(path: Path, entries: list[zipfile.ZipInfo], member: str | None) -> zipfile.ZipInfo:
+    """Return the entry of an archive to read.
+
+    Raises ValuescopeError when there is none or several, or it is too large or encrypted.
+    """
+    entry = _named(path, entries, member)
+    if entry.flag_bits & 1:
+        raise ValuescopeError(
+            f"{path}: {entry.filename} is protected by a password. Unpack it with the password "
+            "and load the file inside."
+        )
+    if entry.file_size > LARGEST_FILE:
+        raise _too_large(f"{path}: {entry.filename}")
+    return entry
+
+
+def _named(path: Path, entries: list[zipfile.ZipInfo], member: str | None) -> zipfile.ZipInfo:
     files = [entry for entry in entries if entry.filename and not entry.is_dir()]
     data = [
         entry

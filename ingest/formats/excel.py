@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -54,20 +54,41 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
     # Below and beside the data there is often formatting, or a forgotten note.
     body = [row for row in body if any(row[position] != "" for position in named)]
     names = tuple(f"column_{index}" for index in range(len(columns)))
-    target = work / f"{file.stem}.parquet"
-    # Most cells are texts, for which calls would take longer than reading the workbook.
-    arrays = [
-        pa.array(
-            [cell or None if type(cell) is str else _text(cell) for cell in cells], pa.string()
-        )
-        for cells in (zip(*body, strict=True) if body else [()] * len(columns))
-    ]
-    pq.write_table(pa.Table.from_arrays(arrays, names=list(names)), target)
+    cells = dict(zip(names, zip(*body, strict=True) if body else [()] * len(columns), strict=True))
 
-    def rows(_: Iterable[str]) -> str:
+    def rows(wanted: Iterable[str]) -> str:
+        target = work / f"{file.stem}.parquet"
+        used = set(wanted)
+        chosen = {
+            name: _texts(cells[name])
+            for name, column in zip(names, columns, strict=True)
+            if column in used
+        }
+        pq.write_table(pa.table(chosen), target)
         return parquet_relation(target)
 
-    return Source(path, file, file, "excel", columns, names, rows)
+    def encoded(wanted: Sequence[str], answers: Sequence[str]) -> pa.Table:
+        arrays = [_texts(cells[name]).dictionary_encode() for name in wanted]
+        arrays += [_answers(cells[name]) for name in answers]
+        return pa.Table.from_arrays(arrays, [*wanted, *answers])
+
+    return Source(path, file, file, "excel", columns, names, rows, encoded)
+
+
+def _answers(cells: Sequence[object]) -> pa.Array:
+    """Return cells as numbers if all of them are, else as a dictionary of texts."""
+    # A truth value is no number, though Arrow takes it for one.
+    if all(type(cell) is float for cell in cells):
+        return pa.array(cells, pa.float64())
+    return _texts(cells).dictionary_encode()
+
+
+def _texts(cells: Sequence[object]) -> pa.Array:
+    try:
+        return pa.array(cells, pa.string())
+    except pa.ArrowException:
+        # Numbers, dates or truth values among them.
+        return pa.array([_text(cell) for cell in cells], pa.string())
 
 
 def _refuse_huge_sheets(path: Path, file: Path) -> None:

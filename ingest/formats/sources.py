@@ -1,33 +1,20 @@
 """Files as DuckDB reads them: what a file is, its columns, and its rows as text or numbers."""
 
-import codecs
-import csv
 import hashlib
 import re
-import shutil
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice, pairwise
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.feather
-import pyarrow.parquet as pq
 
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import listed
 
-_HEADER_BYTES = 1 << 20
-_BLOCK_BYTES = 1 << 22
-_DELIMITERS = ",;\t|"
-# How many rows are read to find the character that separates the columns.
-_ROWS_SNIFFED, _LINES_SNIFFED = 20, 200
-# Excel's way to name the separator, in a line of its own before the header.
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*(?:\r\n|\r|\n)', re.IGNORECASE)
+HEAD_BYTES = 1 << 20
 # `Q46: Feeling of happiness`, as the single-country files head their columns.
 _LABELLED_HEADER = re.compile(r"(\w+)\s*:(?:\s|$)")
 # What programs write for a missing value: R and pandas, Stata, SPSS, Excel, databases.
@@ -42,13 +29,6 @@ _MISSING_LISTS = [
 _MOST_COLUMNS = 20_000
 # Whole numbers beyond it are no longer exact.
 _LARGEST_EXACT = 1e15
-_BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-# What older CSVs of the survey are written in where they are not UTF-8. Latin-1 takes any byte.
-_OLDER_ENCODINGS = ("cp1252", "latin-1")
 
 
 @dataclass(frozen=True)
@@ -59,9 +39,11 @@ class Source:
     archive held; `file` is what is read, in UTF-8 if it is text.
     `rows(columns)` gives SQL for a relation that has at least these columns; the n-th of `columns`
     is called `column_names[n]` there and holds text, or numbers where it is in `numbers`.
-    `value_labels` maps a column's codes to their labels if the file has them. `notes` are
-    shown to the user. `has_underscores` is false where no row of a text file has one. `texts` are
-    the columns that `rows` gives as texts too, and their names.
+    `encoded(names, answers)` reads columns as dictionaries of texts, those with answers also as
+    numbers, where that is quicker; it returns None where it cannot. `value_labels` maps a column's
+    codes to their labels if the file has them. `notes` are shown to the user. `sha256` is that of
+    `original` where it is known. `texts` are the columns that `rows` gives as texts too, and their
+    names.
     """
 
     path: Path
@@ -71,14 +53,15 @@ class Source:
     columns: tuple[str, ...]
     column_names: tuple[str, ...]
     rows: Callable[[Iterable[str]], str]
+    encoded: Callable[[Sequence[str], Sequence[str]], pa.Table | None] | None = None
     numbers: frozenset[str] = frozenset()
     value_labels: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    has_underscores: bool = True
+    sha256: str | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
 
-    def with_texts(self, columns: Iterable[str]) -> "Source":
-        """Return the source with `text` of these columns computed once for each row.
+    def with_texts(self, relation: str, columns: Iterable[str]) -> "Source":
+        """Return the source with `relation` for rows, where `text` of these columns is computed.
 
         DuckDB computes an expression as often as it is named, and a number names its text four
         times.
@@ -87,11 +70,25 @@ class Source:
             column: f'"valuescope text {n}"' for n, column in enumerate(dict.fromkeys(columns))
         }
         chosen = "".join(f", {self.text(column)} as {name}" for column, name in texts.items())
-        return replace(
-            self,
-            rows=lambda used: f"(select *{chosen} from {self.rows({*used, *texts})})",
-            texts=texts,
-        )
+        return replace(self, rows=lambda _: f"(select *{chosen} from {relation})", texts=texts)
+
+    def table(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        columns: Sequence[str],
+        answers: Sequence[str],
+    ) -> pa.Table:
+        """Return columns under their `column_names`, and behind them those with `answers`.
+
+        Where a column is both it comes twice.
+        """
+        names, answer_names = [[self.name(c) for c in group] for group in (columns, answers)]
+        found = None if self.encoded is None else self.encoded(names, answer_names)
+        if found is None:
+            chosen = ", ".join(map(quoted_name, [*names, *answer_names]))
+            relation = self.rows([*columns, *answers])
+            found = connection.sql(f"select {chosen} from {relation}").to_arrow_table()
+        return found
 
     @cached_property
     def _positions(self) -> Mapping[str, Sequence[int]]:
@@ -128,10 +125,13 @@ class Source:
             if self.columns[position] != column
         )
 
+    def name(self, column: str) -> str:
+        """Return what a column is called in `rows`."""
+        return self.column_names[self._positions[column][0]]
+
     def raw(self, column: str) -> str:
         """Return SQL for a column as it is."""
-        name = self.column_names[self._positions[column][0]].replace('"', '""')
-        return f'"{name}"'
+        return quoted_name(self.name(column))
 
     def cell(self, column: str) -> str:
         """Return SQL for the trimmed text of a column, null where it is blank.
@@ -210,26 +210,10 @@ def variable_name(header: str) -> str:
     return labelled.group(1) if labelled else header
 
 
-def open_table(path: Path, file: Path, work: Path) -> Source:
-    """Look at the head of a CSV, Parquet, Arrow or JSON file; `work` is for what is rewritten.
-
-    Raises ValuescopeError when it is none of them.
-    """
-    head = read_head(file)
-    if head.startswith(b"PAR1"):
-        return open_relation(path, file, parquet_relation(file), "parquet", _parquet_names(file))
-    if head.startswith((b"ARROW1", b"FEA1")):
-        return _open_arrow(path, file, work)
-    if head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith((b"{", b"[")):
-        relation = f"read_json({_pattern(file)}, sample_size = -1)"
-        return open_relation(path, file, relation, "json", _json_names(path, file, relation))
-    return _open_csv(path, file, head, work)
-
-
 def read_head(file: Path) -> bytes:
     """Return the first bytes of a file, which show its format."""
     with file.open("rb") as opened:
-        return opened.read(_HEADER_BYTES)
+        return opened.read(HEAD_BYTES)
 
 
 def file_sha256(path: Path) -> str:
@@ -240,240 +224,19 @@ def file_sha256(path: Path) -> str:
 
 def parquet_relation(file: Path) -> str:
     """Return SQL for the rows of a Parquet file."""
-    return f"read_parquet({_pattern(file)})"
+    return f"read_parquet({file_pattern(file)})"
 
 
-def open_relation(
-    path: Path, file: Path, relation: str, kind: str, headers: Sequence[str] | None = None
-) -> Source:
-    """Return the source that a relation is; `headers` are its columns where DuckDB renames them."""
-    if headers is not None:
-        refuse_many_columns(path, headers)
-    with duckdb.connect() as connection:
-        described = connection.execute(f"describe select * from {relation}").fetchall()
-    names = tuple(str(row[0]) for row in described)
-    columns = tuple(variable_name(header) for header in headers or names)
-    types = [str(row[1]) for row in described]
-    numbers = frozenset(
-        column
-        for column, kind_of in zip(columns, types, strict=True)
-        if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|DOUBLE|FLOAT|DECIMAL", kind_of)
-        and not kind_of.endswith("]")
-    )
-    # NaN is how many programs store a missing number.
-    missing = [
-        f"nullif({quoted}, 'nan') as {quoted}"
-        for name, kind_of in zip(names, types, strict=True)
-        if kind_of in ("DOUBLE", "FLOAT")
-        for quoted in (_quote_name(name),)
-    ]
-    rows = f"(select * replace ({', '.join(missing)}) from {relation})" if missing else relation
-    return Source(path, file, file, kind, columns, names, lambda _: rows, numbers=numbers)
-
-
-def _json_names(path: Path, file: Path, relation: str) -> list[str] | None:
-    """Return the columns as the file spells them; DuckDB numbers those that differ only in case."""
-    with duckdb.connect() as connection:
-        names = [
-            str(row[0])
-            for row in connection.execute(f"describe select * from {relation}").fetchall()
-        ]
-        if not any(re.search(r"_\d+$", name) for name in names):
-            return None
-        keys = connection.execute(
-            "select key from (select number, unnest(keys) as key, "
-            "generate_subscripts(keys, 1) as place from (select row_number() over () as number, "
-            f"json_keys(json) as keys from read_json_objects({_pattern(file)}))) "
-            "group by key order by min((number, place))"
-        ).fetchall()
-    spelled = [str(key) for (key,) in keys]
-    # In another order than DuckDB's the columns could not be matched.
-    is_same = len(spelled) == len(names) and all(
-        re.fullmatch(re.escape(key) + r"(_\d+)?", name)
-        for key, name in zip(spelled, names, strict=True)
-    )
-    if not is_same and len({key.casefold() for key in spelled}) < len(spelled):
-        raise ValuescopeError(
-            f"{path} has columns whose names differ only in case, in an order that changes by row. "
-            "Rename or remove all but one of each."
-        )
-    return spelled if is_same else None
-
-
-def _parquet_names(file: Path) -> list[str]:
-    return [str(name) for name in pq.read_schema(file).names]
-
-
-def _open_arrow(path: Path, file: Path, work: Path) -> Source:
-    """Open an Arrow or Feather file, of either version, rewritten as Parquet."""
-    table = pyarrow.feather.read_table(file)
-    target = work / f"{file.stem}.parquet"
-    names = [f"column_{position}" for position in range(table.num_columns)]
-    pq.write_table(table.rename_columns(names), target)
-    headers = [str(name) for name in table.column_names]
-    return open_relation(path, file, parquet_relation(target), "arrow", headers)
-
-
-def _open_csv(path: Path, file: Path, head: bytes, work: Path) -> Source:
-    original = file
-    file, notes = _as_utf8(path, file, head, work)
-    named = _SEPARATOR_LINE.match(read_head(file).removeprefix(codecs.BOM_UTF8).decode("latin-1"))
-    delimiters = _DELIMITERS
-    if named:
-        delimiters = named.group(1)
-        file = _without_start(file, len(named.group()), work)
-    delimiter, (header, *sample) = max(
-        ((mark, _first_records(file, mark)) for mark in delimiters),
-        key=lambda candidate: _fit(candidate[1]),
-    )
-    refuse_many_columns(path, header)
-    columns = tuple(variable_name(name) for name in header)
-    if sample and all(len(row) == len(columns) + 1 for row in sample):
-        # Single-country files end every row, but not the header, with a delimiter; R's
-        # write.table heads no column of row names.
-        if not any(row[-1] for row in sample):
-            columns = (*columns, "")
-        elif _are_row_names([row[0] for row in sample]):
-            columns = ("", *columns)
-    # Positions instead of names, since a header may hold anything.
-    names = tuple(f"column_{index}" for index in range(len(columns)))
-    types = ", ".join(f"'{name}': 'varchar'" for name in names)
-    relation = (
-        f"read_csv({_pattern(file)}, header = true, auto_detect = false, strict_mode = true, "
-        f"delim = {_quote(delimiter)}, quote = '\"', escape = '\"', columns = {{{types}}})"
-    )
-    return Source(
-        path,
-        original,
-        file,
-        "csv",
-        columns,
-        names,
-        lambda _: relation,
-        notes=notes,
-        has_underscores=_has_underscores(file),
-    )
-
-
-def _are_row_names(values: list[str]) -> bool:
-    """Return whether values are row numbers, some of which may have been filtered out."""
-    if len(values) < 2 or not all(value.isascii() and value.isdigit() for value in values):
-        return False
-    numbers = [int(value) for value in values]
-    return all(one < next_one for one, next_one in pairwise(numbers))
-
-
-def _without_start(file: Path, length: int, work: Path) -> Path:
-    """Return a copy in `work` of a file of UTF-8 without its first characters, which are ASCII."""
-    copy = work / f"rest-of-{file.name}"
-    with file.open("rb") as source, copy.open("wb") as target:
-        start = source.read(len(codecs.BOM_UTF8))
-        source.seek(length + (len(start) if start == codecs.BOM_UTF8 else 0))
-        shutil.copyfileobj(source, target)
-    return copy
-
-
-def _first_records(file: Path, delimiter: str) -> list[list[str]]:
-    """Return the header and some rows, as far as they can be read; at least an empty header."""
-    limit = csv.field_size_limit(sys.maxsize)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            # A quote that is never closed must not read the whole file.
-            lines = islice(iter(lambda: opened.readline(_BLOCK_BYTES), ""), _LINES_SNIFFED)
-            reader = csv.reader(lines, delimiter=delimiter)
-            return list(islice((r for r in reader if r), _ROWS_SNIFFED)) or [[]]
-    except csv.Error:
-        return [[]]
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _fit(records: list[list[str]]) -> tuple[bool, int]:
-    """Rate a delimiter: whether rows are as long as the header, then the number of columns."""
-    header, *rows = records
-    lengths = {len(row) for row in rows}
-    is_even = len(header) > 1 and len(lengths) <= 1 and lengths <= {len(header), len(header) + 1}
-    return is_even, len(header)
-
-
-def _as_utf8(path: Path, file: Path, head: bytes, work: Path) -> tuple[Path, tuple[str, ...]]:
-    """Return the file if it is UTF-8, else a UTF-8 copy in `work`, and a note for the user."""
-    mark = next((bom for bom in _BYTE_ORDER_MARKS if head.startswith(bom)), b"")
-    encoding = _BYTE_ORDER_MARKS.get(mark, "utf-8")
-    if encoding != "utf-16" and b"\0" in head:
-        raise ValuescopeError(
-            f"{path} is not a survey file: neither text (CSV), Parquet, SPSS, Stata nor Excel. "
-            "Load one of these editions of the survey."
-        )
-    if encoding != "utf-16" and _decodes(file, encoding):
-        return file, ()
-    if encoding == "utf-8":
-        encoding = next(older for older in _OLDER_ENCODINGS if _decodes(file, older))
-    copy = work / file.name
-    if copy == file:
-        copy = work / f"utf-8-{file.name}"
-    try:
-        with (
-            file.open(encoding=encoding, newline="") as source,
-            copy.open("w", encoding="utf-8", newline="") as target,
-        ):
-            while text := source.read(_HEADER_BYTES):
-                target.write(text)
-    except UnicodeError as error:
-        raise ValuescopeError(
-            f"{path} is not readable as {encoding} text, which its first bytes announce: {error}. "
-            "It is damaged or was cut off; download or export it again."
-        ) from error
-    return copy, (f"The file is not UTF-8; it was read as {encoding}.",)
-
-
-def _decodes(file: Path, encoding: str) -> bool:
-    if encoding.startswith("utf-8"):
-        return _is_utf8(file)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with file.open("rb") as opened:
-            while block := opened.read(_BLOCK_BYTES):
-                decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeError:
-        return False
-    return True
-
-
-def _is_utf8(file: Path) -> bool:
-    """Return whether a file is all UTF-8; Arrow checks this ten times faster than Python."""
-    rest = b""
-    try:
-        with file.open("rb") as opened:
-            while block := opened.read(_BLOCK_BYTES):
-                # No character of UTF-8 goes on beyond the end of a line.
-                lines, end, rest_of_line = (rest + block).rpartition(b"\n")
-                if not lines.isascii():
-                    pa.array([lines + end], pa.binary()).cast(pa.string())
-                rest = rest_of_line
-        pa.array([rest], pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _has_underscores(file: Path) -> bool:
-    """Return whether a row below the header has an underscore."""
-    with file.open("rb") as opened:
-        # Lines may end with a carriage return alone.
-        opened.seek(len(re.split(rb"[\r\n]", opened.read(_HEADER_BYTES), maxsplit=1)[0]))
-        return any(b"_" in block for block in iter(lambda: opened.read(_BLOCK_BYTES), b""))
-
-
-def _pattern(path: Path) -> str:
+def file_pattern(path: Path) -> str:
     """Return the path as SQL text, with what DuckDB would take for wildcards made literal."""
-    return _quote(re.sub(r"([\[*?])", r"[\1]", str(path)))
+    return quoted(re.sub(r"([\[*?])", r"[\1]", str(path)))
 
 
-def _quote_name(name: str) -> str:
+def quoted_name(name: str) -> str:
+    """Return a column's name as SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _quote(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as SQL."""
     return "'" + text.replace("'", "''") + "'"

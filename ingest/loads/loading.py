@@ -95,6 +95,8 @@ def run_load(
     All of it is loaded or nothing; raises ValuescopeError with every fault that `read` found,
     or when the database is held; nothing is lost then.
     """
+    # Before the rows are read.
+    problems.raise_refusals()
     earlier = _same_load(load, home)
     # Answers without their survey's questions are loaded once more, to bring these back.
     if earlier and load.survey_id in instrument.surveys:

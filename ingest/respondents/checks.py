@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
-from valuescope.ingest.coding.answers import BAD, BLANK, MISSING, Answers, close_answers
+from valuescope.ingest.coding.answers import BAD, BLANK, MISSING, Answers
 from valuescope.ingest.coding.labels import (
     MOST_LABELS,
     code_of_label,
@@ -160,7 +162,10 @@ def check_rows(
 
 
 def check_duplicates(
-    connection: duckdb.DuckDBPyConnection, file: RespondentFile, problems: Problems
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    answers: Mapping[str, Answers],
+    problems: Problems,
 ) -> None:
     """Refuse rows that are there twice; warn of numbers that are there twice."""
     repeated = (
@@ -187,13 +192,20 @@ def check_duplicates(
         "create temp table repeats as select respondents.* from respondents "
         f"semi join ({repeated}) as twice using (country_wave, interview)"
     )
+    rows = connection.execute("select row from repeats").fetchnumpy()["row"]
+    codes = np.column_stack([found.codes[rows] for found in answers.values()])
+    connection.register("said", pa.table({"row": rows, "codes": [c.tobytes() for c in codes]}))
     same = problems.refuse_rows(
         connection,
         """
         select country_waves.country_id, same_rows.interview, count(*) || ' times'
         from (
-            select country_wave, interview, count(*) over (partition by hash(repeats)) as copies
-            from repeats
+            select country_wave, interview, count(*) over (partition by hash(whole)) as copies
+            from (
+                select repeats.* exclude (row), said.codes
+                from repeats
+                inner join said using (row)
+            ) as whole
         ) as same_rows
         inner join country_waves using (country_wave)
         where same_rows.copies > 1
@@ -241,7 +253,7 @@ def check_answers(
     ).fetchall()
     bad = [file.items[item] for item, code, _ in counted if code == BAD]
     if bad:
-        _refuse_answers(connection, file, bad, instrument, answers, problems)
+        _refuse_answers(bad, instrument, answers, problems)
     blank = [(file.items[item].question_id, count) for item, code, count in counted if code != BAD]
     if blank:
         total = sum(count for _, count in blank)
@@ -252,21 +264,12 @@ def check_answers(
 
 
 def _refuse_answers(
-    connection: duckdb.DuckDBPyConnection,
-    file: RespondentFile,
     items: Sequence[Item],
     instrument: Instrument,
     answers: Mapping[str, Answers],
     problems: Problems,
 ) -> None:
     """Name the answers that are not codes, and the labels that no option has."""
-    unseen = [item for item in items if not answers[item.question_id].bad]
-    if unseen:
-        relation = file.source.rows(item.column for item in unseen)
-        answers = {
-            **answers,
-            **close_answers(connection, unseen, file.source, instrument, relation),
-        }
     labels, numbers = [], []
     for item in items:
         question = instrument.questions.get(item.question_id)

@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
-from valuescope.ingest.coding.answers import (
-    BAD,
-    BLANK,
-    LARGEST_CODE,
-    MISSING,
-    Answers,
-    close_answers,
-    quick_answers,
-)
+from valuescope.ingest.coding.answers import LARGEST_CODE, MISSING, Answers, read_answers
 from valuescope.ingest.coding.country_names import create_country_codes
 from valuescope.ingest.formats.sources import Source, whole
 from valuescope.ingest.loads.report import Findings
@@ -22,7 +16,6 @@ from valuescope.ingest.respondents.checks import (
     check_answers,
     check_duplicates,
     check_rows,
-    check_value_labels,
     check_waves,
     drop_label_row,
     warn_of_size,
@@ -40,6 +33,7 @@ from valuescope.ingest.respondents.layouts import (
     Stated,
     TraitColumn,
 )
+from valuescope.ingest.respondents.tallies import exact_parts, tallies
 from valuescope.ingest.tables import ANSWERS, COUNTRY_WAVES
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
@@ -77,28 +71,20 @@ def read_respondents(
     be read at all.
     """
     source = file.source
-    check_value_labels(file, instrument, problems)
-    answers = {item.question_id: quick_answers(item, source) for item in file.items}
-    _read_rows(connection, file, division, answers)
-    with_nulls = _columns_with_nulls(connection, file)
-    unclear = [item for item in file.items if item.question_id in with_nulls]
-    if unclear:
-        connection.execute("drop table respondents")
-        relation = source.rows(item.column for item in unclear)
-        answers |= close_answers(connection, unclear, source, instrument, relation)
-        # What the instrument does not ask must not keep the rest from being loaded.
-        needless = {
-            i.question_id
-            for i in unclear
-            if i.question_id not in instrument.questions and answers[i.question_id].bad
-        }
-        file = replace(file, items=tuple(i for i in file.items if i.question_id not in needless))
-        answers = {name: found for name, found in answers.items() if name not in needless}
-        _read_rows(connection, file, division, answers)
+    answers = _read_rows(connection, file, division, instrument)
     read = _total(connection, "select count(*) from respondents")
     if not read:
         raise ValuescopeError(f"{source.path} has a header but no respondents. Download it again.")
     read -= drop_label_row(connection, file, problems)
+    # What the instrument does not ask must not keep the rest from being loaded.
+    file = replace(
+        file,
+        items=tuple(
+            i
+            for i in file.items
+            if i.question_id in instrument.questions or not answers[i.question_id].bad
+        ),
+    )
     _keep_own_study(connection, file, problems)
     if division.wave is not None:
         _keep_wave(connection, division.wave, problems)
@@ -107,17 +93,18 @@ def read_respondents(
         _settle_missing_weights(connection, file, division, problems)
     check_rows(connection, file, division.is_weighted, problems)
     _number_country_waves(connection, file, instrument, problems)
-    check_duplicates(connection, file, problems)
+    check_duplicates(connection, file, answers, problems)
     warn_of_size(connection, file, read, problems)
     if any(breakdown.split is not None for breakdown in division.breakdowns):
         _draw_halves(connection, file, division, problems)
-    _count_answers(connection, file, division)
+    _count_answers(connection, file, division, answers)
     check_answers(connection, file, instrument, answers, problems)
     kept = _check_recodes(connection, file, problems)
     _store_marginals(connection, file, division, problems)
     store_moments(
         connection,
         kept,
+        answers,
         division.breakdowns,
         [_cell(breakdown) for breakdown in division.breakdowns],
         division.minimum_cell,
@@ -126,29 +113,13 @@ def read_respondents(
     return Findings(rows_read=read, columns_ignored=file.ignored_columns())
 
 
-def _columns_with_nulls(
-    connection: duckdb.DuckDBPyConnection, file: RespondentFile
-) -> frozenset[str]:
-    """Return the questions with answers that the quick way cannot read: blanks and non-codes."""
-    clear = ", ".join(
-        f'count("{item.question_id}") = count(*) and bool_and(isfinite("{item.question_id}"))'
-        for item in file.items
-    )
-    are_clear = connection.execute(f"select {clear} from respondents").fetchall()[0]
-    return frozenset(
-        item.question_id
-        for item, is_clear in zip(file.items, are_clear, strict=True)
-        if is_clear is False
-    )
-
-
 def _read_rows(
     connection: duckdb.DuckDBPyConnection,
     file: RespondentFile,
     division: Division,
-    answers: Mapping[str, Answers],
-) -> None:
-    """Create `respondents`: who and where as text and numbers, and one code a question."""
+    instrument: Instrument,
+) -> Mapping[str, Answers]:
+    """Create `respondents`: who and where as text and numbers; return what they answered."""
     layout, stated, find = file.layout, division.stated, file.source.find
     country, number = find(*layout.country), find(*layout.country_number)
     wave, year, weight = find(*layout.wave), find(layout.year), find(layout.weight)
@@ -157,7 +128,10 @@ def _read_rows(
     used = [country, number, wave, year, weight, interview, mode, release, doi]
     used += [find(*layout.study), find(*layout.other_wave)]
     used += [find(c.column) for columns in layout.traits.values() for c in columns]
-    source = file.source.with_texts(column for column in used if column is not None)
+    others = [column for column in dict.fromkeys(used) if column is not None]
+    table, answers = read_answers(connection, file.source, others, file.items, instrument)
+    connection.register("read_rows", table)
+    source = file.source.with_texts("read_rows", others)
     traits = {
         trait: _trait(source, trait, columns)
         for trait, columns in layout.traits.items()
@@ -186,11 +160,12 @@ def _read_rows(
         "doi": source.text(doi),
         "study": _study(source, layout),
         **{f"trait_{trait.name}": sql for trait, sql in traits.items()},
-        **{question_id: found.code for question_id, found in answers.items()},
+        "row": "row",
     }
     chosen = ",\n".join(f'{sql} as "{name}"' for name, sql in parts.items())
-    relation = source.rows(item.column for item in file.items)
-    connection.execute(f"create temp table respondents as select {chosen} from {relation}")
+    connection.execute(f"create temp table respondents as select {chosen} from {source.rows(())}")
+    connection.unregister("read_rows")
+    return answers
 
 
 def _weight(source: Source, column: str | None) -> str:
@@ -434,35 +409,48 @@ def _cell(breakdown: Breakdown) -> str:
 
 
 def _count_answers(
-    connection: duckdb.DuckDBPyConnection, file: RespondentFile, division: Division
+    connection: duckdb.DuckDBPyConnection,
+    file: RespondentFile,
+    division: Division,
+    answers: Mapping[str, Answers],
 ) -> None:
-    """Create `answers`: counts of each code by question, country_wave and cell.
-
-    One small aggregation a question reads few columns; unpivoting all of them first would make
-    25 million rows of the official file.
-    """
+    """Create `answers`: counts of each code by question, country_wave and cell."""
     ANSWERS.create(connection)
+    cells = ", ".join(f"{_cell(b)} as cell_{n}" for n, b in enumerate(division.breakdowns))
+    rows = connection.execute(
+        f"select row, country_wave, coalesce(weight, 0) as weight, {cells} "
+        "from respondents where country_wave is not null order by row"
+    ).fetchnumpy()
+    counted = []
     for number, breakdown in enumerate(division.breakdowns):
-        cell = _cell(breakdown)
-        connection.execute(
-            "insert into answers "
-            + " union all ".join(
-                f"""
-                select
-                    {number}, {index}, country_wave, {cell} as cell, "{item.question_id}",
-                    count(*), fsum(weight), fsum(weight * weight)
-                from respondents
-                where country_wave is not null and cell is not null
-                group by country_wave, cell, "{item.question_id}"
-                """
-                for index, item in enumerate(file.items)
+        cell = np.ma.filled(np.ma.asarray(rows[f"cell_{number}"], np.int64), -1)
+        is_in_cell = cell >= 0
+        if not is_in_cell.any():
+            continue
+        size = len(breakdown.cells())
+        groups = (rows["country_wave"].astype(np.int64) * size + cell)[is_in_cell]
+        people, weights = rows["row"][is_in_cell], np.asarray(rows["weight"])[is_in_cell]
+        amounts = exact_parts(weights), exact_parts(weights * weights)
+        for index, item in enumerate(file.items):
+            found = tallies(groups, answers[item.question_id].codes[people], *amounts)
+            counted.append(
+                pa.table(
+                    {
+                        "breakdown": np.full(len(found.groups), number),
+                        "item": np.full(len(found.groups), index),
+                        "country_wave": found.groups // size,
+                        "cell": found.groups % size,
+                        "code": found.codes,
+                        "respondents": found.respondents,
+                        "sum_of_weights": found.sums[0],
+                        "sum_of_squared_weights": found.sums[1],
+                    }
+                )
             )
-        )
-    connection.execute("alter table answers add column code integer")
-    connection.execute(
-        f"update answers set code = if(answer = floor(answer) and "
-        f"(abs(answer) <= {LARGEST_CODE} or answer = {BLANK}), try_cast(answer as integer), {BAD})"
-    )
+    if counted:
+        connection.register("counted", pa.concat_tables(counted))
+        connection.execute("insert into answers by name select * from counted")
+        connection.unregister("counted")
 
 
 def _check_recodes(

@@ -5,7 +5,7 @@ Sums over respondents are enough for it, so these are kept and never the respond
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 import duckdb
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from valuescope.ingest.coding.answers import Answers, Codes
 from valuescope.ingest.respondents.breakdowns import ALL, Breakdown
 from valuescope.ingest.respondents.layouts import Item, RespondentFile
 from valuescope.warehouse.home import SEEDS
@@ -34,40 +35,53 @@ _TEXTS = (
 def store_moments(
     connection: duckdb.DuckDBPyConnection,
     file: RespondentFile,
+    answers: Mapping[str, Answers],
     breakdowns: Sequence[Breakdown],
     cells: Sequence[str],
     minimum_cell: int,
 ) -> None:
-    """Fill `indicator_moments` from the tables `respondents` and `country_waves`.
+    """Fill `indicator_moments` from `answers` and the tables `respondents` and `country_waves`.
 
     `cells` is SQL for the number of a respondent's cell in each of `breakdowns`. Indicators whose
     questions the file lacks are left out; cells of fewer than `minimum_cell` respondents too.
     """
     items = {item.question_id: item for item in file.items}
-    values = {
-        indicator: " + ".join(_value(items[name], codes) for name, codes in questions.items())
+    indicators = {
+        indicator: questions
         for indicator, questions in _indicators().items()
         if questions.keys() <= items.keys()
     }
-    if not values:
+    if not indicators:
         return
-    columns = [f"{sql} as value_{n}" for n, sql in enumerate(values.values())]
-    columns += [f"{sql} as cell_{n}" for n, sql in enumerate(cells)]
-    # In order, so that the sums do not depend on which rows were read first.
+    chosen = ", ".join(f"{sql} as cell_{n}" for n, sql in enumerate(cells))
     rows = connection.execute(
-        f"select country_wave, weight, {', '.join(columns)} from respondents "
-        "where country_wave is not null order by all"
+        f"select row, country_wave, weight, {chosen} from respondents "
+        "where country_wave is not null"
     ).fetchnumpy()
-    answers = np.column_stack([_floats(rows[f"value_{n}"]) for n in range(len(values))])
+    values = np.column_stack(
+        [
+            np.sum(
+                [
+                    _values(answers[name].codes[rows["row"]], items[name], codes)
+                    for name, codes in questions.items()
+                ],
+                axis=0,
+            )
+            for questions in indicators.values()
+        ]
+    )
     weights, country_wave = _floats(rows["weight"]), _floats(rows["country_wave"])
+    # In order, so that the sums do not depend on which rows were read first.
+    order = np.lexsort((*values.T[::-1], weights, country_wave))
+    values, weights, country_wave = values[order], weights[order], country_wave[order]
     country_waves = connection.execute(
         "select wave, country_id from country_waves order by country_wave"
     ).fetchall()
-    has_all = len(values) == len(_indicators())
+    has_all = len(indicators) == len(_indicators())
     parts = []
     for number, breakdown in enumerate(breakdowns):
         subgroups = breakdown.cells()
-        cell = _floats(rows[f"cell_{number}"])
+        cell = _floats(rows[f"cell_{number}"])[order]
         group: Floats = (country_wave - 1) * len(subgroups) + cell
         for chosen, members in _groups(group):
             wave, country_id = country_waves[chosen // len(subgroups)]
@@ -80,12 +94,14 @@ def store_moments(
                 "breakdown": breakdown.name,
                 "subgroup_id": subgroup_id,
             }
-            own, own_weights = answers[members], weights[members]
-            parts.append(_table(names | {"deletion": "pairwise"}, values, own, own_weights))
+            own, own_weights = values[members], weights[members]
+            parts.append(_table(names | {"deletion": "pairwise"}, indicators, own, own_weights))
             if has_all:
                 whole = ~np.isnan(own).any(axis=1)
                 parts.append(
-                    _table(names | {"deletion": "listwise"}, values, own[whole], own_weights[whole])
+                    _table(
+                        names | {"deletion": "listwise"}, indicators, own[whole], own_weights[whole]
+                    )
                 )
     if parts:
         connection.register("moments", pa.concat_tables(parts))
@@ -115,12 +131,14 @@ def moments(values: Floats, weights: Floats) -> dict[str, npt.NDArray[np.float64
         }
 
 
-def _value(item: Item, codes: Mapping[int, int]) -> str:
-    """Return SQL for the value that one question adds to the indicator; null for other answers."""
+def _values(said: Codes, item: Item, values: Mapping[int, int]) -> Floats:
+    """Return what one question adds to the indicator; NaN for other answers."""
     if item.recodes is not None:
-        codes = {old: codes[new] for old, new in item.recodes.items() if new in codes}
-    cases = " ".join(f"when {code} then {value}" for code, value in codes.items())
-    return f'(case "{item.question_id}" {cases} end)' if cases else "cast(null as integer)"
+        values = {old: values[new] for old, new in item.recodes.items() if new in values}
+    found = np.full(len(said), np.nan)
+    for code, value in values.items():
+        found[said == code] = value
+    return found
 
 
 def _groups(group: Floats) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
@@ -135,7 +153,7 @@ def _groups(group: Floats) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
 
 
 def _table(
-    names: Mapping[str, object], indicators: Mapping[str, str], values: Floats, weights: Floats
+    names: Mapping[str, object], indicators: Collection[str], values: Floats, weights: Floats
 ) -> pa.Table:
     """Return one row per ordered pair of indicators that somebody answered both of."""
     sums = {name: matrix.ravel() for name, matrix in moments(values, weights).items()}
