@@ -13,10 +13,10 @@ from valuescope.ingest.formats.sources import (
     Source,
     file_pattern,
     parquet_relation,
-    quoted_name,
     refuse_many_columns,
     variable_name,
 )
+from valuescope.warehouse.database.sql_texts import quoted_name
 from valuescope.warehouse.errors import ValuescopeError
 
 

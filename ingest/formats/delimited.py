@@ -20,11 +20,11 @@ from valuescope.ingest.formats.sources import (
     MISSING_TEXTS,
     Source,
     file_pattern,
-    quoted,
     read_head,
     refuse_many_columns,
     variable_name,
 )
+from valuescope.warehouse.database.sql_texts import quoted
 from valuescope.warehouse.errors import ValuescopeError
 
 # Few enough to stay in the processor's cache.

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from valuescope.warehouse.database.sql_texts import number_of_text, quoted, quoted_name
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import listed
 
@@ -180,14 +181,6 @@ def decimal(text: str) -> str:
     return number_of_text(text, f"try_cast({pointed} as double)")
 
 
-def number_of_text(text: str, cast: str | None = None) -> str:
-    """Return SQL for the number that a text is, else null; `cast` reads it in another way.
-
-    DuckDB, like Python, reads `5_1` as 51. Files write so what they add to a label, here to `5`.
-    """
-    return f"case when not contains({text}, '_') then {cast or f'try_cast({text} as double)'} end"
-
-
 def whole(number: str) -> str:
     """Return SQL for a number as an integer, null where it has a fraction or is out of range."""
     return f"case when {number} = floor({number}) then try_cast({number} as integer) end"
@@ -230,13 +223,3 @@ def parquet_relation(file: Path) -> str:
 def file_pattern(path: Path) -> str:
     """Return the path as SQL text, with what DuckDB would take for wildcards made literal."""
     return quoted(re.sub(r"([\[*?])", r"[\1]", str(path)))
-
-
-def quoted_name(name: str) -> str:
-    """Return a column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quoted(text: str) -> str:
-    """Return a text as SQL."""
-    return "'" + text.replace("'", "''") + "'"

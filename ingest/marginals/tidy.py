@@ -12,8 +12,9 @@ from valuescope.ingest.coding.labels import (
     codes_of_labels,
     nearest_label,
 )
-from valuescope.ingest.formats.sources import Source, decimal, number_of_text, whole
+from valuescope.ingest.formats.sources import Source, decimal, whole
 from valuescope.ingest.loads.report import Findings
+from valuescope.warehouse.database.sql_texts import number_of_text
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument, Question
 from valuescope.warehouse.problems import Problems, listed

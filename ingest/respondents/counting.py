@@ -35,6 +35,7 @@ from valuescope.ingest.respondents.layouts import (
 )
 from valuescope.ingest.respondents.tallies import exact_parts, tallies
 from valuescope.ingest.tables import ANSWERS, COUNTRY_WAVES
+from valuescope.warehouse.database.sql_texts import quoted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.problems import Problems, listed
@@ -212,10 +213,7 @@ def _mode(source: Source, column: str | None) -> str:
     if column is None:
         return text
     labels = source.value_labels.get(column, {})
-    cases = " ".join(
-        f"when '{code}' then '{label.replace(chr(39), chr(39) * 2)}'"
-        for code, label in labels.items()
-    )
+    cases = " ".join(f"when '{code}' then {quoted(label)}" for code, label in labels.items())
     other = f"if(try_cast({text} as double) is null, {text}, 'code ' || {text})"
     return f"case {text} {cases} else {other} end" if cases else other
 

@@ -46,7 +46,7 @@ def tallies(groups: Integers, codes: Codes, *amounts: tuple[Floats, Floats]) -> 
     if has_marks:
         low = int(codes.min(where=codes > BLANK, initial=max(high, 0)))
     if (high - low + 3) * (int(groups.max()) + 1) > _MOST_CELLS:
-        values, places = np.unique(codes, return_inverse=True)
+        values, places = np.unique(codes.astype(np.int64), return_inverse=True)
     else:
         values = np.array([BAD, BLANK, *range(low, high + 1)])
         places = codes - np.int64(low - 2)

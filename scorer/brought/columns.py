@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from valuescope.warehouse.database.sql_texts import number_of_text, quoted, quoted_name
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.problems import Problems
 
@@ -76,7 +77,7 @@ def tidy_source(path: Path) -> str:
             f"{path} has an ending that is not known. Name it *.csv, *.tsv, *.parquet or *.jsonl, "
             "or say with --format what wrote it."
         )
-    return _READERS[kind].format(path="'" + str(path).replace("'", "''") + "'")
+    return _READERS[kind].format(path=quoted(str(path)))
 
 
 def create_given(
@@ -161,12 +162,16 @@ def _given(columns: list[str], model: str | None, problems: Problems) -> _Given:
 
 def _select(own: Mapping[str, str], value: str, model: str | None) -> str:
     def text(name: str) -> str:
-        return f"nullif(trim(cast({_quoted(own[name])} as varchar)), '')" if name in own else "null"
+        return (
+            f"nullif(trim(cast({quoted_name(own[name])} as varchar)), '')"
+            if name in own
+            else "null"
+        )
 
     expressions = {name: text(name) for name in TEXTS if name not in ("id", "group")}
     if "text" in own:
         # White space is part of what was asked.
-        expressions["text"] = f"nullif(cast({_quoted(own['text'])} as varchar), '')"
+        expressions["text"] = f"nullif(cast({quoted_name(own['text'])} as varchar), '')"
     if model is not None:
         expressions["model"] = "$model"
     if "id" in own:
@@ -180,16 +185,11 @@ def _select(own: Mapping[str, str], value: str, model: str | None) -> str:
         expressions["country"] = f"concat_ws(':', {expressions['country']}, {text('group')})"
     numbers = {name: own.get(name) for name in NUMBERS} | {"value": own[value]}
     for name, column in numbers.items():
-        quoted = "null" if column is None else _quoted(column)
-        # DuckDB reads `1_0` as 10.
-        is_plain = f"not contains(cast({quoted} as varchar), '_')"
-        expressions[name] = f"case when {is_plain} then try_cast({quoted} as double) end"
-        expressions[f"{name}_text"] = f"nullif(trim(cast({quoted} as varchar)), '')"
+        given = "null" if column is None else quoted_name(column)
+        as_text = f"cast({given} as varchar)"
+        expressions[name] = number_of_text(as_text, f"try_cast({given} as double)")
+        expressions[f"{name}_text"] = f"nullif(trim({as_text}), '')"
     return ", ".join(
-        f"cast({expression} as {'double' if name in numbers else 'varchar'}) as {_quoted(name)}"
+        f"cast({expression} as {'double' if name in numbers else 'varchar'}) as {quoted_name(name)}"
         for name, expression in expressions.items()
     )
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
