@@ -460,13 +460,13 @@ def _check_recodes(
     """
     connection.execute("create temp table recodes (item usmallint, code integer, new integer)")
     rows = [
-        [index, old, new]
+        (index, old, new)
         for index, item in enumerate(file.items)
         for old, new in (item.recodes or {}).items()
     ]
     if not rows:
         return file
-    connection.executemany("insert into recodes values (?, ?, ?)", rows)
+    _insert(connection, "recodes", rows)
     unknown = connection.execute(
         """
         select answers.item, answers.code, sum(answers.respondents)
@@ -515,18 +515,20 @@ def _store_marginals(
     connection.execute(
         "create temp table items (item usmallint, question_id varchar, recoded bool)"
     )
-    connection.executemany(
-        "insert into items values (?, ?, ?)",
-        [[n, i.question_id, i.recodes is not None] for n, i in enumerate(file.items)],
+    _insert(
+        connection,
+        "items",
+        [(n, i.question_id, i.recodes is not None) for n, i in enumerate(file.items)],
     )
     connection.execute(
         "create temp table cells "
         "(breakdown utinyint, cell usmallint, breakdown_name varchar, subgroup_id varchar)"
     )
-    connection.executemany(
-        "insert into cells values (?, ?, ?, ?)",
+    _insert(
+        connection,
+        "cells",
         [
-            [number, cell, breakdown.name, subgroup]
+            (number, cell, breakdown.name, subgroup)
             for number, breakdown in enumerate(division.breakdowns)
             for cell, subgroup in enumerate(breakdown.cells())
         ],
@@ -612,3 +614,12 @@ def _store_fieldwork(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _total(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(connection.execute(query).fetchall()[0][0])
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Insert rows at once: `executemany` takes milliseconds for each."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    values = ", ".join("unnest(?)" for _ in columns)
+    connection.execute(f"insert into {table} select {values}", columns)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import openpyxl
 import pandas as pd
 import pyreadstat
 
@@ -22,6 +23,7 @@ from valuescope.warehouse.instruments.seeds import load_instrument
 FOLDER = CLONE / ".benchmarks"
 WAVE7_RESPONDENTS, WAVE7_COLUMNS = 97_220, 600
 TIME_SERIES_RESPONDENTS, TIME_SERIES_COLUMNS = 450_000, 1_040
+COUNTRY_RESPONDENTS = 2_000
 # Part of the names, with the layout: a file that was made in another way has another one.
 _EDITION = 1
 _CHUNK = 5_000
@@ -117,6 +119,39 @@ def time_series_csv(
     waves = [wave for wave in range(1, 8) for _ in range(12 + 7 * wave)]
     samples = _samples(respondents, waves, seed)
     return _once(path, lambda part: _write_csv(part, _time_series_layout(), samples, seed))
+
+
+def country_workbook(
+    respondents: int = COUNTRY_RESPONDENTS, *, seed: int = 7, folder: Path = FOLDER
+) -> Path:
+    """One country's Excel edition: labels for codes, no wave, `No weighting`."""
+    path = folder / f"country-{respondents}-{seed}-{_EDITION}.xlsx"
+    return _once(path, lambda part: _write_workbook(part, respondents, seed))
+
+
+def _write_workbook(path: Path, respondents: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    questions = load_instrument().questions_of_survey("wvs")
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Data")
+    facts = {
+        "A_YEAR: Year": ["2022"] * respondents,
+        "B_COUNTRY_ALPHA: Country": ["NLD"] * respondents,
+        "D_INTERVIEW: Interview": [str(528_070_000 + person) for person in range(respondents)],
+        "W_WEIGHT: Weight": ["No weighting"] * respondents,
+    }
+    labels = {
+        f"{question.question_id}: {question.wording}": random.choice(
+            [*(choice.text for choice in question.choices["native"]), "Don't know"], respondents
+        ).tolist()
+        for question in questions
+    }
+    others = {f"N{n}: Not read": ["Some other label"] * respondents for n in range(80)}
+    columns = facts | labels | others
+    sheet.append(list(columns))
+    for row in zip(*columns.values(), strict=True):
+        sheet.append(row)
+    book.save(path)
 
 
 def _path(folder: Path, layout: _Layout, respondents: int, seed: int, ending: str) -> Path:
