@@ -150,9 +150,11 @@ def _encoded(
                     strings_can_be_null=False,
                 ),
             )
-        except pa.ArrowInvalid:
-            # Not numbers; or DuckDB finds the line that is at fault.
-            continue
+        except pa.ArrowInvalid as error:
+            if "conversion error" in str(error):
+                continue
+            # DuckDB finds the line that is at fault.
+            return None
         return table.select([*names, *answers])
     return None
 

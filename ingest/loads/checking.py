@@ -234,7 +234,9 @@ def _directions(
     connection: duckdb.DuckDBPyConnection, questions: Mapping[str, Question]
 ) -> tuple[DirectionCheck, ...]:
     """Return questions whose answers seem reversed, by their usual majority or other loads."""
-    scores = _mean_scores(connection, "everybody", questions)
+    has_loaded = _has_table(connection, "loaded")
+    compared = {q: own for q, own in questions.items() if has_loaded or q in _anchors()}
+    scores = _mean_scores(connection, "everybody", compared)
     checks = []
     for question_id, side in _anchors().items():
         own = scores.get(question_id, {}).values()
@@ -249,7 +251,7 @@ def _directions(
                     f"{len(wrong)} of {len(clear)} countries; everywhere else it is the {side}",
                 )
             )
-    if _has_table(connection, "loaded"):
+    if has_loaded:
         loaded = _mean_scores(connection, "loaded", questions)
         for question_id, by_country_wave in scores.items():
             shared = [
@@ -282,17 +284,18 @@ def _mean_scores(
         f"""
         select question_id, wave, country_id, code, sum(sum_of_weights)
         from {table}
-        where code >= 0
+        where code >= 0 and list_contains(?, question_id)
         group by all
-        """
+        """,
+        [list(questions)],
     ).fetchall()
     weights: dict[tuple[str, int, str], dict[int, float]] = {}
     for question_id, wave, country_id, code, weight in rows:
         weights.setdefault((question_id, wave, country_id), {})[code] = weight
     found: dict[str, dict[tuple[int, str], float]] = {}
     for (question_id, wave, country_id), answers in weights.items():
-        question = questions.get(question_id)
-        if question is None or question.scale_kind not in ("ordinal", "binary"):
+        question = questions[question_id]
+        if question.scale_kind not in ("ordinal", "binary"):
             continue
         choices = question.choices["native"]
         step = 2 / (len(choices) - 1)
