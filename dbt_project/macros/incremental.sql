@@ -37,7 +37,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- A hash of the code and the variables that big tables are computed with. -#}
+{#- A hash of the code and of all variables of a build. -#}
 {% macro code_fingerprint() -%}
     {%- if execute -%}
         {%- set code = run_query(
@@ -45,11 +45,8 @@
             ~ code_files() ~ "])"
         ) -%}
         {%- set variables = [] -%}
-        {%- for name in [
-            'reference_populations', 'question_selection', 'question_set', 'reference_countries',
-            'deff', 'assumed_respondents', 'minimum_questions', 'minimum_countries',
-            'minimum_reference_countries',
-        ] -%}
+        {%- for name, rule in fromjson(declared_variables()).items()
+            if rule.get('of') != 'queries' -%}
             {%- do variables.append(name ~ '=' ~ tojson(var(name))) -%}
         {%- endfor -%}
         {{- local_md5(code.rows[0]['hash'] ~ variables | join('|')) -}}

@@ -92,4 +92,5 @@ def serve(places: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     target, logs = sys.argv[1:]
     os.chdir(DBT_PROJECT)
-    serve(("--no-use-colors", "--target-path", target, "--log-path", logs))
+    places = ("--target-path", target, "--log-path", logs)
+    serve(("--no-use-colors", "--log-level-file", "info", *places))

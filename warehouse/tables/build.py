@@ -164,6 +164,8 @@ def _run_dbt(
                 *("--target-path", str(output / "target"), "--log-path", str(output / "logs")),
                 "--no-use-colors",
                 "--no-version-check",
+                # Two lines for each statement of dbt's own take a tenth of the time.
+                *("--log-level-file", "info"),
                 # They check the project's code, which is the same in every home.
                 *("--exclude-resource-type", "unit_test"),
                 *arguments,

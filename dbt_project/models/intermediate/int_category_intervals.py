@@ -4,10 +4,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from valuescope_statistics.category_intervals import KEYS, RESULT, jackknife
-from valuescope_statistics.relations import FINGERPRINT, fingerprinted, statistic_of_designs
+from valuescope_statistics.relations import statistic_of_designs
 
 SUMS = f"""
-    {", ".join([*KEYS, FINGERPRINT])},
+    {", ".join(KEYS)},
     battery_id,
     sum(llm_mean_score * human_mean_score) as model_human,
     sum(llm_mean_score * llm_mean_score) as model_model,
@@ -19,6 +19,12 @@ SUMS = f"""
 """
 
 
+def sums(cells: Any) -> pd.DataFrame:
+    """Return the sums of products over the cells of each battery."""
+    of_batteries: pd.DataFrame = cells.aggregate(SUMS).df()
+    return of_batteries
+
+
 def intervals(sums: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
     """Return the intervals of all categories of some designs."""
     batteries = sums.astype(dict.fromkeys(KEYS, str)).sort_values([*KEYS, "battery_id"])
@@ -28,6 +34,6 @@ def intervals(sums: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
 def model(dbt: Any, session: Any) -> pa.Table:
     dbt.config(materialized="table")
     minimum_batteries = int(dbt.config.get("minimum_batteries"))
-    sums = fingerprinted(dbt.ref("int_comparable_cells").aggregate(SUMS), minimum_batteries)
+    cells = dbt.ref("int_comparable_cells")
     statistic = partial(intervals, minimum_batteries=minimum_batteries)
-    return statistic_of_designs(session, dbt.this, sums, statistic, RESULT)
+    return statistic_of_designs(session, dbt.this, cells, statistic, RESULT, read=sums)

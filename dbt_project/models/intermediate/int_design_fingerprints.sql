@@ -21,7 +21,7 @@ surroundings as (
             '|',
             {{ content_hash(ref('stg_questions')) }},
             {{ content_hash(ref('stg_choices')) }},
-            {{ content_hash(ref('stg_prompts')) }},
+            {{ content_hash(ref('dim_countries')) }},
             {{ content_hash(ref('int_reference_populations')) }},
             {{ content_hash(ref('stg_choice_codes')) }},
             {{ content_hash(ref('int_human_answers')) }}
@@ -35,7 +35,7 @@ asked as (
         landed_designs.model_id,
         landed_designs.prompt_id,
         coalesce(prompts.order_family_id, landed_designs.prompt_id) as order_family_id,
-        landed_designs.source_fingerprint
+        landed_designs.source_fingerprint || '/' || hash(prompts) as source_fingerprint
     from landed_designs
     left outer join prompts on landed_designs.prompt_id = prompts.prompt_id
 
@@ -86,6 +86,7 @@ final as (
             designs.model_id,
             designs.prompt_id,
             families.fingerprints,
+            hash(prompts),
             surroundings.fingerprint
         )) as source_fingerprint
     from designs
@@ -93,6 +94,7 @@ final as (
         on
             designs.model_id = families.model_id
             and designs.order_family_id = families.order_family_id
+    left outer join prompts on designs.prompt_id = prompts.prompt_id
     cross join surroundings
 
 )

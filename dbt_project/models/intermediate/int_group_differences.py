@@ -3,7 +3,7 @@ from typing import Any
 
 import pyarrow as pa
 from valuescope_statistics.groups import DIVISION_RESULT, Limits, division_rows, rows_of_designs
-from valuescope_statistics.relations import fingerprinted, statistic_of_designs
+from valuescope_statistics.relations import statistic_of_designs
 
 
 def model(dbt: Any, session: Any) -> pa.Table:
@@ -13,7 +13,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_batteries=int(dbt.config.get("minimum_batteries")),
         seed=int(dbt.config.get("random_answers_seed")),
     )
-    cells = fingerprinted(dbt.ref("int_group_cells"), *limits)
+    cells = dbt.ref("int_group_cells")
     statistic = partial(
         rows_of_designs, rows_of=division_rows, result=DIVISION_RESULT, limits=limits
     )

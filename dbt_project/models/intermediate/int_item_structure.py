@@ -3,7 +3,7 @@ from typing import Any
 
 import pyarrow as pa
 from valuescope_statistics.item_structure import RESULT, Limits, item_structure
-from valuescope_statistics.relations import DESIGN, FINGERPRINT, fingerprinted, statistic_of_designs
+from valuescope_statistics.relations import DESIGN, FINGERPRINT, statistic_of_designs
 
 CELL = [
     *DESIGN,
@@ -24,6 +24,6 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_questions=int(dbt.config.get("minimum_questions")),
         minimum_batteries=int(dbt.config.get("minimum_batteries")),
     )
-    cells = fingerprinted(dbt.ref("int_comparable_cells").select(*CELL, FINGERPRINT), *limits)
+    cells = dbt.ref("int_comparable_cells").select(*CELL, FINGERPRINT)
     statistic = partial(item_structure, limits=limits)
     return statistic_of_designs(session, dbt.this, cells, statistic, RESULT)

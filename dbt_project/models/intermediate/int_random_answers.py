@@ -9,7 +9,7 @@ from valuescope_statistics.random_answers import (
     RandomAnswerSettings,
     random_answers,
 )
-from valuescope_statistics.relations import DESIGN, FINGERPRINT, fingerprinted, statistic_of_designs
+from valuescope_statistics.relations import DESIGN, FINGERPRINT, statistic_of_designs
 
 CELL = [
     *DESIGN,
@@ -34,12 +34,11 @@ def model(dbt: Any, session: Any) -> pa.Table:
         minimum_units=int(dbt.config.get("minimum_interval_countries")),
     )
     areas = read_areas(dbt.ref("dim_countries").filter("not is_country_free").df())
-    members = [(area.kind, area.name, sorted(area.members)) for area in areas]
     cells = dbt.ref("int_comparable_cells").select(*CELL, FINGERPRINT)
     return statistic_of_designs(
         session,
         dbt.this,
-        fingerprinted(cells, members, *settings),
+        cells,
         partial(random_answers, areas=areas, settings=settings),
         RESULT,
     )

@@ -37,15 +37,6 @@ def table(frames: Iterable[pd.DataFrame], schema: pa.Schema) -> pa.Table:
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
-def fingerprinted(relation: Any, *surroundings: object) -> Any:
-    """Return the relation with fingerprints that depend on what else a statistic depends on.
-
-    `surroundings` are numbers, texts, and lists and tuples of them.
-    """
-    digest = hashlib.md5(repr(surroundings).encode(), usedforsecurity=False).hexdigest()
-    return relation.project(f"* replace (md5({FINGERPRINT} || '{digest}') as {FINGERPRINT})")
-
-
 def kept_rows(session: Any, built: Any, schema: pa.Schema, fingerprints: Any) -> pa.Table:
     """Return the rows of the table `built` whose fingerprint is among those that hold now.
 
@@ -67,8 +58,16 @@ def kept_rows(session: Any, built: Any, schema: pa.Schema, fingerprints: Any) ->
 def without(relation: Any, kept: pa.Table) -> Any:
     """Return the relation's rows of designs that are not among those kept."""
     done = kept[FINGERPRINT].unique().to_pylist()
-    quoted = ", ".join(f"'{fingerprint}'" for fingerprint in done)
-    return relation.filter(f"{FINGERPRINT} not in ({quoted})") if done else relation
+    return relation.filter(f"{FINGERPRINT} not in ({_quoted(done)})") if done else relation
+
+
+def of_fingerprints(relation: Any, fingerprints: Iterable[str]) -> Any:
+    """Return the relation's rows of some designs."""
+    return relation.filter(f"{FINGERPRINT} in ({_quoted(fingerprints) or 'null'})")
+
+
+def _quoted(fingerprints: Iterable[str]) -> str:
+    return ", ".join(f"'{fingerprint}'" for fingerprint in fingerprints)
 
 
 def statistic_of_designs(
@@ -77,14 +76,30 @@ def statistic_of_designs(
     cells: Any,
     statistic: Callable[[pd.DataFrame], pd.DataFrame],
     schema: pa.Schema,
+    *,
+    key: list[str] = DESIGN,
+    read: Callable[[Any], pd.DataFrame] = frame,
 ) -> pa.Table:
     """Return a statistic of every design; designs that have not changed keep the last build's rows.
 
-    `cells` has `DESIGN` and a fingerprint (`fingerprinted`). `statistic` returns rows with `DESIGN`
-    for the cells of whole designs; the table has its columns, of `schema`, and the fingerprint.
+    `cells` has `DESIGN` and a fingerprint, which all that the statistic depends on is part of.
+    `statistic` returns rows with `key` for the cells of whole designs, as `read` reads them; the
+    table has its columns, of `schema`, and a fingerprint. Where all designs of a model go together,
+    `key` has no prompt, and one changed design is enough to compute the model's rows anew.
     """
     schema = schema.append(pa.field(FINGERPRINT, pa.string()))
     designs = cells.select(*DESIGN, FINGERPRINT).distinct().df()
-    kept = kept_rows(session, built, schema, designs[FINGERPRINT])
-    new = (statistic(frame(own)) for own in batches(without(cells, kept)))
-    return pa.concat_tables([kept, table((rows.merge(designs) for rows in new), schema)])
+    units = designs.groupby(key)[FINGERPRINT].agg(_together).reset_index()
+    kept = kept_rows(session, built, schema, units[FINGERPRINT])
+    new = units[~units[FINGERPRINT].isin(kept[FINGERPRINT].unique().to_pylist())]
+    of_new = of_fingerprints(cells, designs.merge(new[key])[FINGERPRINT].unique())
+    rows = (statistic(read(own)).merge(new) for own in batches(of_new))
+    return pa.concat_tables([kept, table(rows, schema)])
+
+
+def _together(fingerprints: pd.Series) -> str:
+    """Return the fingerprint of several designs, of one its own."""
+    if len(fingerprints) == 1:
+        return str(fingerprints.iloc[0])
+    joined = "|".join(sorted(fingerprints))
+    return hashlib.md5(joined.encode(), usedforsecurity=False).hexdigest()

@@ -68,9 +68,11 @@ class Answers(NamedTuple):
 class CellSet(NamedTuple):
     """The designs and pairs that are measured over the same cells (countries x questions).
 
-    `pairs` are places in `designs`; `is_own` says of a design whether these are all its cells.
+    `pairs` are places in `designs`; `is_own` says of a design whether it is measured by itself,
+    and these are all its cells. `cells_id` is the same for the same cells of a survey.
     """
 
+    cells_id: str
     present: Flags
     designs: Places
     is_own: Flags
@@ -147,25 +149,31 @@ def read_areas(countries: pd.DataFrame) -> list[Area]:
     return areas
 
 
-def cell_sets(answers: Answers, pairs: list[tuple[int, int]]) -> Iterator[CellSet]:
-    """Group designs by the cells that they have, and pairs by the cells that both have."""
-    present = np.isfinite(answers.score)
-    masks: dict[bytes, Flags] = {}
-    own: dict[bytes, set[int]] = defaultdict(set)
-    paired: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
+def cell_sets(
+    answers: Answers, by_themselves: Flags, pairs: list[tuple[int, int]]
+) -> Iterator[CellSet]:
+    """Group designs by the cells that they have, and pairs by the cells that both have.
 
-    def key_of(mask: Flags) -> bytes:
-        key = hashlib.sha256(np.packbits(mask).tobytes()).digest()
+    `by_themselves` says which designs are measured by themselves, too.
+    """
+    present = np.isfinite(answers.score)
+    masks: dict[str, Flags] = {}
+    own: dict[str, set[int]] = defaultdict(set)
+    paired: dict[str, list[tuple[int, int]]] = defaultdict(list)
+
+    def key_of(mask: Flags) -> str:
+        key = hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()
         masks.setdefault(key, mask)
         return key
 
-    for design in range(len(answers.designs)):
+    for design in np.flatnonzero(by_themselves).tolist():
         own[key_of(present[design])].add(design)
     for first, second in pairs:
         paired[key_of(present[first] & present[second])].append((first, second))
     for key, mask in masks.items():
         designs = np.array(sorted(own[key].union(*paired[key])), dtype=np.intp)
         yield CellSet(
+            key,
             mask,
             designs,
             np.isin(designs, list(own[key])),

@@ -5,8 +5,12 @@ designs, on the same cells, is as certain as it really is.
 
 Samples are the last axis of all arrays. Sample 0 is whole and gives the estimates themselves, the
 next lack one battery each, and the others are halves of the batteries, for rankings.
+
+A design's own rows depend on no other design, nor does a pair's row. Ranks of models do: rows of
+means over the world keep their samples, so that models can be ranked without being measured again.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ from valuescope_statistics.agreement.cells import (
     PAIR_KEYS,
     Answers,
     Area,
+    CellSet,
     Flags,
     Floats,
     People,
@@ -73,6 +78,9 @@ RESULT = pa.schema(
         ("ranked_count", pa.int64()),
         ("ranking_reliability", pa.float64()),
         ("ranking_null_reason", pa.string()),
+        ("cells_id", pa.string()),
+        ("battery_sizes", pa.list_(pa.int64())),
+        ("samples", pa.list_(pa.float64())),
     ]
 )
 RANK_KEYS = ["model_id", "prompt_id", "area_kind", "area_id", "measure"]
@@ -165,52 +173,41 @@ class Estimates:
         is_tested = np.full(len(MEASURES), True)
         self._add_own(both, difference, IS_NO_R, counts.sum(axis=0), has_few, is_tested)
 
-    def add_ranks(self, world: AreaValues, countries: list[CountryValues]) -> None:
-        """Add each design's ranks of countries, and ranks of models asked alike on these cells."""
-        own = world.cell_set.designs[world.cell_set.is_own]
-        if not countries or not len(own):
+    def add_ranks(self, cell_set: CellSet, countries: list[CountryValues]) -> None:
+        """Add each design's ranks of countries."""
+        own = cell_set.designs[cell_set.is_own]
+        if not countries:
             return
         names = np.array([country.name for country in countries], object)
         values = np.stack([country.values for country in countries])
         questions = np.stack([country.questions for country in countries])
         for place, design in enumerate(own):
-            designs = np.full(len(names), design)
-            self._add_ranks(values[:, :, place], questions, designs, "country", names)
-        prompts = self.answers.designs[own].get_level_values(1)
-        means = world.own.value().swapaxes(0, 1)
-        for prompt in prompts.unique():
-            alike = np.flatnonzero(prompts == prompt)
-            questions = np.stack([world.questions] * len(alike))
-            self._add_ranks(
-                means[alike], questions, own[alike], "world", np.full(len(alike), "world", object)
-            )
+            self._add_ranks(values[:, :, place], questions, np.full(len(names), design), names)
 
     def _add_ranks(
         self,
         values: Floats,
         questions: Flags,
         designs: Places,
-        area_kind: str,
-        area_ids: npt.NDArray[Any],
+        country_ids: npt.NDArray[Any],
     ) -> None:
-        """Add the ranks of units (values are units x measures x samples) by each measure."""
+        """Add ranks of countries by each measure; values are countries x measures x samples."""
         for measure, name in enumerate(RANKED_MEASURES):
             known = np.isfinite(values[:, measure, 0])
             if known.any():
-                own = values[known, measure], questions[known, measure]
-                found = ranks_of(self.people, self.settings, *own)
+                sizes = [self._sizes(asked) for asked in questions[known, measure]]
+                found = ranks_of(self.settings, values[known, measure], sizes)
                 names = self._names(designs[known], "model_id", "prompt_id")
-                ids = {"area_kind": area_kind, "area_id": area_ids[known], "measure": name}
+                ids = {"area_kind": "country", "area_id": country_ids[known], "measure": name}
                 self.ranks.append(pd.DataFrame({**names, **ids, **found._asdict()}))
 
     def rows(self) -> list[pd.DataFrame]:
         """Return all rows."""
-        if not self.ranks:
-            return []
-        ranked = pd.concat(self.own).merge(pd.concat(self.ranks), "left", on=RANK_KEYS)
-        # A mean over few countries has no interval, nor has its rank.
-        ranked.loc[ranked["interval_null_reason"].notna(), ["rank_low", "rank_high"]] = np.nan
-        return [ranked, *self.pairs]
+        own = pd.concat(self.own) if self.own else pd.DataFrame()
+        if self.ranks:
+            own = own.merge(pd.concat(self.ranks), "left", on=RANK_KEYS)
+            own.loc[own["interval_null_reason"].notna(), ["rank_low", "rank_high"]] = np.nan
+        return [own, *self.pairs]
 
     def _add_own(
         self,
@@ -225,7 +222,24 @@ class Estimates:
         block = described(
             self.people, self.settings, area, values, is_r, country_count, has_few, is_tested
         )
+        if area.area.kind == "world":
+            block |= self._for_ranks(area, values)
         self.own.append(_frame(block, self._names(designs, "model_id", "prompt_id")))
+
+    def _for_ranks(self, area: AreaValues, values: Floats) -> dict[str, npt.NDArray[Any]]:
+        """Return what ranks of models are made of, for the measures that models are ranked by."""
+        cells_id, sizes, samples = (np.full(values.shape[:2], None, object) for _ in range(3))
+        for measure in range(len(RANKED_MEASURES)):
+            for place, of_design in enumerate(values[measure]):
+                cells_id[measure, place] = area.cell_set.cells_id
+                sizes[measure, place] = self._sizes(area.questions[measure])
+                samples[measure, place] = of_design
+        columns = {"cells_id": cells_id, "battery_sizes": sizes, "samples": samples}
+        return {name: column.ravel() for name, column in columns.items()}
+
+    def _sizes(self, asked: Flags) -> npt.NDArray[np.intp]:
+        """Return how many of the questions asked are in each battery."""
+        return np.bincount(self.people.battery_of_question[asked])
 
     def _add_pairs(self, area: AreaValues, needed: int) -> None:
         count = area.pairs.used[..., 0].astype(np.intp)
@@ -266,14 +280,15 @@ def estimates_of_coding(
     people: People,
     answers: Answers,
     areas: list[Area],
+    by_themselves: Flags,
     pairs: list[tuple[int, int]],
     settings: Settings,
 ) -> list[pd.DataFrame]:
-    """Return all rows of one survey and coding."""
+    """Return all rows of one survey and coding, without the ranks of models."""
     sample_count = 1 + people.battery_count + 2 * DIVISIONS
     result = Estimates(people, answers, settings)
     divided = halves(people.battery_count)
-    for cell_set in cell_sets(answers, pairs):
+    for cell_set in cell_sets(answers, by_themselves, pairs):
         measures = CountryMeasures(people, answers, cell_set, settings, divided)
         pooled = {
             (area.kind, area.name): AreaValues(area, cell_set, sample_count) for area in areas
@@ -294,10 +309,23 @@ def estimates_of_coding(
             countries.append(CountryValues(name, alone.own.value(), questions))
         for area_values in pooled.values():
             result.add_area(area_values)
-        result.add_ranks(pooled["world", "world"], countries)
+        result.add_ranks(cell_set, countries)
         for membership in MEMBERSHIPS:
             result.add_difference(pooled[membership, "west"], pooled[membership, "elsewhere"])
     return result.rows()
+
+
+def with_ranks_of_models(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return rows that have samples with the ranks of models asked alike on the same cells."""
+    rows = rows.sort_values("model_id", ignore_index=True)
+    for _, alike in rows.groupby(["survey_id", "prompt_id", "cells_id", "measure"], observed=True):
+        values = np.array([list(samples) for samples in alike["samples"]], float)
+        found = ranks_of(settings, values, [np.array(sizes) for sizes in alike["battery_sizes"]])
+        for name, of_models in found._asdict().items():
+            rows.loc[alike.index, name] = of_models
+    # A mean over few countries has no interval, nor has its rank.
+    rows.loc[rows["interval_null_reason"].notna(), ["rank_low", "rank_high"]] = np.nan
+    return rows
 
 
 def estimates(
@@ -307,8 +335,9 @@ def estimates(
     countries: pd.DataFrame,
     pairs: pd.DataFrame,
     settings: Settings,
+    only_paired: Collection[tuple[str, ...]] = (),
 ) -> pd.DataFrame:
-    """Estimate all designs and pairs, with intervals; see `RESULT` for the columns.
+    """Estimate designs and pairs, with intervals; see `RESULT` for the columns.
 
     `cells` has model_id, prompt_id, survey_id, coding_id, question_id, country_id and
     llm_mean_score, one row a cell that is compared. `without_demeaned` has survey_id, model_id,
@@ -316,7 +345,8 @@ def estimates(
     no demeaned r. `people` has survey_id, coding_id, question_id, country_id, battery_id and
     human_mean_score of the surveys' reference populations, whether scored or not. `countries`
     has country_id, continent, is_reference_country and the three memberships; `pairs` survey_id,
-    model_id, prompt_id, other_model_id and other_prompt_id, both of one coding.
+    model_id, prompt_id, other_model_id and other_prompt_id, both of one coding. Designs among
+    `only_paired` (model_id, prompt_id, survey_id) have no rows of their own.
     """
     areas = read_areas(countries)
     blocks = []
@@ -326,6 +356,9 @@ def estimates(
         coded = read_people(survey_id, of_survey, coding_id, countries)
         lacking = without_demeaned[without_demeaned["survey_id"] == survey_id]
         answers = read_answers(own, lacking, coded)
+        by_themselves = np.array(
+            [(*design, survey_id) not in only_paired for design in answers.designs], bool
+        )
         compared = pairs[pairs["survey_id"] == survey_id]
         places = np.stack(
             [
@@ -336,6 +369,9 @@ def estimates(
         )
         of_coding = np.unique(places[(places >= 0).all(axis=1)], axis=0).tolist()
         known = [(first, other) for first, other in of_coding]
-        blocks += estimates_of_coding(coded, answers, areas, known, settings)
+        blocks += estimates_of_coding(coded, answers, areas, by_themselves, known, settings)
     result = pd.concat(blocks) if blocks else pd.DataFrame()
-    return result.reindex(columns=RESULT.names).reset_index(drop=True)
+    result = result.reindex(columns=RESULT.names).reset_index(drop=True)
+    has_samples = result["samples"].notna()
+    ranked = with_ranks_of_models(result[has_samples], settings)
+    return pd.concat([result[~has_samples], ranked], ignore_index=True)

@@ -198,7 +198,8 @@ def crossed(people: People, answers: Answers, designs: pd.DataFrame, settings: S
     levels = tuple(int(designs.iloc[places][facet].nunique()) for facet in FACETS)
     present = np.isfinite(answers.score[places]).all(axis=0) & has_country[:, None]
     taken = np.array(places, np.intp)
-    cell_set = CellSet(present, taken, np.full(len(taken), True), np.zeros((0, 2), np.intp))
+    no_pairs = np.zeros((0, 2), np.intp)
+    cell_set = CellSet("crossed", present, taken, np.full(len(taken), True), no_pairs)
     no_halves = np.zeros((0, people.battery_count), bool)
     measures = CountryMeasures(people, answers, cell_set, settings, no_halves)
     values, asked = [], []

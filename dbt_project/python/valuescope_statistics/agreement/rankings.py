@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata, t
 
-from valuescope_statistics.agreement.cells import Flags, Floats, People, Settings
+from valuescope_statistics.agreement.cells import Flags, Floats, Settings
 from valuescope_statistics.agreement.jackknife import LEAST_EFFECTIVE_BATTERIES, effective_number
 
 # Random divisions of the batteries into halves. 100 leave .01 of chance in a reliability.
@@ -46,14 +46,12 @@ def halves(battery_count: int) -> Flags:
     return np.stack([first, ~first], axis=1).reshape(-1, battery_count)
 
 
-def ranks_of(people: People, settings: Settings, values: Floats, questions: Flags) -> Ranking:
-    """Rank units by their values in all samples (units x samples) of their questions."""
-    sizes = [np.bincount(people.battery_of_question[asked]) for asked in questions]
-    first_half = 1 + people.battery_count
-    moves = values[:, 1:first_half] - values[:, :1]
+def ranks_of(settings: Settings, values: Floats, sizes: list[npt.NDArray[np.intp]]) -> Ranking:
+    """Rank units by their values in all samples (units x samples); see `ranking` for the sizes."""
+    first_half = values.shape[1] - 2 * DIVISIONS
     return ranking(
         values[:, 0],
-        moves,
+        values[:, 1:first_half] - values[:, :1],
         sizes,
         values[:, first_half:],
         settings.minimum_batteries,
