@@ -21,6 +21,7 @@ from scipy.stats import pearsonr, spearmanr
 from tests.benchmarks.landing_sizes import Size, write_answers, write_people
 from tests.dbt_project.study import WITHOUT_TESTS, build_as_named
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.tables.build import build_warehouse
 
 MEMORY_LIMIT = os.environ.get("BENCHMARK_MEMORY_LIMIT", "4GB")
 INTERVALS = "int_agreement_estimates"
@@ -130,6 +131,21 @@ def build(home: Home, *arguments: str, **variables: object) -> Build:
         if node["unique_id"].endswith(INTERVALS)
     )
     return Build(results["elapsed_time"], intervals)
+
+
+def waited(home: Home) -> float:
+    """The seconds that a user waits for `valuescope build`, dbt's start and its tests included."""
+    with patch.dict(os.environ, VALUESCOPE_MEMORY_LIMIT=MEMORY_LIMIT):
+        return timed(partial(build_warehouse, home))
+
+
+def start_seconds(home: Home) -> float:
+    """The seconds that dbt takes to start, with everything parsed before and nothing to do."""
+    output = home.path / "dbt"
+    nothing = ("--select", "raw.nothing", "--vars", "{}")
+    with patch.dict(os.environ, VALUESCOPE_MEMORY_LIMIT=MEMORY_LIMIT):
+        started = partial(build_as_named, home, output, *WITHOUT_TESTS, *nothing)
+        return min(timed(started) for _ in range(3))
 
 
 def query_seconds(home: Home) -> dict[str, float]:

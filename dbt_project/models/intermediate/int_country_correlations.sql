@@ -1,8 +1,12 @@
+{{ by_design() }}
+
 with
 
 cells as (
 
-    select * from {{ ref('int_comparable_cells') }}
+    select compared.*
+    from {{ ref('int_comparable_cells') }} as compared
+    where {{ is_changed_design('compared') }}
 
 ),
 
@@ -41,6 +45,7 @@ measured as (
         prompt_id,
         survey_id,
         country_id,
+        source_fingerprint,
         count(*) as question_count,
         count(distinct battery_id) as battery_count,
         max(compared_country_count) as compared_country_count,
@@ -269,7 +274,8 @@ final as (
         modal_agreement_share,
         mean_llm_entropy,
         mean_human_entropy,
-        mean_off_choice_mass
+        mean_off_choice_mass,
+        source_fingerprint
     from explained
 
 )

@@ -1,8 +1,12 @@
+{{ by_design() }}
+
 with
 
 cells as (
 
-    select * from {{ ref('int_comparable_cells') }}
+    select compared.*
+    from {{ ref('int_comparable_cells') }} as compared
+    where {{ is_changed_design('compared') }}
 
 ),
 
@@ -75,6 +79,7 @@ final as (
         question_set,
         stratum,
         battery_id,
+        source_fingerprint,
         count(distinct question_id) as questions,
         count(*) as cells,
         count(floor_total_variation) as cells_with_floor,

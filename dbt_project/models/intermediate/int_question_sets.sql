@@ -1,8 +1,12 @@
+{{ by_design() }}
+
 with
 
 cells as (
 
-    select * from {{ ref('int_comparable_cells') }}
+    select compared.*
+    from {{ ref('int_comparable_cells') }} as compared
+    where {{ is_changed_design('compared') }}
 
 ),
 
@@ -15,6 +19,7 @@ listed as (
         country_id,
         population_id,
         coding_id,
+        source_fingerprint,
         count(*) as question_count,
         string_agg(question_id, ' ' order by question_id) as questions,
         count(*) filter (where is_common_question) as common_question_count,
@@ -38,7 +43,8 @@ final as (
         question_count,
         md5(questions) as question_set_id,
         common_question_count,
-        md5(common_questions) as common_question_set_id
+        md5(common_questions) as common_question_set_id,
+        source_fingerprint
     from listed
 
 )

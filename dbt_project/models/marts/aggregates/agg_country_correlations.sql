@@ -8,7 +8,7 @@ mean_scores as (
 
 correlations as (
 
-    select * exclude (battery_count, compared_country_count)
+    select * exclude (battery_count, compared_country_count, source_fingerprint)
     from {{ ref('int_country_correlations') }}
 
 ),
