@@ -23,16 +23,14 @@ from valuescope.reports.files.report_files import (
     svg_files,
 )
 from valuescope.reports.page.page import Origin, html
-from valuescope.reports.terminal.summary import (
+from valuescope.reports.terminal.agreement import (
     Agreement,
-    Design,
     category_agreement,
-    compared,
     continent_agreement,
     country_agreement,
-    designs,
     question_agreement,
 )
+from valuescope.reports.terminal.summary import Design, compared, designs
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.errors import ValuescopeError, WrongUsageError, unknown_name
 from valuescope.warehouse.exports.citation_files import tool_and_surveys

@@ -7,10 +7,11 @@ from rich.text import Text
 
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.exhibits.reasons import in_words, people_in_words
+from valuescope.reports.terminal.agreement import Agreement
 from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.reports.terminal.nearest_countries import CountryScore
 from valuescope.reports.terminal.number_line import HEADING, LEGEND, Strip
-from valuescope.reports.terminal.summary import Agreement, Design
+from valuescope.reports.terminal.summary import Design
 
 
 def design_heading(design: Design) -> Text:

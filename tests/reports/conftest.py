@@ -16,6 +16,7 @@ from tests.dbt_project.study import (
 )
 from valuescope.reports.terminal.summary import Design, designs
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.tables.marts import described_marts
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,13 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """A warehouse small enough to know every answer by heart."""
     connection = duckdb.connect(":memory:")
     connection.execute(Path(__file__).with_name("marts.sql").read_text(encoding="utf-8"))
+    tables = connection.execute("select table_name from duckdb_tables()").fetchall()
+    for mart in described_marts():
+        for column in mart.columns if (mart.name,) in tables else ():
+            connection.execute(
+                f"alter table marts.{mart.name} add column if not exists "
+                f"{column.name} {column.data_type}"
+            )
     yield connection
     connection.close()
 

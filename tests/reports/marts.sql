@@ -1,4 +1,4 @@
--- The columns of the marts that reports read, with two models, three countries and two questions.
+-- Marts with the columns that have values here, with two models, three countries and two questions.
 create schema marts;
 
 create table marts.dim_models (model_id varchar, model_name varchar, quantization varchar);
@@ -123,13 +123,14 @@ create table marts.agg_question_correlations (
     prompt_id varchar,
     population_id varchar,
     question_id varchar,
+    category_id varchar,
     pearson_r double,
     country_count bigint,
     null_reason varchar,
 );
 insert into marts.agg_question_correlations values
-    ('aaa111', 'p1', 'wvs', 'Q1', -0.3, 3, null),
-    ('aaa111', 'p1', 'wvs', 'Q2', 0.3, 3, null);
+    ('aaa111', 'p1', 'wvs', 'Q1', 'trust', -0.3, 3, null),
+    ('aaa111', 'p1', 'wvs', 'Q2', 'trust', 0.3, 3, null);
 
 create table marts.fct_mean_scores (
     model_id varchar,

@@ -14,13 +14,9 @@ from valuescope.commands.ingest import print_load_report
 from valuescope.console import out, say, step_progress
 from valuescope.ingest import load_sample
 from valuescope.reports.files.report import make_report
+from valuescope.reports.terminal.agreement import country_agreement, question_agreement
 from valuescope.reports.terminal.nearest_countries import countries_by_error
-from valuescope.reports.terminal.summary import (
-    Design,
-    country_agreement,
-    designs,
-    question_agreement,
-)
+from valuescope.reports.terminal.summary import Design, designs
 from valuescope.reports.terminal.summary_tables import nearest_and_farthest
 from valuescope.scorer.engine.numerics import Numerics, default_threads
 from valuescope.scorer.models.files import is_installed

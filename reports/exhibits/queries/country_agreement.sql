@@ -9,6 +9,7 @@ select
     agg.r_rank,
     agg.r_rank_low,
     agg.r_rank_high,
+    agg.r_ranking_reliability,
     agg.blind_baseline_r,
     agg.r_above_blind,
     agg.r_above_blind_ci_low,

@@ -3,6 +3,7 @@ select
     agg.category_rank_low,
     agg.category_rank_high,
     agg.category_ranking_reliability,
+    agg.category_id,
     dim_categories.category_name,
     agg.rho0,
     agg.blind_rho0,

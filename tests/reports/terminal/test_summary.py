@@ -1,15 +1,14 @@
 import duckdb
 import pytest
 
-from valuescope.reports.terminal.summary import (
+from valuescope.reports.terminal.agreement import (
     Agreement,
-    Design,
     category_agreement,
     continent_agreement,
     country_agreement,
-    designs,
     question_agreement,
 )
+from valuescope.reports.terminal.summary import Design, designs
 from valuescope.warehouse.errors import ValuescopeError
 
 

@@ -5,8 +5,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
+from valuescope.reports.terminal.agreement import Agreement
 from valuescope.reports.terminal.nearest_countries import CountryScore
-from valuescope.reports.terminal.summary import Agreement, Design
+from valuescope.reports.terminal.summary import Design
 from valuescope.reports.terminal.summary_tables import (
     agreement_table,
     best_and_worst,
