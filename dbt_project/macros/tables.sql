@@ -2,7 +2,7 @@
 
 {#-
   Replace a table in one transaction. dbt-duckdb builds each under another name and renames both, which
-  only models in Python need: they read the last state of their own table. DuckLake keeps dbt-duckdb's way.
+  only models in Python need, because they read the last state of their own table. DuckLake keeps its way.
 -#}
 {% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set language = model.language -%}
@@ -11,14 +11,13 @@
     {%- endif -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set table = this.incorporate(type='table') -%}
-    {%- set remove -%}
-        {%- if existing -%} drop {{ existing.type }} {{ existing }}; {%- endif -%}
-    {%- endset -%}
+    {%- set earlier = none -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- if language == 'sql' -%}
         {%- call statement('main') -%}
-            {{ remove }} {{ create_table_as(False, table, compiled_code) }}; {{ comments(table, model) }}
+            {%- if existing -%} drop {{ existing.type }} {{ existing }}; {%- endif -%}
+            {{ create_table_as(False, table, compiled_code) }}; {{ comments(table, model) }}
         {%- endcall -%}
     {%- else -%}
         {#- Nothing is kept of it then. -#}
@@ -29,12 +28,21 @@
         {%- call statement('main', language='python') -%}
             {{- create_table_as(False, new, compiled_code, 'python') }}
         {%- endcall -%}
-        {%- do run_query(
-            remove ~ 'alter table ' ~ new ~ ' rename to ' ~ table.identifier ~ '; ' ~ comments(table, model)
-        ) -%}
+        {%- set earlier = make_backup_relation(table, existing.type) if existing else none -%}
+        {%- set swap -%}
+            {%- if existing -%}
+                drop {{ existing.type }} if exists {{ earlier }};
+                alter {{ existing.type }} {{ existing }} rename to {{ earlier.identifier }};
+            {%- endif -%}
+            alter table {{ new }} rename to {{ table.identifier }}; {{ comments(table, model) }}
+        {%- endset -%}
+        {%- do run_query(swap) -%}
     {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
+    {%- if earlier -%}
+        {%- do run_query('drop ' ~ earlier.type ~ ' ' ~ earlier) -%}
+    {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [table]}) }}
 {% endmaterialization %}

@@ -66,7 +66,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
         settings,
         set(designs.loc[~is_new, DESIGN].itertuples(index=False, name=None)),
     )
-    # Without pairs, the columns of the other design are no texts.
+    # A column without values would not be text.
     found = found.astype(dict.fromkeys(PAIR_KEYS, object))
     is_pair = found["other_model_id"].notna()
     new = table(
