@@ -370,8 +370,9 @@ def estimates(
         of_coding = np.unique(places[(places >= 0).all(axis=1)], axis=0).tolist()
         known = [(first, other) for first, other in of_coding]
         blocks += estimates_of_coding(coded, answers, areas, by_themselves, known, settings)
-    result = pd.concat(blocks) if blocks else pd.DataFrame()
-    result = result.reindex(columns=RESULT.names).reset_index(drop=True)
+    if not blocks:
+        return RESULT.empty_table().to_pandas()
+    result = pd.concat(blocks).reindex(columns=RESULT.names).reset_index(drop=True)
     has_samples = result["samples"].notna()
     ranked = with_ranks_of_models(result[has_samples], settings)
     return pd.concat([result[~has_samples], ranked], ignore_index=True)
