@@ -98,6 +98,7 @@ def _environment() -> jinja2.Environment:
         extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined, autoescape=False
     )
     environment.globals["ref"] = _qualified
+    # Materializations, in a folder of their own, have tags that only dbt knows.
     for path in sorted((DBT_PROJECT / "macros").glob("*.sql")):
         macros = environment.from_string(path.read_text(encoding="utf-8")).module
         environment.globals.update(
