@@ -44,6 +44,8 @@ _OUTPUT_BYTES = 64 << 20
 LEAST_BLAS_ROWS = 32
 # Files that are large enough to ask llama.cpp first how it will hold them.
 _LARGE_FILE = 256 << 20
+# GPUs with memory of their own and those that share the processor's, as ggml numbers devices.
+_GPU_DEVICES = (1, 2)
 # Architectures that turn a text into a vector and predict no next token.
 _EMBEDDING_ARCHITECTURES = ("bert", "nomic-bert", "jina-bert", "t5encoder", "embedding")
 # The roles of special tokens: what metadata call them, and llama.cpp's own default.
@@ -64,8 +66,13 @@ _CACHE_TYPES = {"f32": llama.GGML_TYPE_F32, "f16": llama.GGML_TYPE_F16}
 
 
 def has_gpu_support() -> bool:
-    """Return whether llama.cpp was built for a GPU and finds one."""
-    return bool(llama.llama_supports_gpu_offload())
+    """Return whether llama.cpp was built for a GPU and finds one.
+
+    `llama_supports_gpu_offload` also says so of a build that could only ask other machines (RPC).
+    """
+    find = llama._lib.ggml_backend_dev_by_type
+    find.restype = ctypes.c_void_p
+    return any(find(kind) for kind in _GPU_DEVICES)
 
 
 class Model(Closing):
