@@ -46,16 +46,27 @@ def _compared(connection: Any, table: str) -> dict[str, Any]:
     largest, differing = 0.0, set()
     for our_row, their_row in zip(ours, theirs, strict=False):
         for name, our, their in zip(names, our_row, their_row, strict=True):
-            if isinstance(our, float) and isinstance(their, float):
-                if our != their and not (math.isnan(our) and math.isnan(their)):
-                    largest = max(largest, abs(our - their) / max(1.0, abs(our)))
-            elif our != their:
+            difference = _difference(our, their)
+            if difference is None:
                 differing.add(name)
+            else:
+                largest = max(largest, difference)
     return {
         "rows": [len(ours), len(theirs)],
         "largest": largest,
         "differing": sorted(differing),
     }
+
+
+def _difference(our: object, their: object) -> float | None:
+    """Return how far apart numbers or lists of them are; None for other values that differ."""
+    if isinstance(our, list) and isinstance(their, list) and len(our) == len(their):
+        apart = [_difference(*pair) for pair in zip(our, their, strict=True)]
+        return None if None in apart else max(filter(None, apart), default=0.0)
+    if isinstance(our, float) and isinstance(their, float) and our != their:
+        are_nan = math.isnan(our) and math.isnan(their)
+        return 0.0 if are_nan else abs(our - their) / max(1.0, abs(our))
+    return 0.0 if our == their else None
 
 
 main(sys.argv[1])

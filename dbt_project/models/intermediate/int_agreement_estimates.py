@@ -67,7 +67,7 @@ def model(dbt: Any, session: Any) -> pa.Table:
         set(designs.loc[~is_new, DESIGN].itertuples(index=False, name=None)),
     )
     # A column without values would not be text.
-    found = found.astype(dict.fromkeys(PAIR_KEYS, object))
+    found = found.astype(dict.fromkeys([*PAIR_KEYS, *DESIGN], object))
     is_pair = found["other_model_id"].notna()
     new = table(
         [

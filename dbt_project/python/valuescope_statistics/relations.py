@@ -33,7 +33,12 @@ def frame(relation: Any) -> pd.DataFrame:
 
 def table(frames: Iterable[pd.DataFrame], schema: pa.Schema) -> pa.Table:
     """Return the frames, one below the other, as a table of the schema."""
-    tables = [pa.Table.from_pandas(rows, schema=schema, preserve_index=False) for rows in frames]
+    tables = [
+        pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+        for rows in frames
+        # Columns without rows have no type that fits.
+        if len(rows)
+    ]
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
