@@ -426,7 +426,7 @@ def _count_answers(
         if not is_in_cell.any():
             continue
         size = len(breakdown.cells())
-        groups = (rows["country_wave"].astype(np.int64) * size + cell)[is_in_cell]
+        groups = (np.asarray(rows["country_wave"], np.int64) * size + cell)[is_in_cell]
         people, weights = rows["row"][is_in_cell], np.asarray(rows["weight"])[is_in_cell]
         amounts = exact_parts(weights), exact_parts(weights * weights)
         for index, item in enumerate(file.items):

@@ -53,9 +53,9 @@ def store_moments(
     }
     if not indicators:
         return
-    chosen = ", ".join(f"{sql} as cell_{n}" for n, sql in enumerate(cells))
+    numbered = ", ".join(f"{sql} as cell_{n}" for n, sql in enumerate(cells))
     rows = connection.execute(
-        f"select row, country_wave, weight, {chosen} from respondents "
+        f"select row, country_wave, weight, {numbered} from respondents "
         "where country_wave is not null"
     ).fetchnumpy()
     values = np.column_stack(

@@ -59,5 +59,8 @@ def tallies(groups: Integers, codes: Codes, *amounts: tuple[Floats, Floats]) -> 
         found // len(values),
         values[found % len(values)],
         respondents[found],
-        [sum(np.bincount(cells, part)[found] for part in parts) for parts in amounts],
+        [
+            (np.bincount(cells, coarse) + np.bincount(cells, fine))[found]
+            for coarse, fine in amounts
+        ],
     )
