@@ -59,8 +59,10 @@ def tallies(groups: Integers, codes: Codes, *amounts: tuple[Floats, Floats]) -> 
         found // len(values),
         values[found % len(values)],
         respondents[found],
-        [
-            (np.bincount(cells, coarse) + np.bincount(cells, fine))[found]
-            for coarse, fine in amounts
-        ],
+        [_sums(cells, parts)[found] for parts in amounts],
     )
+
+
+def _sums(cells: Integers, parts: tuple[Floats, Floats]) -> Floats:
+    coarse, fine = (np.bincount(cells, part) for part in parts)
+    return np.asarray(coarse + fine, np.float64)
