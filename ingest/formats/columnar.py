@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
 
@@ -19,6 +20,9 @@ from valuescope.ingest.formats.sources import (
 from valuescope.warehouse.database.sql_texts import quoted_name
 from valuescope.warehouse.errors import ValuescopeError
 
+# How an Arrow stream begins, after which comes the length of its schema.
+_STREAM = b"\xff\xff\xff\xff"
+
 
 def open_columnar(path: Path, file: Path, head: bytes, work: Path) -> Source | None:
     """Open a Parquet, Arrow or JSON file, which begins with `head`; None for anything else.
@@ -28,7 +32,10 @@ def open_columnar(path: Path, file: Path, head: bytes, work: Path) -> Source | N
     if head.startswith(b"PAR1"):
         return _open_relation(path, file, parquet_relation(file), "parquet", _parquet_names(file))
     if head.startswith((b"ARROW1", b"FEA1")):
-        return _open_arrow(path, file, work)
+        return _open_arrow(path, file, pyarrow.feather.read_table(file), work)
+    if head.startswith(_STREAM):
+        with pyarrow.ipc.open_stream(file) as stream:
+            return _open_arrow(path, file, stream.read_all(), work)
     if head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith((b"{", b"[")):
         relation = f"read_json({file_pattern(file)}, sample_size = -1)"
         return _open_relation(path, file, relation, "json", _json_names(path, file, relation))
@@ -96,9 +103,8 @@ def _parquet_names(file: Path) -> list[str]:
     return [str(name) for name in pq.read_schema(file).names]
 
 
-def _open_arrow(path: Path, file: Path, work: Path) -> Source:
-    """Open an Arrow or Feather file, of either version, rewritten as Parquet."""
-    table = pyarrow.feather.read_table(file)
+def _open_arrow(path: Path, file: Path, table: pa.Table, work: Path) -> Source:
+    """Open what an Arrow or Feather file of either version holds, rewritten as Parquet."""
     target = work / f"{file.stem}.parquet"
     names = [f"column_{position}" for position in range(table.num_columns)]
     pq.write_table(table.rename_columns(names), target)

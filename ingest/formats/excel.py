@@ -46,8 +46,11 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
         raise ValuescopeError(
             f"{path} is protected by a password. Save it without one and load that file."
         ) from error
+    # Above the header there may be a title, alone in its row.
+    while table and sum(cell != "" for cell in table[0]) < 2:
+        del table[0]
     if not table:
-        raise ValuescopeError(f"{path} is empty: its sheet {sheet!r} has no rows.")
+        raise ValuescopeError(f"{path} is empty: its sheet {sheet!r} has no table.")
     header, *body = table
     columns = tuple(variable_name(str(_text(cell) or "")) for cell in header)
     named = [position for position, column in enumerate(columns) if column]

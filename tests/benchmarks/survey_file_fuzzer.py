@@ -272,7 +272,7 @@ def one(seed: int, folder: Path) -> tuple[str, str, str]:
         found = shares(path)
     except ValuescopeError as error:
         return name, "refused" if said is None else "wrongly refused", str(error)
-    except TimeoutError:
+    except _TooLong:
         return name, "hang", ""
     except BaseException:
         return name, "traceback", traceback.format_exc()
@@ -337,9 +337,13 @@ def recounted(frame: pd.DataFrame) -> Shares:
     return found
 
 
+class _TooLong(BaseException):
+    """A file takes too long. No `Exception`, since reading makes refusals of those."""
+
+
 def batch(seeds: list[int], results: Any) -> None:
     def stop(*_: object) -> None:
-        raise TimeoutError
+        raise _TooLong
 
     signal.signal(signal.SIGALRM, stop)
     with tempfile.TemporaryDirectory() as folder:

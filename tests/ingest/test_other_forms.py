@@ -85,11 +85,12 @@ def write_table(people: pd.DataFrame, path: Path) -> Path:
     return save(path, "\n".join([lines[0], *rows]) + "\n")
 
 
-def excel(people: pd.DataFrame, path: Path) -> Path:
+def excel(people: pd.DataFrame, path: Path, *above: list[str]) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "Data"
-    sheet.append([HEADERS.get(str(name), f"{name}: {name}") for name in people])
+    for row in (*above, [HEADERS.get(str(name), f"{name}: {name}") for name in people]):
+        sheet.append(row)
     for row in people.itertuples(index=False):
         sheet.append([None if pd.isna(value) else value for value in row])
     # A note far from the data, and formatting below it.
@@ -128,6 +129,13 @@ def open_document(people: pd.DataFrame, path: Path) -> Path:
 
 def feather(people: pd.DataFrame, path: Path) -> Path:
     pyarrow.feather.write_feather(people.astype({"B_COUNTRY_ALPHA": "category"}), path)
+    return path
+
+
+def arrow_stream(people: pd.DataFrame, path: Path) -> Path:
+    table = pa.Table.from_pandas(people)
+    with pa.ipc.new_stream(str(path), table.schema) as stream:
+        stream.write_table(table)
     return path
 
 
@@ -203,7 +211,9 @@ def marginals(
         pytest.param(lambda p, f: save(f, text(labelled(p))), id="labels in CSV"),
         pytest.param(lambda p, f: parquet(labelled(p).drop(columns="Q46").assign(Q46=p["Q46"]), f),
                      id="labels in Parquet"),
-        pytest.param(lambda p, f: excel(labelled(p), f), id="labels in Excel"),
+        pytest.param(
+            lambda p, f: excel(labelled(p), f, ["A survey"], []), id="labels in Excel with a title"
+        ),
         pytest.param(lambda p, f: save(f, text(p.assign(B_COUNTRY="528.0"))), id="528.0"),
         pytest.param(
             lambda p, f: save(f, text(p.assign(q46=5 - p["Q46"], w_weight=9))), id="twins in CSV"
@@ -219,6 +229,7 @@ def marginals(
             id="twins in JSON",
         ),
         pytest.param(feather, id="Feather"),
+        pytest.param(arrow_stream, id="Arrow stream"),
         pytest.param(
             lambda p, f: save(f, p.to_json(orient="records", lines=True)), id="JSON lines"
         ),
