@@ -87,10 +87,11 @@ def refs(manifest: dict[str, Any], exposure: str) -> set[str]:
 
 
 def test_exposures_name_what_is_read(manifest: dict[str, Any]) -> None:
-    reports = "".join(
-        (CLONE / "reports" / name).read_text(encoding="utf-8")
-        for name in ("terminal/summary.py", "terminal/nearest_countries.py")
-    )
+    terminal = CLONE / "reports" / "terminal"
+    reports = "".join(path.read_text(encoding="utf-8") for path in terminal.glob("*.py"))
+    queries = CLONE / "reports" / "exhibits" / "queries"
+    for name in re.findall(r'_rows\(connection, "(\w+)"', reports):
+        reports += (queries / f"{name}.sql").read_text(encoding="utf-8")
     assert refs(manifest, "terminal_report") == set(re.findall(r"marts\.([a-z]\w+)", reports))
 
     analyses = "".join(

@@ -89,8 +89,8 @@ def excel(people: pd.DataFrame, path: Path, *above: list[str]) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "Data"
-    for row in (*above, [HEADERS.get(str(name), f"{name}: {name}") for name in people]):
-        sheet.append(row)
+    for heading in (*above, [HEADERS.get(str(name), f"{name}: {name}") for name in people]):
+        sheet.append(heading)
     for row in people.itertuples(index=False):
         sheet.append([None if pd.isna(value) else value for value in row])
     # A note far from the data, and formatting below it.

@@ -371,7 +371,7 @@ def estimates(
         known = [(first, other) for first, other in of_coding]
         blocks += estimates_of_coding(coded, answers, areas, by_themselves, known, settings)
     if not blocks:
-        return RESULT.empty_table().to_pandas()
+        return pd.DataFrame(columns=RESULT.names)
     result = pd.concat(blocks).reindex(columns=RESULT.names).reset_index(drop=True)
     has_samples = result["samples"].notna()
     ranked = with_ranks_of_models(result[has_samples], settings)
