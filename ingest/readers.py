@@ -50,6 +50,8 @@ from valuescope.warehouse.instruments.seeds import DEFAULT_SURVEY, Instrument, l
 from valuescope.warehouse.problems import Problems, listed
 from valuescope.warehouse.unfinished import unfinished_folder
 
+# Of a large CSV's beginning; a header may be longer.
+_GLIMPSE_BYTES = 1 << 18
 # First bytes of files that people have of the survey but that are read in another way.
 _RDS = (
     'an R file (.rds). In R, `write.csv(readRDS("{name}"), "{stem}.csv", row.names = FALSE)` '
@@ -187,7 +189,8 @@ def _glimpse(path: Path, work: Path, member: str | None) -> Path | None:
         return None
     glimpse = work / "beginning" / path.name
     glimpse.parent.mkdir()
-    return glimpse if glimpse.write_bytes(first_lines(start)) else None
+    lines = first_lines(start[:_GLIMPSE_BYTES]) or first_lines(start)
+    return glimpse if glimpse.write_bytes(lines) else None
 
 
 def _recognised(

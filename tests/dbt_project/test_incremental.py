@@ -232,7 +232,8 @@ def test_a_model_that_is_added_leaves_every_mart_as_a_build_from_scratch_does(
     build_successfully(home, *WITHOUT_TESTS)
     without = marts(home)
     for mart in ("dim_models", "fct_mean_scores", "agg_model_summary", "cmp_base_chat"):
-        assert 0 < len(without[mart]) < len(from_scratch[mart]), mart
+        assert len(without[mart]), mart
+        assert not without[mart].equals(from_scratch[mart]), mart
     for path in paths:
         path.with_suffix(".away").rename(path)
     build_successfully(home, *WITHOUT_TESTS)
