@@ -125,6 +125,7 @@ def examine(
             _check("off-choice mass", lambda: _off_choice_mass(subject)),
         )
         noise = tuple(_noise(subject))
+        exact = exact_computations(description.parameter_count, model.has_experts, numerics)
     return Examination(
         model_name=model_file.name,
         model_path=str(model_file.path),
@@ -136,7 +137,7 @@ def examine(
         prompts=sum(len(countries) for _, countries in asked),
         checks=checks,
         noise=noise,
-        computations=_computations(home, model_file, subject),
+        computations=_computations(home, model_file, subject, () if numerics.gpu_layers else exact),
     )
 
 
@@ -489,17 +490,9 @@ def _noise_of(
 
 
 def _computations(
-    home: Home, model_file: ModelFile, subject: _Subject
+    home: Home, model_file: ModelFile, subject: _Subject, exact: Sequence[str]
 ) -> tuple[ComputeMeasurement, ...]:
     """Return the file as it is and its weights written out, where half of the memory holds them."""
-    asked = subject.model
-    exact = (
-        ()
-        if subject.numerics.gpu_layers
-        else exact_computations(
-            asked.description.parameter_count, asked.has_experts, subject.numerics
-        )
-    )
     measured: list[ComputeMeasurement] = []
     scores: dict[str, list[CellScore]] = {}
     for compute_type in (AS_IS, *exact):

@@ -35,7 +35,8 @@ asked as (
         landed_designs.model_id,
         landed_designs.prompt_id,
         coalesce(prompts.order_family_id, landed_designs.prompt_id) as order_family_id,
-        landed_designs.source_fingerprint || '/' || hash(prompts) as source_fingerprint
+        landed_designs.source_fingerprint || '/' || hash(prompts) -- noqa: RF02
+            as source_fingerprint
     from landed_designs
     left outer join prompts on landed_designs.prompt_id = prompts.prompt_id
 
@@ -86,7 +87,7 @@ final as (
             designs.model_id,
             designs.prompt_id,
             families.fingerprints,
-            hash(prompts),
+            hash(prompts), -- noqa: RF02
             surroundings.fingerprint
         )) as source_fingerprint
     from designs
