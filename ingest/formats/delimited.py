@@ -47,7 +47,7 @@ _NOT_ASCII = bytes(range(128, 256))
 
 @dataclass(frozen=True)
 class _Contents:
-    """What one pass over the bytes of a file shows.
+    """Findings of one pass over the bytes of a file.
 
     `beside_quotes` are the bytes before opening and after closing quotes; None where a cell goes
     on in the next line.

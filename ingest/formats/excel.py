@@ -80,7 +80,7 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
 
 def _answers(cells: Sequence[object]) -> pa.Array:
     """Return cells as numbers if all of them are, else as a dictionary of texts."""
-    # A truth value is no number, though Arrow takes it for one.
+    # Arrow takes a truth value for a number.
     if all(type(cell) is float for cell in cells):
         return pa.array(cells, pa.float64())
     return _texts(cells).dictionary_encode()

@@ -217,7 +217,7 @@ def computed(work: Workload, compute_type: str) -> Path:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What `--dry-run` says of a workload, and the run."""
+    """The forecast of `--dry-run` for a workload, and the run itself."""
 
     estimate: Estimate
     run: RunSummary
