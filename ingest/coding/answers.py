@@ -20,7 +20,7 @@ BLANK, BAD = -2147482880, -2147483008
 LARGEST_CODE = (1 << 24) - 1
 # A column with more different texts holds no answers to a question.
 _MOST_TEXTS = 1000
-# The last bits of a number are no other code: programs compute 2.9999999999999996 for 3.
+# The last bits of a number make no other code: programs compute 2.9999999999999996 for 3.
 _LAST_BITS = 1e-7
 
 Codes = npt.NDArray[np.int32]
@@ -28,7 +28,7 @@ Codes = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Answers:
-    """The code of a question in each row of a file, and what is no code, as texts with counts."""
+    """The code of a question in each row of a file, and all other cells, as texts with counts."""
 
     codes: Codes
     bad: Mapping[str, int] = field(default_factory=dict)
@@ -68,15 +68,15 @@ def _answers(column: pa.ChunkedArray, item: Item, question: Question | None) -> 
         column = column.cast(pa.string()).dictionary_encode()
     cells = column.unify_dictionaries().combine_chunks()
     texts = [str(text).strip() for text in cells.dictionary.to_pylist()]
-    # A cell without a text has the place behind the last.
-    places = cells.indices.cast(pa.int64()).fill_null(len(texts)).to_numpy()
+    # A cell without a text has the position behind the last.
+    positions = cells.indices.cast(pa.int64()).fill_null(len(texts)).to_numpy()
     meanings = np.array([*_meanings(texts, item.recodes, question), BLANK], np.int32)
     bad: dict[str, int] = {}
     if BAD in meanings:
-        times = np.bincount(places, minlength=len(meanings))
-        for place in np.flatnonzero(meanings == BAD):
-            bad[texts[place]] = bad.get(texts[place], 0) + int(times[place])
-    return Answers(meanings[places], bad)
+        times = np.bincount(positions, minlength=len(meanings))
+        for position in np.flatnonzero(meanings == BAD):
+            bad[texts[position]] = bad.get(texts[position], 0) + int(times[position])
+    return Answers(meanings[positions], bad)
 
 
 def _answers_of_numbers(column: pa.ChunkedArray) -> Answers:
@@ -103,12 +103,12 @@ def _meanings(
     codes_in_file = {new: old for old, new in (recodes or {}).items()}
     meanings = [_whole_number(text) for text in texts]
     has_answers = meanings.count(None) <= _MOST_TEXTS
-    for place, text in enumerate(texts):
-        if meanings[place] is None and has_answers:
+    for position, text in enumerate(texts):
+        if meanings[position] is None and has_answers:
             label = code_of_label(text, known)
             if label is not None and label >= 0 and recodes is not None:
                 label = codes_in_file.get(label, BAD)
-            meanings[place] = label
+            meanings[position] = label
     return [
         code if code is not None else BLANK if text in MISSING_TEXTS else BAD
         for text, code in zip(texts, meanings, strict=True)

@@ -71,7 +71,7 @@ def first_lines(head: bytes) -> bytes:
 def open_delimited(path: Path, file: Path, head: bytes, work: Path) -> Source:
     """Open a CSV that begins with `head`; `work` is for a copy in UTF-8.
 
-    Raises ValuescopeError when it is no text.
+    Raises ValuescopeError when it is not text.
     """
     original, contents = file, _look_through(file)
     file, notes = _as_utf8(path, file, head, contents.is_utf8, work)

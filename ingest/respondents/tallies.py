@@ -46,13 +46,13 @@ def tallies(groups: Integers, codes: Codes, *amounts: tuple[Floats, Floats]) -> 
     if has_marks:
         low = int(codes.min(where=codes > BLANK, initial=max(high, 0)))
     if (high - low + 3) * (int(groups.max()) + 1) > _MOST_CELLS:
-        values, places = np.unique(codes.astype(np.int64), return_inverse=True)
+        values, positions = np.unique(codes.astype(np.int64), return_inverse=True)
     else:
         values = np.array([BAD, BLANK, *range(low, high + 1)])
-        places = codes - np.int64(low - 2)
+        positions = codes - np.int64(low - 2)
         if has_marks:
-            places[codes == BLANK], places[codes == BAD] = 1, 0
-    cells = groups * len(values) + places
+            positions[codes == BLANK], positions[codes == BAD] = 1, 0
+    cells = groups * len(values) + positions
     respondents = np.bincount(cells)
     found = np.flatnonzero(respondents)
     return Tallies(

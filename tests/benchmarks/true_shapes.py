@@ -40,7 +40,7 @@ SEVEN_BILLION = Shape("llama-2-7b", "llama-spm", 4096, 32, 32, 32, 11008, False,
 
 @dataclass(frozen=True)
 class _Blocks:
-    """Places of the scales of a block, in half precision, and the spread of weights for a scale of 1.
+    """Offsets of a block's scales (half precision), and the spread of weights for a scale of 1.
 
     `scales` are pairs of an offset in bytes and a factor, which makes the mean weight 0.
     """
