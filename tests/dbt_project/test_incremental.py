@@ -231,9 +231,11 @@ def test_a_model_that_is_added_leaves_every_mart_as_a_build_from_scratch_does(
         path.rename(path.with_suffix(".away"))
     build_successfully(home, *WITHOUT_TESTS)
     without = marts(home)
-    for mart in ("dim_models", "fct_mean_scores", "agg_model_summary", "cmp_base_chat"):
-        assert len(without[mart]), mart
-        assert not without[mart].equals(from_scratch[mart]), mart
+    for mart in ("dim_models", "fct_mean_scores", "agg_model_summary"):
+        assert 0 < len(without[mart]) < len(from_scratch[mart]), mart
+    # Its base model is compared with the other precision then.
+    assert len(without["cmp_base_chat"])
+    assert not without["cmp_base_chat"].equals(from_scratch["cmp_base_chat"])
     for path in paths:
         path.with_suffix(".away").rename(path)
     build_successfully(home, *WITHOUT_TESTS)
