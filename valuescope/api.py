@@ -169,15 +169,17 @@ def build(
     select: str | None = None,
     var: Mapping[str, Any] | None = None,
     drop_missing: bool = False,
+    full_refresh: bool = False,
     home: str | Path | None = None,
 ) -> "BuildSummary":
     """Turn what is loaded and scored into tables; return how many, and dbt's warnings.
 
-    `var` holds dbt variables by their names, such as {"question_set": "common"}.
+    `var` holds dbt variables by their names, such as {"question_set": "common"}. Where nothing has
+    changed since the last build, its outcome is returned, unless `full_refresh`.
     """
     from valuescope.warehouse.status.checked_build import checked_build
 
-    return checked_build(named_home(home), select, var, drop_missing)
+    return checked_build(named_home(home), select, var, drop_missing, full_refresh)
 
 
 def query(

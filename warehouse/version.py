@@ -53,11 +53,13 @@ def project_commit() -> str | None:
 
 
 def code_sha256() -> str:
-    """Return the SHA-256 of the SQL and Python that compute the tables, as `record_inputs` does."""
+    """Return the SHA-256 of the code that computes and checks tables, as `record_inputs` does."""
     files = [
         DBT_PROJECT / "dbt_project.yml",
         *DBT_PROJECT.glob("macros/**/*.sql"),
         *DBT_PROJECT.glob("models/**/*.sql"),
+        *DBT_PROJECT.glob("models/**/*.yml"),
+        *DBT_PROJECT.glob("tests/**/*.sql"),
         *DBT_PROJECT.glob("models/**/*.py"),
         *DBT_PROJECT.glob("python/**/*.py"),
     ]

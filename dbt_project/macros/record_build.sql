@@ -1,7 +1,8 @@
 {#-
   What a whole build reads: surveys, answers, the instrument's files, the variables it was given and the
-  code that computes with them.
-  `valuescope status` compares it with what is there now.
+  code that computes and checks; and what came of it.
+  `valuescope status` compares it with what is there now, and `valuescope build` has nothing to do where
+  they are the same. Rows that are not built say that dbt has run since: a part, or in vain.
 -#}
 
 {#- Before any model runs, because a file may be edited meanwhile. -#}
@@ -29,7 +30,12 @@
         {%- do run_query(
             "insert into intermediate.build_record select false, 'code', 'dbt_project', "
             ~ "sha256(string_agg(sha256(content), '' order by filename)) from read_blob(["
-            ~ "'" ~ folder ~ "/dbt_project.yml', " ~ code_files() ~ "])"
+            ~ "'" ~ folder ~ "/dbt_project.yml', '" ~ folder ~ "/models/**/*.yml', '"
+            ~ folder ~ "/tests/**/*.sql', " ~ code_files() ~ "])"
+        ) -%}
+        {%- do run_query(
+            "insert into intermediate.build_record select false, 'landing', 'shards', "
+            ~ landing_state()
         ) -%}
         {%- do run_query(
             "insert into intermediate.build_record select false, 'instrument',"
@@ -43,6 +49,44 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#-
+  A hash of the landing zone's shards: of the content of small tables, and of when each shard of answers was
+  written, in whole seconds. `valuescope.warehouse.tables.build_record` computes the same.
+-#}
+{% macro landing_state() -%}
+    {%- set shards = literal_pattern(landing_zone()) -%}
+    {%- set name = "array_to_string(split(filename, '/')[-2:], '/') || ' ' || size || ' '" -%}
+    (
+        select coalesce(sha256(string_agg(shard, chr(10) order by shard)), '')
+        from (
+            select {{ name }} || cast(floor(epoch(last_modified)) as bigint) as shard
+            from read_blob('{{ shards }}/choice_log_likelihoods/*.parquet')
+            union all
+            select {{ name }} || sha256(content) as shard
+            from read_blob([
+                {%- for table in ['models', 'prompts', 'runs'] -%}
+                '{{ shards }}/{{ table }}/*.parquet'{{ ', ' if not loop.last }}
+                {%- endfor -%}
+            ])
+        )
+    )
+{%- endmacro %}
+
+{#- What the build checked, and what it warns of. -#}
+{% macro record_outcome(results) -%}
+    {%- set checks = results | selectattr('node.resource_type', 'equalto', 'test') | list -%}
+    {%- set rows = ["('checks', 'passed', '" ~ checks | length ~ "')"] -%}
+    {%- for result in results if result.status | string == 'warn' -%}
+        {%- do rows.append(
+            "('warning', '" ~ result.node.unique_id ~ "', '"
+            ~ (result.message or '') | replace("'", "''") ~ "')"
+        ) -%}
+    {%- endfor -%}
+    {%- do run_query(
+        "insert into intermediate.build_record select true, * from (values " ~ rows | join(', ') ~ ")"
+    ) -%}
+{%- endmacro %}
+
 {#- After a build of everything that went through. -#}
 {% macro record_build(results) -%}
     {#- Here, where dbt sees it before anything runs. -#}
@@ -54,6 +98,7 @@
             invocation_args_dict.which == 'build'
             and not invocation_args_dict.select
             and not invocation_args_dict.exclude
+            and not invocation_args_dict.empty
             and not failed
         -%}
             {%- do run_query("delete from intermediate.build_record where is_built") -%}
@@ -66,6 +111,7 @@
                 "insert into intermediate.build_record select true, 'landed_design',"
                 ~ " model_id || ' ' || prompt_id, landed_rows from " ~ landed_designs
             ) -%}
+            {%- do record_outcome(results) -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

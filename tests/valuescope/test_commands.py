@@ -1,12 +1,16 @@
 import hashlib
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.dbt_project.agreement_study import AgreementStudy
@@ -22,6 +26,7 @@ from tests.valuescope.conftest import (
     write_survey,
 )
 from valuescope.warehouse.home import CLONE, Home
+from valuescope.warehouse.tables.build import earlier_build
 
 COMMANDS = (
     *(
@@ -152,6 +157,64 @@ def test_a_build_of_a_part_does_not_pass_for_a_build_of_everything(
     run(copy_of_study, "ingest", str(write_survey(tmp_path / "answers.csv", seed=8)))
     succeed(copy_of_study, "build", "--select", "stg_survey_loads")
     assert "surveys were loaded or replaced" in succeed(copy_of_study, "status")
+
+
+def _edit_database(statement: str) -> Callable[[Path], None]:
+    def edit(home: Path) -> None:
+        with duckdb.connect(str(home / "valuescope.duckdb")) as connection:
+            connection.execute(statement)
+
+    return edit
+
+
+def _write_a_run_again(home: Path) -> None:
+    shard = next(home.glob("landing/*/runs/[!_]*.parquet"))
+    run = pq.ParquetFile(shard).read().to_pylist()
+    table = pa.Table.from_pylist([run[0] | {"threads": 99}], pq.read_schema(shard))
+    pq.write_table(table, shard)
+
+
+def _write_answers_later(home: Path) -> None:
+    shard = next(home.glob("landing/*/choice_log_likelihoods/[!_]*.parquet"))
+    later = shard.stat().st_mtime + 1
+    os.utime(shard, (later, later))
+
+
+# The study is built without tests of data.
+CHECKED = _edit_database(
+    "update intermediate.build_record set content = '7' where kind = 'checks';"
+    "insert into intermediate.build_record values (true, 'warning', 'test.one', 'Got 2 results')"
+)
+
+
+def test_a_build_has_nothing_to_do_where_nothing_has_changed(copy_of_study: Path) -> None:
+    assert earlier_build(Home(copy_of_study), {}) is None
+    CHECKED(copy_of_study)
+    before = sha256(copy_of_study / "valuescope.duckdb")
+    said = run(copy_of_study, "build").stderr.decode()
+    assert re.search(r"last build of \d+ tables for 1 model, whose 7 checks passed", said)
+    assert "Warning: test.one: Got 2 results" in said
+    assert sha256(copy_of_study / "valuescope.duckdb") == before
+    assert earlier_build(Home(copy_of_study), {"minimum_questions": 6}) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _write_a_run_again,
+        _write_answers_later,
+        _edit_database("drop table marts.agg_model_summary"),
+        _edit_database("update raw.survey_loads set loaded_at = now()"),
+        # As any run of dbt's does, of a part or in vain.
+        _edit_database("insert into intermediate.build_record values (false, 'code', 'x', 'y')"),
+    ],
+    ids=["run", "answers", "table", "survey", "dbt"],
+)
+def test_any_change_is_built(copy_of_study: Path, change: Callable[[Path], None]) -> None:
+    CHECKED(copy_of_study)
+    assert earlier_build(Home(copy_of_study), {}) is not None
+    change(copy_of_study)
+    assert earlier_build(Home(copy_of_study), {}) is None
 
 
 def test_a_failed_build_leaves_the_database_as_it_was(copy_of_study: Path) -> None:

@@ -33,14 +33,24 @@ from valuescope.warehouse.variables import home_variables
     is_flag=True,
     help="In a shared warehouse: also build where this landing zone lacks answers that it holds.",
 )
+@click.option(
+    "--full-refresh",
+    is_flag=True,
+    help="Compute everything anew, also what has not changed since the last build.",
+)
 @click.option("--verbose", is_flag=True, help="Show dbt's own output.")
 def command(
-    select: str | None, variables: tuple[str, ...], drop_missing: bool, verbose: bool
+    select: str | None,
+    variables: tuple[str, ...],
+    drop_missing: bool,
+    full_refresh: bool,
+    verbose: bool,
 ) -> None:
     """Turn what is loaded and scored into tables (`dbt build`).
 
     Works on a copy and swaps it in when every model and test has passed: readers are never
-    blocked, and a failed build changes nothing. It takes what a running `score` has landed
+    blocked, and a failed build changes nothing. Where nothing has changed since the last
+    build, there is nothing to do. It takes what a running `score` has landed
     so far. The same holds for a shared warehouse (docs/shared-warehouse.md).
 
     A file variables.json in the home holds variables that every build starts from.
@@ -50,7 +60,7 @@ def command(
         say(f"Variables of {home.variables}: {json.dumps(settled)}")
     given = dict(map(_variable, variables))
     with nullcontext() if verbose else step_progress("dbt build"):
-        summary = checked_build(home, select, given, drop_missing, verbose)
+        summary = checked_build(home, select, given, drop_missing, full_refresh, verbose)
     for notice in landing_notices(home):
         say(notice)
     for warning in summary.warnings:

@@ -30,7 +30,7 @@ from valuescope.scoring_display import ScoringDisplay
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.instruments.seeds import Country, Instrument, Question, load_instrument
-from valuescope.warehouse.tables.build import build_warehouse
+from valuescope.warehouse.status.checked_build import checked_build
 from valuescope.warehouse.tables.caveats import caveats
 
 MODEL = "smollm2-135m-instruct"
@@ -61,7 +61,7 @@ def command() -> None:
             score_plan(home, instrument, plan, settings, display)
     say("3. Both as tables")
     with step_progress("dbt build"):
-        summary = build_warehouse(home)
+        summary = checked_build(home)
     say(f"{summary.sentence}.")
     connection = open_for_reading(home)
     try:

@@ -8,7 +8,7 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import load_instrument
 from valuescope.warehouse.status.home_state import landed_cell_count, loaded_survey_count
-from valuescope.warehouse.tables.build import BuildSummary, build_warehouse
+from valuescope.warehouse.tables.build import BuildSummary, build_warehouse, earlier_build
 from valuescope.warehouse.tables.build_record import designs_missing_here
 from valuescope.warehouse.variables import check_variables, home_variables
 
@@ -18,10 +18,13 @@ def checked_build(
     select: str | None = None,
     variables: Mapping[str, Any] | None = None,
     drop_missing: bool = False,
+    full_refresh: bool = False,
     verbose: bool = False,
 ) -> BuildSummary:
     """Build all tables of `home`, or the dbt nodes of `select`, as `valuescope build` does.
 
+    Where a build would do again what the last one did, that one's outcome is returned, and with
+    `full_refresh` all is computed anew.
     `variables` are dbt's and win over those in the home's variables.json. Raises ValuescopeError
     when the home's own instrument is wrong, when nothing is loaded or scored, when a shared
     warehouse would lose answers, and when dbt fails.
@@ -38,7 +41,11 @@ def checked_build(
         )
     if home.lake is not None and not drop_missing:
         _refuse_to_drop(home)
+    if not (select or full_refresh) and (earlier := earlier_build(home, chosen)):
+        return earlier
     arguments: tuple[str, ...] = ("--select", select) if select else ()
+    if full_refresh:
+        arguments += ("--full-refresh",)
     if chosen:
         arguments += ("--vars", json.dumps(chosen))
     return build_warehouse(home, arguments, verbose)

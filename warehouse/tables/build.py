@@ -12,9 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.connections import (
+    has_warehouse,
+    open_for_reading,
     replacement_copy,
     working_folder,
     writer_lock,
@@ -27,6 +30,7 @@ from valuescope.warehouse.landing_zone.shards import (
     landed_model_count,
     set_damaged_aside,
 )
+from valuescope.warehouse.tables.build_record import changes_since, last_build
 from valuescope.warehouse.unfinished import replaced_file
 
 _DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
@@ -39,19 +43,26 @@ class BuildSummary:
 
     `tables` counts the marts that were built, `models` the language models whose answers have
     landed, `checks` dbt's tests of what was built; `warnings` are messages of those with severity
-    warn.
+    warn. `is_earlier` is whether that was an earlier build, since which nothing has changed.
     """
 
     tables: int
     models: int
     checks: int
     warnings: tuple[str, ...]
+    is_earlier: bool = False
 
     @property
     def sentence(self) -> str:
         """Return what was built, in words."""
         built = f"{counted(self.tables, 'table')} for {counted(self.models, 'model')}"
-        return f"Built {built}; {counted(self.checks, 'check')} passed"
+        checked = f"{counted(self.checks, 'check')} passed"
+        if self.is_earlier:
+            return (
+                f"Nothing has changed since the last build of {built}, whose {checked} "
+                "(--full-refresh builds all the same)"
+            )
+        return f"Built {built}; {checked}"
 
 
 def build_warehouse(
@@ -203,12 +214,43 @@ def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: 
     return "dbt build broke off; the warehouse is unchanged.\n  " + "\n  ".join([*lines[-12:], log])
 
 
+def earlier_build(home: Home, variables: Mapping[str, Any]) -> BuildSummary | None:
+    """Return the last build if one with `variables` would do the same again, else None."""
+    if not has_warehouse(home):
+        return None
+    last = last_build(home)
+    if last is None or not last.is_last_run or not last.checks:
+        return None
+    if dict(last.variables) != dict(variables):
+        return None
+    marts = _marts()
+    if changes_since(last, home) or not marts <= _tables(home):
+        return None
+    warnings = tuple(f"{check}: {message}" for check, message in last.warnings.items())
+    return BuildSummary(len(marts), landed_model_count(home), last.checks, warnings, True)
+
+
+def _marts() -> set[str]:
+    return {path.stem for path in DBT_PROJECT.glob("models/marts/**/*.sql")}
+
+
+def _tables(home: Home) -> set[str]:
+    connection = open_for_reading(home)
+    try:
+        rows = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'marts'"
+        ).fetchall()
+    finally:
+        connection.close()
+    return {name for (name,) in rows}
+
+
 def _summary(results: Path, models: int) -> BuildSummary:
     outcomes = json.loads(results.read_text())["results"]
     kinds = [outcome["unique_id"].split(".")[0] for outcome in outcomes]
-    marts = {f"model.valuescope.{path.stem}" for path in DBT_PROJECT.glob("models/marts/**/*.sql")}
+    built = {outcome["unique_id"] for outcome in outcomes}
     return BuildSummary(
-        tables=sum(outcome["unique_id"] in marts for outcome in outcomes),
+        tables=sum(f"model.valuescope.{mart}" in built for mart in _marts()),
         models=models,
         checks=kinds.count("test"),
         warnings=tuple(

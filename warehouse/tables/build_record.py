@@ -18,11 +18,13 @@ from valuescope.warehouse.version import code_sha256
 
 @dataclass(frozen=True)
 class Build:
-    """The inputs of the last whole build, as in its record in the database.
+    """The inputs of the last whole build, as in its record in the database, and its outcome.
 
     Survey loads by id with their moment, answers by model and prompt with their number, files of
-    the instrument (folder/name) with their SHA-256. `code` is the SHA-256 of the code that computed
-    the tables; None for a build of a version that did not record it.
+    the instrument (folder/name) with their SHA-256. `code` and `landing` are SHA-256 of the code
+    that computed the tables and of the landing zone's state; None for a build of a version that did
+    not record them. `checks` counts dbt's tests, and `warnings` are the messages of some by test.
+    `is_last_run` is whether dbt has not run since.
     """
 
     survey_loads: Mapping[str, str]
@@ -30,6 +32,10 @@ class Build:
     instrument: Mapping[str, str]
     variables: Mapping[str, Any]
     code: str | None
+    landing: str | None
+    checks: int
+    warnings: Mapping[str, str]
+    is_last_run: bool
 
 
 def last_build(home: Home) -> Build | None:
@@ -37,23 +43,28 @@ def last_build(home: Home) -> Build | None:
     connection = open_for_reading(home)
     try:
         inputs = connection.execute(
-            "select kind, input, content from intermediate.build_record where is_built"
+            "select is_built, kind, input, content from intermediate.build_record"
         ).fetchall()
     except duckdb.CatalogException:
         return None
     finally:
         connection.close()
-    if not inputs:
-        return None
     of_kind: dict[str, dict[str, str]] = defaultdict(dict)
-    for kind, name, content in inputs:
-        of_kind[kind][name] = content
+    for is_built, kind, name, content in inputs:
+        if is_built:
+            of_kind[kind][name] = content
+    if not of_kind:
+        return None
     return Build(
         of_kind["survey_load"],
         {design: int(rows) for design, rows in of_kind["landed_design"].items()},
         of_kind["instrument"],
         json.loads(of_kind["variables"]["vars"]),
         of_kind["code"].get("dbt_project"),
+        of_kind["landing"].get("shards"),
+        int(of_kind["checks"].get("passed", 0)),
+        of_kind["warning"],
+        all(is_built for is_built, *_ in inputs),
     )
 
 
@@ -72,11 +83,24 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
             if new
             else "rows are no longer in the landing zone that the tables hold"
         )
+    elif landing_state(home) != build.landing:
+        changes.append("shards were written since the last build")
     if edited := _edited(build.instrument, _instrument_files(home)):
         changes.append(f"the instrument was edited ({', '.join(edited)})")
     if build.code != code_sha256():
         changes.append("the code that computes the tables has changed")
     return tuple(changes)
+
+
+def landing_state(home: Home) -> str:
+    """Return a SHA-256 of the landing zone's shards, as dbt's macro `landing_state` does."""
+    shards = []
+    for path in home.landing.glob("*/*.parquet"):
+        stat = path.stat()
+        is_small = path.parent.name != "choice_log_likelihoods"
+        mark = hashlib.sha256(path.read_bytes()).hexdigest() if is_small else int(stat.st_mtime)
+        shards.append(f"{_input_name(path)} {stat.st_size} {mark}")
+    return hashlib.sha256("\n".join(sorted(shards)).encode()).hexdigest() if shards else ""
 
 
 def designs_missing_here(home: Home) -> tuple[str, ...]:
