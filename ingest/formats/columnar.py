@@ -37,6 +37,7 @@ def open_columnar(path: Path, file: Path, head: bytes, work: Path) -> Source | N
         with pyarrow.ipc.open_stream(file) as stream:
             return _open_arrow(path, file, stream.read_all(), work)
     if head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith((b"{", b"[")):
+        _refuse_other_shapes(path, file)
         relation = f"read_json({file_pattern(file)}, sample_size = -1)"
         return _open_relation(path, file, relation, "json", _json_names(path, file, relation))
     return None
@@ -68,6 +69,28 @@ def _open_relation(
     ]
     rows = f"(select * replace ({', '.join(missing)}) from {relation})" if missing else relation
     return Source(path, file, file, kind, columns, names, lambda _: rows, numbers=numbers)
+
+
+def _refuse_other_shapes(path: Path, file: Path) -> None:
+    """Refuse JSON that is one object of columns or a list of lists instead of rows."""
+    with duckdb.connect() as connection:
+        try:
+            rows = connection.execute(
+                "select json_type(json), list_bool_or(list_transform(json_keys(json), lambda key: "
+                "json_type(json, '/' || replace(replace(key, '~', '~0'), '/', '~1')) "
+                "in ('OBJECT', 'ARRAY'))) "
+                f"from read_json_objects({file_pattern(file)}) limit 2"
+            ).fetchall()
+        except duckdb.InvalidInputException as error:
+            # No row is that long.
+            if "maximum_object_size" not in str(error):
+                raise
+            rows = [("too long", True)]
+    if any(kind != "OBJECT" for kind, _ in rows) or (len(rows) == 1 and rows[0][1]):
+        raise ValuescopeError(
+            f"{path} is not JSON with one object per row. In pandas, write it with "
+            "`frame.to_json(path, orient='records', lines=True)`."
+        )
 
 
 def _json_names(path: Path, file: Path, relation: str) -> list[str] | None:

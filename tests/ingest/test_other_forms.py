@@ -255,6 +255,15 @@ def test_the_same_people_have_the_same_marginals(
     assert loaded(home) == marginals
 
 
+@pytest.mark.parametrize("orient", ["columns", "index", "split", "values", "table"])
+def test_json_that_has_no_object_per_row_is_refused_with_what_writes_it(
+    orient: Any, home: Home, instrument: Instrument, tmp_path: Path
+) -> None:
+    file = save(tmp_path / "people.json", PEOPLE.to_json(orient=orient))
+    with pytest.raises(ValuescopeError, match=r"one object per row.*lines=True"):
+        load_file(file, home, instrument)
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_a_number_with_something_appended_is_not_another_number(
     line_end: str, home: Home, instrument: Instrument, query: Query, tmp_path: Path
