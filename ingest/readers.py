@@ -12,7 +12,7 @@ import duckdb
 from valuescope.ingest.formats import archives
 from valuescope.ingest.formats.columnar import open_columnar
 from valuescope.ingest.formats.delimited import first_lines, open_delimited
-from valuescope.ingest.formats.excel import is_workbook, open_workbook
+from valuescope.ingest.formats.excel import is_workbook, open_workbook, write_first_rows
 from valuescope.ingest.formats.guard import reading
 from valuescope.ingest.formats.sources import HEAD_BYTES, Source, file_sha256, read_head
 from valuescope.ingest.formats.spss_stata import open_statistics_file, statistics_format
@@ -169,28 +169,33 @@ def _look(
     survey_folder = _survey_folder(path, work)
     if survey_folder is not None:
         return _own_survey(survey_folder, instrument, options, problems, work)
-    # What the header of a large CSV shows is refused before the rest of it is read.
-    glimpse = _glimpse(path, work, options.member)
-    if glimpse is not None:
-        beginning = open_delimited(path, glimpse, read_head(glimpse), work)
+    # What the header of a large CSV or workbook shows is refused before the rest of it is read.
+    beginning = _beginning(path, work, options.member)
+    if beginning is not None:
         _recognised(beginning, instrument, options, Problems(path))
     return _recognised(open_source(path, work, options.member), instrument, options, problems)
 
 
-def _glimpse(path: Path, work: Path, member: str | None) -> Path | None:
-    """Return a file with the first lines of a large CSV, packed or not; None for other files."""
+def _beginning(path: Path, work: Path, member: str | None) -> Source | None:
+    """Open the first lines of a large CSV, packed or not, or rows of a large Excel workbook.
+
+    Return None for other files.
+    """
     if not path.is_file():
         return None
     head = read_head(path)
+    glimpse = work / "beginning" / path.name
+    glimpse.parent.mkdir()
     if head.startswith(b"PK\x03\x04") and is_workbook(archives.names(path)):
-        return None
+        is_large = write_first_rows(path, glimpse)
+        return open_workbook(path, glimpse, glimpse.parent) if is_large else None
     start = archives.beginning(path, head, member, HEAD_BYTES)
     if len(start) < HEAD_BYTES or statistics_format(start) or start.startswith((*_OTHER_KINDS,)):
         return None
-    glimpse = work / "beginning" / path.name
-    glimpse.parent.mkdir()
     lines = first_lines(start[:_GLIMPSE_BYTES]) or first_lines(start)
-    return glimpse if glimpse.write_bytes(lines) else None
+    if not glimpse.write_bytes(lines):
+        return None
+    return open_delimited(path, glimpse, read_head(glimpse), work)
 
 
 def _recognised(

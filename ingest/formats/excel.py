@@ -17,6 +17,10 @@ _DATA_SHEET = "Data"
 # A sheet is read as a rectangle: one forgotten cell in its last corner would take 512 GB.
 _MOST_CELLS = 30_000_000
 _CHUNK = 1 << 22
+# Of a large sheet's XML, for a look at its header.
+_BEGINNING = 1 << 20
+_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
+_ROW_END = re.compile(rb"</(?P<prefix>[A-Za-z]*:?)row>")
 _CELL = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
 # Beyond column ZZ or row 99,999, as hardly any sheet has. It begins with plain letters, which are
 # searched for five times faster; what it finds too much is looked at closely.
@@ -78,6 +82,27 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
     return Source(path, file, file, "excel", columns, names, rows, encoded)
 
 
+def write_first_rows(file: Path, target: Path) -> bool:
+    """Write an Excel workbook with the first rows of its large sheets; return whether it has any.
+
+    A sheet's XML is cut behind its last whole row; nothing is to be read where there is none.
+    """
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(target, "w") as beginning:
+        texts = [m for m in archive.infolist() if m.filename.endswith((".xml", ".rels"))]
+        large = {m for m in texts if _SHEET.fullmatch(m.filename) and m.file_size > _BEGINNING}
+        for member in texts if large else ():
+            with archive.open(member) as stream:
+                text = stream.read(_BEGINNING if member in large else -1)
+            if member in large:
+                rows = list(_ROW_END.finditer(text))
+                if not rows:
+                    return False
+                prefix = rows[-1]["prefix"]
+                text = text[: rows[-1].end()] + b"</%bsheetData></%bworksheet>" % (prefix, prefix)
+            beginning.writestr(member.filename, text)
+    return bool(large)
+
+
 def _answers(cells: Sequence[object]) -> pa.Array:
     """Return cells as numbers if all of them are, else as a dictionary of texts."""
     # Arrow takes a truth value for a number.
@@ -98,7 +123,7 @@ def _refuse_huge_sheets(path: Path, file: Path) -> None:
     """Raise ValuescopeError for a sheet that spans too many cells, before they are allocated."""
     with zipfile.ZipFile(file) as archive:
         for name in archive.namelist():
-            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
+            if _SHEET.fullmatch(name):
                 rows, columns = _excel_extent(archive, name)
             elif name == "content.xml":
                 rows, columns = _open_document_extent(archive, name)
