@@ -429,8 +429,9 @@ def _count_answers(
         groups = (np.asarray(rows["country_wave"], np.int64) * size + cell)[is_in_cell]
         people, weights = rows["row"][is_in_cell], np.asarray(rows["weight"])[is_in_cell]
         # Weights whose squares overflow are refused later.
-    with np.errstate(over="ignore"):
-        amounts = exact_parts(weights), exact_parts(weights * weights)
+        with np.errstate(over="ignore"):
+            squares = weights * weights
+        amounts = exact_parts(weights), exact_parts(squares)
         for index, item in enumerate(file.items):
             found = tallies(groups, answers[item.question_id].codes[people], *amounts)
             counted.append(
