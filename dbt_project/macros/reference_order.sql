@@ -1,11 +1,10 @@
 {#-
-    Which population models are compared with in a survey's questions: first come all respondents,
-    then the survey itself before others that asked its questions, the usual wave, and the population
+    Which population of all respondents models are compared with in a survey's questions: first comes
+    the survey itself before others that asked its questions, then the usual wave, and the population
     that covers most cells; a weighting decides among those that cover the same. `valuescope ingest`
     reads the same lines to report what a load changes.
 -#}
 {% macro reference_order() -%}
-    populations.subgroup_id = 'all' desc,
     surveys.survey_id = surveys.question_survey_id desc,
     populations.wave_selection = cast(surveys.default_wave as varchar) desc,
     populations.wave_selection = 'latest' desc,

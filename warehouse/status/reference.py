@@ -75,6 +75,7 @@ def reference_population(
             surveys.default_wave
         from populations
         inner join surveys using (survey_id)
+        where populations.subgroup_id = 'all'
         order by {reference_order()}
         limit 2
         """,
@@ -93,11 +94,9 @@ def reference_population(
 def _reason(first: tuple[Any, ...], second: tuple[Any, ...] | None = None) -> str:
     """Say which line of the macro `reference_order` decides between two populations."""
     if second is None:
-        return "the only population"
+        return "the only population of all respondents"
     survey_id, _, cells, _, wave, newest_wave, default_wave = first
     other_survey_id, other, other_cells, _, other_wave, other_newest, _ = second
-    if other.split(":")[-1] != "all":
-        return "the only population of all respondents"
     if survey_id != other_survey_id:
         return f"the survey's own people come before {other}"
     if wave == str(default_wave) != other_wave:

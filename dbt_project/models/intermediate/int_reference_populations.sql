@@ -69,6 +69,8 @@ ranked as (
         on
             coalesce(surveys.question_survey_id, populations.survey_id) = named.survey_id
             and populations.population_id = named.population_id
+    -- A group is compared with only where it is named.
+    where populations.subgroup_id = 'all' or named.population_id is not null
 
 ),
 
