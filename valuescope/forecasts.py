@@ -46,7 +46,10 @@ def print_planned_runs(runs: Sequence[PlannedRun]) -> None:
     for run in runs:
         if run.estimate is not None and run.estimate.other_cells:
             say(_cost_of_others(run.estimate))
-    total = sum(run.estimate.seconds for run in runs if run.estimate is not None)
+    estimates = [run.estimate for run in runs if run.estimate is not None]
+    if not estimates:
+        return
+    total = sum(estimate.seconds for estimate in estimates)
     say(
         f"{duration(total)} in all, from a short measurement on this machine; cells that have "
         "landed already are counted too but will not be scored again."
