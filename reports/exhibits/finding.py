@@ -1,5 +1,6 @@
 """The finding about one model, in a sentence that claims no more than its numbers allow."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,11 @@ _FEW_COUNTRIES = 5
 """With fewer, single questions say more than a mean over countries."""
 _ENOUGH_COUNTRIES = 10
 _MOST_QUESTIONS = 3
+# Names of countries that English gives an article in a sentence.
+_WITH_ARTICLE = re.compile(
+    r"(United|Netherlands|Philippines|Maldives|Gambia|Bahamas|Comoros|Seychelles)\b"
+    r"|(Democratic )?Republic of|.* (Republic|Islands)$"
+)
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,17 @@ def _agreement(summary: Row, countries: Sequence[Row]) -> str:
     where, of = f"people in {len(known)} countries", summary
     if len(known) == 1:
         (of,) = known
-        where = f"people in {of['country_name']} over {of['question_count']} questions"
+        where = f"people in {_in_a_sentence(of)} over {of['question_count']} questions"
     said = f"r {decimals(r)}{brackets(of['ci_low'], of['ci_high'])} with {where}"
     if of["ci_low"] is None and summary["interval_null_reason"]:
         said += f" (no interval: {in_words(summary['interval_null_reason'])})"
     return said + _gap(summary)
+
+
+def _in_a_sentence(row: Row) -> str:
+    """Return the name of a row's country, with the article that it has in a sentence."""
+    name: str = row["country_name"]
+    return f"the {name}" if _WITH_ARTICLE.match(name) else name
 
 
 def _gap(summary: Row) -> str:
@@ -125,7 +137,7 @@ def _closest_and_farthest(countries: Sequence[Row]) -> str:
         known, key=lambda row: (row["r_above_random"], row["country_id"])
     )
     said = (
-        f"Closest to people in {closest['country_name']}, farthest in {farthest['country_name']} "
+        f"Closest to people in {_in_a_sentence(closest)}, farthest in {_in_a_sentence(farthest)} "
         f"({decimals(closest['r_above_random'])} and {decimals(farthest['r_above_random'])} above "
         "the r of random answers"
     )

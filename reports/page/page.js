@@ -136,11 +136,20 @@
     const percent = (share) => `${Math.round(100 * share)}%`;
 
     const FINDINGS = {
-        question_countries: (rows) => `People's mean scores go from ${ends(rows, "human_mean_score")}, `
-            + `the model's from ${ends(rows, "llm_mean_score")}`,
-        world_signed_error: (rows) => `The model leans more to "${rows[0].last_choice}" than people in `
-            + `${rows.filter((row) => row.signed_error > 0).length} of ${rows.length} countries, furthest off in ${furthest(rows, "signed_error").country_name} `
-            + `(${twoDecimals(furthest(rows, "signed_error").signed_error)})`,
+        question_countries: (rows) => (rows.length === 1
+            ? `${rows[0].country_name}: people's mean score is ${twoDecimals(rows[0].human_mean_score)}, `
+                + `the model's ${twoDecimals(rows[0].llm_mean_score)}`
+            : `People's mean scores go from ${ends(rows, "human_mean_score")}, `
+                + `the model's from ${ends(rows, "llm_mean_score")}`),
+        world_signed_error: (rows) => {
+            const most = furthest(rows, "signed_error");
+            const off = `${most.country_name} (${twoDecimals(most.signed_error)})`;
+            const more = rows.filter((row) => row.signed_error > 0).length;
+            return rows.length === 1
+                ? `The model leans ${more ? "more" : "less"} to "${most.last_choice}" than people: ${off}`
+                : `The model leans more to "${most.last_choice}" than people in `
+                    + `${more} of ${rows.length} countries, furthest off in ${off}`;
+        },
         country_scatter: (rows) => "On average, people and model are "
             + `${twoDecimals(rows.reduce((sum, row) => sum + Math.abs(row.signed_error), 0) / rows.length)} `
             + `apart over ${rows.length} questions, on a scale of 2`,

@@ -87,7 +87,7 @@ def test_two_questions_of_many_countries_say_what_one_country_cannot() -> None:
         "country_count": 1,
     }
     assert finding(few, [country("United States", -0.004, None, 0)], QUESTIONS) == (
-        "r .00 with people in United States over 8 questions (no interval: the questions come "
+        "r .00 with people in the United States over 8 questions (no interval: the questions come "
         "from too few batteries). Between countries: r \u2212.05 on Q1 Family (97 countries). No "
         "verdict: the choices were shown in one order only."
     )
