@@ -12,9 +12,10 @@ def rows(file: Path) -> list[list[object]]:
 
 def write(file: Path, count: int) -> Path:
     workbook = openpyxl.Workbook()
-    workbook.active.append(["A title"])
+    sheet = workbook.worksheets[0]
+    sheet.append(["A title"])
     for number in range(count):
-        workbook.active.append([f"answer {number % 7}", *range(30)])
+        sheet.append([f"answer {number % 7}", *range(30)])
     workbook.save(file)
     return file
 
