@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy.stats import kstest, pearsonr
+from scipy.stats import kstest, pearsonr, t
 from valuescope_statistics.groups import (
     DIVISION_RESULT,
     GROUP_RESULT,
@@ -152,22 +152,47 @@ def test_sampling_error_of_people_does_not_hide_stereotyping() -> None:
     assert np.mean(found) == pytest.approx(1, abs=0.04)
 
 
-def test_p_counts_the_shuffles_of_labels_within_countries() -> None:
-    """With two groups and six countries each of 64 changes of sign is as likely."""
-    rows = cells(4, knowledge=0.25)
+def test_intervals_are_on_fishers_scale_or_of_the_logarithm() -> None:
+    rows = cells(2, knowledge=0.5, error=0.03)
+    # Five equal batteries, so that t has 4 degrees of freedom.
+    rows["battery_id"] = rows["question_id"].str[-2:].astype(int).mod(5).astype(str)
+    (row,) = division_rows(rows, LIMITS)
+    deviation_r = r_of("llm_deviation", "human_deviation")
+    error = jackknife(rows, lambda some: np.arctanh(deviation_r(some)))
+    ends = np.tanh(np.arctanh(row["deviation_r"]) + np.array([-1, 1]) * t.ppf(0.975, 4) * error)
+    found = [row["deviation_r_ci_low"], row["deviation_r_ci_high"]]
+    assert found == pytest.approx(list(ends), abs=1e-12)
+    error = jackknife(rows, lambda some: np.log(division_rows(some, LIMITS)[0]["stereotyping"]))
+    ends = np.log(row["stereotyping"]) + np.array([-1, 1]) * t.ppf(0.975, 4) * error
+    found = [row["stereotyping_ci_low"], row["stereotyping_ci_high"]]
+    assert found == pytest.approx(list(np.exp(ends)), abs=1e-12)
+
+
+def test_p_counts_the_shuffles_of_labels_within_batteries() -> None:
+    """With two groups and six batteries each of 64 changes of sign is as likely."""
+    rows = cells(4, knowledge=0.1)
+    rows["battery_id"] = rows["question_id"].str[-2:].astype(int).mod(6).astype(str)
     (row,) = division_rows(rows, LIMITS)
     products = rows["llm_deviation"] * rows["human_deviation"]
-    by_country = products.groupby(rows["country_id"]).sum().to_numpy()
-    every = np.array([by_country @ signs for signs in product([1, -1], repeat=6)])
-    exact = (every >= by_country.sum() - 1e-12).mean()
-    assert row["shuffled_p_value"] == pytest.approx(exact, abs=0.03)
+    by_battery = products.groupby(rows["battery_id"]).sum().to_numpy()
+    every = np.array([by_battery @ signs for signs in product([1, -1], repeat=6)])
+    exact = (every >= by_battery.sum() - 1e-12).mean()
+    assert 0.05 < exact < 0.95
+    assert row["shuffled_p_value"] == pytest.approx(exact, abs=0.04)
 
 
 @pytest.mark.parametrize("groups", [GROUPS, SIX])
 def test_a_model_without_knowledge_has_any_p_and_one_with_it_a_small_one(groups: list[str]) -> None:
-    nothing = [division_rows(cells(seed, groups=groups), LIMITS)[0] for seed in range(60)]
+    """What it says of a group is the same in all countries, and so is much of people's."""
+    nothing = []
+    for seed in range(60):
+        rows = cells(seed, groups=groups)
+        for side in ("llm", "human"):
+            score = rows[f"{side}_mean_score"]
+            everywhere = score.groupby([rows["question_id"], rows["group_id"]]).transform("mean")
+            rows[f"{side}_mean_score"] = everywhere + 0.3 * (score - everywhere)
+        nothing.append(division_rows(apart(rows), LIMITS)[0])
     p_values = np.array([row["shuffled_p_value"] for row in nothing])
-    # Of two groups p has 64 steps.
     assert kstest(p_values, "uniform").pvalue > 0.01
     assert (p_values <= 0.05).mean() < 0.13
     (knowing,) = division_rows(cells(9, groups=groups, knowledge=1), LIMITS)

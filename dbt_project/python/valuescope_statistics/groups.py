@@ -8,6 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from valuescope_statistics.agreement import jackknife
+from valuescope_statistics.agreement.distances import degrees_of_freedom
 from valuescope_statistics.relations import DESIGN
 
 Floats = npt.NDArray[np.float64]
@@ -15,6 +17,8 @@ Places = npt.NDArray[np.intp]
 
 TEXTS = ["country_id", "question_id", "battery_id", "group_id", "division_id"]
 MEASURES = ["pearson_r", "deviation_r", "gain", "mean_total_variation", "mean_wasserstein_1"]
+# What is known of each measure's certainty.
+ENDS = ("_standard_error", "_ci_low", "_ci_high")
 GROUP_RESULT = pa.schema(
     [
         *((name, pa.string()) for name in [*DESIGN, "country_id", "group_id"]),
@@ -24,7 +28,7 @@ GROUP_RESULT = pa.schema(
         *(
             (name, pa.float64())
             for measure in MEASURES
-            for name in (measure, f"{measure}_standard_error")
+            for name in (measure, *(measure + end for end in ENDS))
         ),
         ("deviation_question_count", pa.int64()),
         ("null_reason", pa.string()),
@@ -38,13 +42,14 @@ DIVISION_RESULT = pa.schema(
         ("country_count", pa.int64()),
         ("question_count", pa.int64()),
         ("cell_count", pa.int64()),
-        ("deviation_r", pa.float64()),
-        ("deviation_r_standard_error", pa.float64()),
+        *(
+            (name, pa.float64())
+            for measure in ("deviation_r", "stereotyping")
+            for name in (measure, *(measure + end for end in ENDS))
+        ),
         ("shuffled_p_value", pa.float64()),
         ("llm_spread", pa.float64()),
         ("human_spread", pa.float64()),
-        ("stereotyping", pa.float64()),
-        ("stereotyping_standard_error", pa.float64()),
         ("null_reason", pa.string()),
         ("stereotyping_null_reason", pa.string()),
     ]
@@ -67,6 +72,7 @@ class BatterySums(NamedTuple):
 
     sums: Floats
     batteries: int
+    sizes: Floats
 
 
 def samples_of(values: Floats, battery: Places) -> BatterySums:
@@ -74,7 +80,8 @@ def samples_of(values: Floats, battery: Places) -> BatterySums:
     places, names = pd.factorize(battery)
     by_battery = np.stack([np.bincount(places, column, len(names)) for column in values.T], axis=1)
     total = by_battery.sum(axis=0)
-    return BatterySums(np.vstack([total, total - by_battery]), len(names))
+    sizes = np.bincount(places, minlength=len(names)).astype(float)
+    return BatterySums(np.vstack([total, total - by_battery]), len(names), sizes)
 
 
 def pair_sums(x: Floats, y: Floats) -> Floats:
@@ -93,14 +100,44 @@ def correlations(n: Floats, x: Floats, y: Floats, xx: Floats, yy: Floats, xy: Fl
 
 
 def standard_error(values: Floats, batteries: int, limits: Limits) -> float:
-    """Return the jackknife's error over batteries: sqrt((n - 1) / n sum (theta_-b - theta)^2).
+    """Return the jackknife's error over batteries.
 
     NaN below the minimum of batteries, and where a sample lacks a value.
     """
     if batteries < limits.minimum_batteries:
         return np.nan
-    moves = values[1:] - values[0]
-    return float(np.sqrt((batteries - 1) / batteries * (moves**2).sum()))
+    return float(jackknife.standard_error(values, np.array(float(batteries))))
+
+
+def certain(
+    name: str, values: Floats, samples: BatterySums, limits: Limits, *, scale: str
+) -> dict[str, float]:
+    """Return a measure with its standard error and 95% interval, from its values in all samples.
+
+    `scale` is that of the interval: `r` (Fisher's), `difference` or `ratio` (the logarithm). There
+    is no interval where one battery dominates.
+    """
+    error = standard_error(values, samples.batteries, limits)
+    effective = jackknife.effective_number(samples.sizes)
+    batteries = np.array(float(samples.batteries))
+    low = high = np.array(np.nan)
+    if np.isnan(error) or effective < jackknife.LEAST_EFFECTIVE_BATTERIES:
+        pass
+    elif scale == "ratio":
+        # A model that says the same of all groups has the ratio 0.
+        logs = np.log(np.where(values > 0, values, np.nan))
+        freedom = np.array(degrees_of_freedom(samples.sizes))
+        low, high = jackknife.interval_of_ratio(logs, batteries, freedom)
+    else:
+        freedom = np.array(effective - 1)
+        found = jackknife.summary(values, np.array(scale == "r"), batteries, freedom)
+        low, high = found.ci_low, found.ci_high
+    return {
+        name: float(values[0]),
+        f"{name}_standard_error": error,
+        f"{name}_ci_low": float(low),
+        f"{name}_ci_high": float(high),
+    }
 
 
 def r_reason(x: Floats, y: Floats, limits: Limits) -> str | None:
@@ -146,8 +183,7 @@ def group_rows(cells: pd.DataFrame, limits: Limits) -> list[dict[str, Any]]:
         if row["deviation_null_reason"] is None:
             samples = samples_of(pair_sums(model, people), apart["battery_id"].to_numpy())
             r = correlations(*samples.sums.T)
-            row["deviation_r"] = float(r[0])
-            row["deviation_r_standard_error"] = standard_error(r, samples.batteries, limits)
+            row |= certain("deviation_r", r, samples, limits, scale="r")
     return rows
 
 
@@ -156,25 +192,18 @@ def _agreement(cells: pd.DataFrame, limits: Limits) -> dict[str, Any]:
     people = cells["human_mean_score"].to_numpy()
     samples = samples_of(pair_sums(cells["llm_mean_score"].to_numpy(), people), battery)
     r = correlations(*samples.sums.T)
-    found: dict[str, Any] = {
-        "pearson_r": float(r[0]),
-        "pearson_r_standard_error": standard_error(r, samples.batteries, limits),
-    }
+    found: dict[str, Any] = dict(certain("pearson_r", r, samples, limits, scale="r"))
     for name in ("total_variation", "wasserstein_1"):
         values = cells[name].to_numpy()
         means = samples_of(np.stack([np.ones_like(values), values], axis=1), battery)
         mean = means.sums[:, 1] / means.sums[:, 0]
-        found[f"mean_{name}"] = float(mean[0])
-        found[f"mean_{name}_standard_error"] = standard_error(mean, means.batteries, limits)
+        found |= certain(f"mean_{name}", mean, means, limits, scale="ratio")
     country = cells["country_llm_mean_score"].to_numpy()
     if np.isfinite(country).all():
         own = correlations(*samples_of(pair_sums(country, people), battery).sums.T)
         if np.isfinite(own[0]):
-            found |= {
-                "country_prompt_r": float(own[0]),
-                "gain": float(r[0] - own[0]),
-                "gain_standard_error": standard_error(r - own, samples.batteries, limits),
-            }
+            found["country_prompt_r"] = float(own[0])
+            found |= certain("gain", r - own, samples, limits, scale="difference")
     return found
 
 
@@ -226,11 +255,8 @@ def _division(cells: pd.DataFrame, limits: Limits) -> dict[str, Any]:
     if row["null_reason"] is None:
         # Deviations have the mean 0 in every country and question.
         r = product / ((size - 1) * np.sqrt(llm * human))
-        row["deviation_r"] = float(r[0])
-        row["deviation_r_standard_error"] = standard_error(r, samples.batteries, limits)
-        row["shuffled_p_value"] = _shuffled_p(
-            model, people, pd.factorize(first["country_id"])[0], limits
-        )
+        row |= certain("deviation_r", r, samples, limits, scale="r")
+        row["shuffled_p_value"] = shuffled_p(model, people, pd.factorize(battery)[0], limits)
     true = human - sampling
     row["llm_spread"] = float(np.sqrt(llm[0] / count[0]))
     row["human_spread"] = float(np.sqrt(max(true[0], 0.0) / count[0]))
@@ -239,21 +265,26 @@ def _division(cells: pd.DataFrame, limits: Limits) -> dict[str, Any]:
     if row["stereotyping_null_reason"] is None:
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = np.sqrt(llm / np.where(true > 0, true, np.nan))
-        row["stereotyping"] = float(ratio[0])
-        row["stereotyping_standard_error"] = standard_error(ratio, samples.batteries, limits)
+        row |= certain("stereotyping", ratio, samples, limits, scale="ratio")
     return row
 
 
-def _shuffled_p(model: Floats, people: Floats, country: Places, limits: Limits) -> float:
-    """Return the share of 1 + shuffles of groups within countries that reach the product.
+def shuffled_p(model: Floats, people: Floats, battery: Places, limits: Limits) -> float:
+    """Return the share of 1 + shuffles of groups within batteries that reach the product.
 
-    The labels of the model's groups are shuffled in each country in one way for all questions. The
-    spreads stay, so that the sum of products is as good as r.
+    `model` and `people` are deviations from the mean of the groups, cells x groups; `battery` is
+    the cells' battery.
+
+    The labels of the model's groups are shuffled in each battery, in one way for its questions and
+    all countries: what a model says of women it says in every country, and people, too, differ
+    alike in many. Shuffled in each country, labels that mean nothing would reach the r far less
+    often than such a model does by chance (docs/calibration.md). The spreads stay, so that the sum
+    of products is as good as r.
     """
     size = model.shape[1]
-    # Each of the model's groups times each of people's, summed over a country's questions.
-    products = np.zeros((country.max() + 1, size, size))
-    np.add.at(products, country, model[:, :, None] * people[:, None, :])
+    # Each of the model's groups times each of people's, summed over a battery's cells.
+    products = np.zeros((battery.max() + 1, size, size))
+    np.add.at(products, battery, model[:, :, None] * people[:, None, :])
     observed = np.trace(products, axis1=1, axis2=2).sum()
     random = np.random.default_rng(limits.seed)
     groups = np.tile(np.arange(size), (SHUFFLES, len(products), 1))

@@ -289,7 +289,7 @@ EXHIBITS = (
         reading=(
             "Groups of a country's people, against the mean of its groups: r between how the model "
             "and how people deviate, over all countries and questions. p is of reaching the r when "
-            "the model's groups are shuffled within countries. Stereotyping: the model's spread "
+            "the model's groups are shuffled in each battery. Stereotyping: the model's spread "
             "between groups over people's; above 1 it makes them more different than they are."
         ),
         saved_query="does_it_know_how_groups_differ",
@@ -302,11 +302,19 @@ EXHIBITS = (
             Column("quantization", "quantization"),
             Column("prompt_name", "asked"),
             Column("division_id", "people by"),
-            Column("deviation_r", "r of deviations"),
-            Column("deviation_r_standard_error", "its error"),
+            Column(
+                "deviation_r",
+                "r of deviations",
+                low="deviation_r_ci_low",
+                high="deviation_r_ci_high",
+            ),
             Column("shuffled_p_value", "p", digits=3),
-            Column("stereotyping", "stereotyping"),
-            Column("stereotyping_standard_error", "its error"),
+            Column(
+                "stereotyping",
+                "stereotyping",
+                low="stereotyping_ci_low",
+                high="stereotyping_ci_high",
+            ),
             Column("llm_spread", "model's spread", digits=3),
             Column("human_spread", "people's spread", digits=3),
             Column("country_count", "countries", digits=0),

@@ -6,13 +6,12 @@ Every number is a ratio of sums over cells, so that each battery's sums are enou
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.stats import t
 
 from valuescope_statistics.agreement.cells import Floats
 from valuescope_statistics.agreement.jackknife import (
     LEAST_EFFECTIVE_BATTERIES,
     effective_number,
-    standard_error,
+    interval_of_ratio,
 )
 
 KEYS = ["model_id", "prompt_id", "survey_id", "stratum"]
@@ -72,9 +71,10 @@ def distances(batteries: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
         samples = np.tile(log.to_numpy()[:, None], 1 + int(count.max()))
         left = _logarithm(without_one, numerator, denominator)
         samples[groups.ngroup(), 1 + groups.cumcount()] = left
-        error = standard_error(samples, count.to_numpy().astype(np.float64))
-        half = pd.Series(t.ppf(0.975, freedom) * error, index=log.index)
-        of_number = [ratio, np.exp(log - half), np.exp(log + half)]
+        interval = interval_of_ratio(
+            samples, count.to_numpy().astype(np.float64), freedom.to_numpy(np.float64)
+        )
+        of_number = [ratio, *(pd.Series(end, index=log.index) for end in interval)]
         if number == "total_variation_score":
             # The larger the ratio, the lower the score.
             score, high, low = (100 * (1 - value) for value in of_number)

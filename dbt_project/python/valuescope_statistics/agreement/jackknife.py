@@ -138,3 +138,12 @@ def standard_error(values: Floats, batteries: Floats) -> Floats:
     moves = values[..., 1:] - values[..., :1]
     error: Floats = np.sqrt((batteries - 1) / np.maximum(batteries, 1) * (moves**2).sum(axis=-1))
     return error
+
+
+def interval_of_ratio(
+    logs: Floats, batteries: Floats, freedom: npt.NDArray[np.floating]
+) -> tuple[Floats, Floats]:
+    """Return the 95% interval of ratios from their logarithms in all samples (.. x samples)."""
+    half = t.ppf(0.975, freedom) * standard_error(logs, batteries)
+    with np.errstate(over="ignore"):
+        return np.exp(logs[..., 0] - half), np.exp(logs[..., 0] + half)
