@@ -1,9 +1,15 @@
-"""Build the scenes and write docs/calibration.md; called by `make calibrate`."""
+"""Build the scenes and write docs/calibration.md; called by `make calibrate`.
 
+`python -m tests.calibration FOLDER` keeps what is measured of each scene in a folder and builds
+only those that are not there: whoever changes a statistic empties it.
+"""
+
+import pickle
+import sys
 import tempfile
 from pathlib import Path
 
-from tests.calibration.measured import measured
+from tests.calibration.measured import Measured, measured
 from tests.calibration.page import page
 from tests.calibration.study import Scene, build_scene
 from tests.dbt_project.study import read_instrument
@@ -13,15 +19,29 @@ from valuescope.warehouse.home import CLONE, Home
 SCENES = (
     *(Scene(countries=6, surveys=20, seed=seed) for seed in (1, 2, 3, 4)),
     *(Scene(countries=44, surveys=5, seed=seed) for seed in (1, 2)),
-    Scene(countries=6, surveys=80, has_prompts=True),
-    Scene(countries=20, surveys=20, has_prompts=True),
+    Scene(countries=6, surveys=80, kind="prompts"),
+    Scene(countries=20, surveys=20, kind="prompts"),
+    *(Scene(countries=6, surveys=40, seed=seed, kind="subjects") for seed in (1, 2)),
+    Scene(countries=12, surveys=40, kind="ways"),
 )
 
+
+def measurements(scene: Scene, kept: Path | None) -> Measured:
+    """Return what a scene's marts state, from a new build or from the folder of kept ones."""
+    file = kept and kept / f"{scene.kind}-{scene.countries}-{scene.surveys}-{scene.seed}.pickle"
+    if file and file.exists():
+        found: Measured = pickle.loads(file.read_bytes())
+        return found
+    with tempfile.TemporaryDirectory(prefix="valuescope-calibration-") as folder:
+        home = Home(Path(folder) / "home")
+        found = measured(home, scene, build_scene(home, scene, read_instrument()))
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pickle.dumps(found))
+    return found
+
+
 if __name__ == "__main__":
-    found = []
-    for scene in SCENES:
-        with tempfile.TemporaryDirectory(prefix="valuescope-calibration-") as folder:
-            home = Home(Path(folder) / "home")
-            build_scene(home, scene, read_instrument())
-            found.append((scene, measured(home, scene)))
-    (CLONE / "docs" / "calibration.md").write_text(page(found), encoding="utf-8")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    text = page([(scene, measurements(scene, folder)) for scene in SCENES])
+    (CLONE / "docs" / "calibration.md").write_text(text, encoding="utf-8")

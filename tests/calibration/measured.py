@@ -9,23 +9,32 @@ import pandas as pd
 
 from tests.calibration.study import (
     DRAWS,
+    GROUPS,
     PROMPT_MART,
     PROMPTED,
     PROMPTS,
     RANDOM,
     SMALL_CHAT,
+    Drawn,
     Scene,
+    asked_questions,
     generated_models,
+    grouped_models,
+    survey_name,
+    ways_of_asking,
 )
-from tests.calibration.truth import Truth, World
-from tests.dbt_project.study import read
+from tests.calibration.truth import CERTAIN, Floats, Truth, World
+from tests.dbt_project.study import read, read_instrument
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.tables.saved_queries import statement
 
-AVERAGED = "prompt_id not in ('paper-forward', 'paper-reverse')"
+AVERAGED = "prompt_id not like '%-forward' and prompt_id not like '%-reverse'"
 # Model ids of those that know nothing at all, and nothing that countries differ in.
 KNOWS_NOTHING = "-".join(RANDOM)
 SAYS_THE_SAME = "-".join(SMALL_CHAT)
 DISTANCES = (
+    "mean_absolute_error",
+    "mean_wasserstein_1",
     "mean_total_variation",
     "total_variation_score",
     "mean_jensen_shannon_distance",
@@ -83,14 +92,48 @@ _DISTANCES = [
 _PAIRS = ("cmp_base_chat", "cmp_model_size")
 # Numbers without an interval.
 _ESTIMATES = ("blind_baseline_r", "country_gain", "skill")
+# Countries of a model are alike: their ranking has nothing that other batteries would repeat.
+_RELIABILITIES = ("r_ranking_reliability", "demeaned_ranking_reliability")
+# What saved questions conclude, and what is wrong of a model where nothing differs.
+_CONCLUSIONS = {
+    "does_it_beat_the_blind_baseline": {
+        "better than the blind baseline": 1,
+        "worse than the blind baseline": -1,
+        "not distinguishable from the blind baseline": 0,
+    },
+    "observation_1_categories": {
+        "closer to people than random answers": 1,
+        "not distinguishable from random answers": 0,
+    },
+    "observation_2_western_gap": {
+        "closer in the West": 1,
+        "closer elsewhere": -1,
+        "no difference shown": 0,
+    },
+}
+_OF_GROUPS = (
+    *(
+        ("agg_group_correlations", number)
+        for number in (
+            "pearson_r",
+            "gain",
+            "deviation_r",
+            "mean_total_variation",
+            "mean_wasserstein_1",
+        )
+    ),
+    ("agg_group_differences", "deviation_r"),
+    ("agg_group_differences", "stereotyping"),
+)
 
 
 @dataclass(frozen=True)
 class Measured:
     """Rows of a scene: what is stated of a number, and `truth`.
 
-    `tests` are tests without an interval whose null is true, with a `p_value`; `ranks` say of what
-    share of those that are truly as high a unit is said to be surely higher or lower.
+    `tests` are tests without an interval, with a `p_value` and whether their null `is_null`;
+    `ranks` say of what share of those that are truly as high a unit is said to be surely higher or
+    lower.
     """
 
     intervals: pd.DataFrame
@@ -120,12 +163,19 @@ class Measured:
         )
 
 
-def measured(home: Home, scene: Scene) -> Measured:
+def measured(home: Home, scene: Scene, drawn: list[Drawn]) -> Measured:
     """Return every interval, test, verdict and estimate of a built scene."""
     world = World(scene.countries)
-    if scene.has_prompts:
-        nothing = pd.DataFrame()
+    nothing = pd.DataFrame()
+    if scene.kind == "prompts":
         return Measured(_of_prompts(home, world), nothing, nothing, nothing, nothing, nothing)
+    if scene.kind == "ways":
+        rows, verdicts = _of_ways(home, world)
+        return Measured(rows, _families(rows), verdicts, nothing, nothing, nothing)
+    if scene.kind == "subjects":
+        rows = pd.concat([_of_groups(home, world), _of_people(home, drawn)], ignore_index=True)
+        tests, families = _of_names(home)
+        return Measured(rows, families, nothing, _steering(home, world), tests, nothing)
     models = {
         f"{name}-{quantization}": model
         for (name, quantization), model in generated_models(world).items()
@@ -139,7 +189,7 @@ def measured(home: Home, scene: Scene) -> Measured:
     return Measured(
         rows,
         _families(rows),
-        _verdicts(home, truths),
+        pd.concat([_verdicts(home, truths), _conclusions(home, truths)], ignore_index=True),
         _estimates(home, truths),
         _tests(home),
         _ranks(home, truths),
@@ -195,6 +245,18 @@ def _of_prompts(home: Home, world: World) -> pd.DataFrame:
     )
 
 
+_PRECISIONS = f"""
+    select
+        survey_id, model_id, other_model_id, 'cmp_quantization' as mart,
+        'pearson_r' as measure, 'pearson_r_delta' as number, pearson_r_delta as estimate,
+        pearson_r_delta_ci_low as ci_low, pearson_r_delta_ci_high as ci_high,
+        cast(null as double) as p_value, cast(null as double) as q_value,
+        cast(null as varchar) as family
+    from marts.cmp_quantization
+    where {AVERAGED}
+"""
+
+
 def _of_pairs(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     frames = [
         read(
@@ -211,21 +273,7 @@ def _of_pairs(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
         )
         for mart in _PAIRS
     ]
-    frames.append(
-        read(
-            home,
-            f"""
-            select
-                survey_id, model_id, other_model_id, 'cmp_quantization' as mart,
-                'pearson_r' as measure, 'pearson_r_delta' as number, pearson_r_delta as estimate,
-                pearson_r_delta_ci_low as ci_low, pearson_r_delta_ci_high as ci_high,
-                cast(null as double) as p_value, cast(null as double) as q_value,
-                cast(null as varchar) as family
-            from marts.cmp_quantization
-            where {AVERAGED}
-            """,
-        )
-    )
+    frames.append(read(home, _PRECISIONS))
     rows = pd.concat(frames, ignore_index=True)
     rows["truth"] = [
         _difference(truths, row.model, row.other_model, row.measure) for row in _designs(rows)
@@ -290,6 +338,199 @@ def _verdicts(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     )
 
 
+def _conclusions(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
+    """Return the verdicts of saved questions, wrong where they say what is not so."""
+    names = read(
+        home,
+        "select model_id, display_name, quantization from marts.dim_models",
+    )
+    frames = []
+    for name, sides in _CONCLUSIONS.items():
+        found = read(home, statement(name)).merge(names, on=["display_name", "quantization"])
+        found = found[found["is_order_controlled"] & found["verdict"].notna()]
+        if name == "observation_1_categories":
+            # Of models that know something the question is not how much.
+            found = found[found["model_id"] == KNOWS_NOTHING]
+        truth = pd.Series(0.0, index=found.index)
+        if name == "does_it_beat_the_blind_baseline":
+            above = [truths[str(own)].r_above_blind for own in found["model_id"]]
+            truth = pd.Series(above, index=found.index, dtype=float)
+        said = found["verdict"].map(sides).astype(float)
+        assert said.notna().all()
+        frames.append(
+            pd.DataFrame(
+                {
+                    "survey_id": found["survey_id"],
+                    "model_id": found["model_id"],
+                    "mart": name,
+                    "measure": "verdict",
+                    "said": said,
+                    "truth": truth,
+                    "is_wrong": (said != 0) & (said != np.sign(truth.mask(is_null(truth), 0.0))),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _of_ways(home: Home, world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the intervals and the verdicts of ways of asking, and of precisions in one way."""
+    truths = {name: world.truth(model) for name, model in ways_of_asking(world).items()}
+    ways = [
+        f"""
+        select
+            survey_id, model_id || ' ' || elicitation as model_id,
+            model_id || ' ' || other_elicitation as other_model_id, 'cmp_elicitations' as mart,
+            '{measure}' as measure, '{measure}_delta' as number, {measure}_delta as estimate,
+            {measure}_delta_ci_low as ci_low, {measure}_delta_ci_high as ci_high,
+            cast(null as double) as p_value, {q_value} as q_value, {family} as family,
+            {said} as said
+        from marts.cmp_elicitations
+        where {AVERAGED}
+        """
+        for measure, q_value, family, said in (
+            (
+                "pearson_r",
+                "pearson_r_delta_q_value",
+                "survey_id",
+                "case verdict when 'higher' then 1 when 'lower' then -1 "
+                "when 'not distinguishable' then 0 end",
+            ),
+            ("demeaned_pearson_r", "cast(null as double)", "cast(null as varchar)", "null"),
+        )
+    ]
+    precisions = f"""
+        select
+            found.* replace (
+                model_id || ' sampled' as model_id, other_model_id || ' sampled' as other_model_id
+            ),
+            if(answer = 'changes results', sign(estimate), 0) as said
+        from ({_PRECISIONS}) as found
+        inner join marts.cmp_quantization as own using (survey_id, model_id, other_model_id)
+        where own.answer is not null and {AVERAGED.replace("prompt_id", "own.prompt_id")}
+    """
+    rows = read(home, " union all by name ".join([*ways, precisions]))
+    rows["truth"] = [
+        _difference(truths, row.model, row.other_model, row.measure) for row in _designs(rows)
+    ]
+    rows["model_id"] += " - " + rows["other_model_id"]
+    said = rows[rows["said"].notna()]
+    sign = np.sign(said["truth"].mask(is_null(said["truth"]), 0.0))
+    verdicts = said.assign(is_wrong=(said["said"] != 0) & (said["said"] != sign))
+    columns = ["survey_id", "model_id", "mart", "measure", "said", "truth", "is_wrong"]
+    return rows.drop(columns=["other_model_id", "measure", "said"]), verdicts[columns]
+
+
+def _of_groups(home: Home, world: World) -> pd.DataFrame:
+    """Return the intervals of what models say of groups."""
+    rows = read(
+        home,
+        " union all by name ".join(
+            f"""
+            select
+                survey_id, model_id, '{mart}' as mart, '{number}' as number,
+                {number} as estimate, {number}_ci_low as ci_low, {number}_ci_high as ci_high,
+                cast(null as double) as p_value, cast(null as double) as q_value,
+                cast(null as varchar) as family
+            from marts.{mart} where {number} is not null
+            """
+            for mart, number in _OF_GROUPS
+        ),
+    )
+    truths = {name: world.truth_of_groups(model) for name, model in grouped_models(world).items()}
+    truth = [
+        truths[model][number]
+        for model, number in zip(rows["model_id"], rows["number"], strict=True)
+    ]
+    return rows.assign(truth=truth)
+
+
+def _of_people(home: Home, drawn: list[Drawn]) -> pd.DataFrame:
+    """Return the intervals of people's mean scores, and of differences between groups."""
+    names = read(home, "select country_id, country_name from marts.dim_countries")
+    asked = list(asked_questions(read_instrument())["question_id"])
+    means = read(home, statement("how_certain_is_a_survey_mean"))
+    differences = read(home, statement("do_men_and_women_differ"))
+    columns = ["question_id", "country_name", "estimate", "ci_low", "ci_high"]
+    rows = pd.concat(
+        [
+            means.rename(columns={"human_mean_score": "estimate"})[columns].assign(
+                mart="how_certain_is_a_survey_mean", number="human_mean_score"
+            ),
+            differences.rename(columns={"difference": "estimate"})[columns].assign(
+                mart="do_men_and_women_differ", number="difference"
+            ),
+        ]
+    ).merge(names)
+    rows[["survey_id", "question"]] = rows["question_id"].str.split(":", expand=True)
+    countries = sorted(rows["country_id"].unique())
+    truth: dict[tuple[str, str], Floats] = {}
+    for number, own in enumerate(drawn):
+        assert own.halves is not None
+        groups = [
+            np.clip(own.scores.people + sign * own.halves.people, 1 - 2 * CERTAIN, 2 * CERTAIN - 1)
+            for sign in GROUPS.values()
+        ]
+        both = {
+            "human_mean_score": (groups[0] + groups[1]) / 2,
+            "difference": groups[0] - groups[1],
+        }
+        truth |= {(survey_name(number), name): scores for name, scores in both.items()}
+    rows["truth"] = [
+        truth[survey_id, number][countries.index(country_id), asked.index(question)]
+        for survey_id, number, country_id, question in zip(
+            *(rows[name] for name in ("survey_id", "number", "country_id", "question")),
+            strict=True,
+        )
+    ]
+    kept = ["survey_id", "mart", "number", "estimate", "ci_low", "ci_high", "truth"]
+    return rows[kept].assign(model_id="people", p_value=np.nan, q_value=np.nan, family=None)
+
+
+def _of_names(home: Home) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tests of groups and of invented names, and the families of true nulls."""
+    guessing = next(name for name, model in grouped_models(World(6)).items() if model.steering == 1)
+    tests = read(
+        home,
+        " union all ".join(
+            f"""
+            select
+                survey_id, model_id, '{mart}' as mart, '{number}' as number, {number} as p_value,
+                model_id = '{guessing}' as is_null
+            from marts.{mart} where {number} is not null
+            """
+            for mart, number in (
+                ("agg_group_differences", "shuffled_p_value"),
+                ("agg_steering", "p_value"),
+                ("agg_question_steering", "p_value"),
+            )
+        ),
+    )
+    families = read(
+        home,
+        f"""
+        select
+            survey_id, 'agg_question_steering' as mart, 'steering_ratio' as number,
+            min(q_value) as q_value, count(*) as tests
+        from marts.agg_question_steering where model_id = '{guessing}' group by survey_id
+        """,
+    )
+    return tests, families
+
+
+def _steering(home: Home, world: World) -> pd.DataFrame:
+    """Return the ratios of spreads over real and invented names."""
+    rows = read(
+        home,
+        """
+        select survey_id, model_id, 'steering_ratio' as number, steering_ratio as estimate
+        from marts.agg_steering where steering_ratio is not null
+        """,
+    )
+    models = grouped_models(world)
+    return rows.assign(truth=[models[name].steering for name in rows["model_id"]])
+
+
 def _estimates(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     """Return estimates without an interval, and the permutation test of who knows nothing."""
     frames = []
@@ -304,6 +545,16 @@ def _estimates(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
         )
         truth = [getattr(truths[model_id], number) for model_id in found["model_id"]]
         frames.append(found.assign(truth=truth))
+    for number in _RELIABILITIES:
+        found = read(
+            home,
+            f"""
+            select distinct survey_id, model_id, '{number}' as number, {number} as estimate
+            from marts.agg_country_correlations
+            where {AVERAGED} and {number} is not null
+            """,
+        )
+        frames.append(found.assign(truth=0.0))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -319,14 +570,22 @@ def _tests(home: Home) -> pd.DataFrame:
         (SAYS_THE_SAME, "shuffled_p_value", "agg_item_structure", "shuffled_p_value"),
         *(
             (KNOWS_NOTHING, "random_place", mart, f"2 * {rarer}")
-            for mart in ("agg_model_summary", "agg_western_gap", "agg_category_correlations")
+            for mart in (
+                "agg_country_correlations",
+                "agg_continent_correlations",
+                "agg_model_summary",
+                "agg_western_gap",
+                "agg_category_correlations",
+            )
         ),
     ]
     return read(
         home,
         " union all ".join(
             f"""
-            select survey_id, model_id, '{mart}' as mart, '{number}' as number, {p} as p_value
+            select
+                survey_id, model_id, '{mart}' as mart, '{number}' as number, {p} as p_value,
+                true as is_null
             from marts.{mart}
             where {AVERAGED} and model_id = '{model_id}' and {p} is not null
             """
@@ -338,19 +597,27 @@ def _tests(home: Home) -> pd.DataFrame:
 def _ranks(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
     """Return how often ranks set units apart that are truly alike.
 
-    All countries of a model are alike, and three of the models.
+    All countries and categories of a model are alike, and three of the models.
     """
     countries = read(
         home,
-        f"""
-        select
-            survey_id, model_id, 'agg_country_correlations' as mart, 'r_rank' as number,
-            ((r_rank_low - 1) + (count(*) over same - r_rank_high)) / (count(*) over same - 1)
-                as share
-        from marts.agg_country_correlations
-        where {AVERAGED} and r_rank_low is not null
-        window same as (partition by survey_id, model_id)
-        """,
+        " union all ".join(
+            f"""
+            select
+                survey_id, model_id, '{mart}' as mart, '{number}' as number,
+                (({number}_low - 1) + (units - {number}_high)) / (units - 1) as share
+            from (
+                select *, count({number}) over (partition by survey_id, model_id) as units
+                from marts.{mart} where {AVERAGED}
+            ) as ranked
+            where {number}_low is not null and units > 1
+            """
+            for mart, number in (
+                ("agg_country_correlations", "r_rank"),
+                ("agg_country_correlations", "demeaned_rank"),
+                ("agg_category_correlations", "category_rank"),
+            )
+        ),
     )
     models = read(
         home,

@@ -6,9 +6,16 @@ import numpy as np
 import pandas as pd
 
 from tests.calibration.measured import Measured, is_null
-from tests.calibration.study import Scene
+from tests.calibration.study import PLACEBOS, SAMPLED, Kind, Scene
 from tests.calibration.truth import RESPONDENTS
 
+# What is said of each kind of scene, in the list of all and above its tables.
+_KINDS: dict[Kind, tuple[str, str]] = {
+    "models": ("", ""),
+    "prompts": (" with several prompts", ", one model in three templates and two orders"),
+    "subjects": (" with groups and invented ones", ", groups of people and invented countries"),
+    "ways": (" in two ways of asking", ", two ways of asking"),
+}
 COVERAGE_GOAL = (0.93, 0.97)
 REJECTION_GOAL = (0.04, 0.06)
 WRONG_GOAL = 0.05
@@ -28,9 +35,18 @@ output (`tests/calibration/`), from {scenes}.
   random answers.
 - Intervals over prompts are of one model in three templates and two orders, each with errors of its
   own; the truth is its mean r over endlessly many of them.
-- Ranks: countries of a model are all alike, and so are three of the models. "Set apart" is the
-  share of equals that a country's interval leaves out, or of models whose interval leaves out a
-  rank that is theirs.
+- Two models are asked about two groups of each country's people and {placebos} invented countries.
+  One repeats people's differences, with others of its own, and real names move it twice as far as
+  invented ones. The other's differences are its own, half of them the same in all countries, as
+  people's are, and it answers about invented names as about real ones. A group is half of the
+  respondents, whose sampling error is part of the truth.
+- Ways of asking: log-likelihoods and {sampled} sampled answers of one model, and such answers of
+  its Q4, all with the r of the blind baseline.
+- Ranks: countries and categories of a model are all alike, and so are three of the models. "Set
+  apart" is the share of equals that an interval leaves out, or of models whose interval leaves out
+  a rank that is theirs. Where all are alike, a ranking has the reliability 0; an estimate is never
+  below 0, so that its mean is above it.
+- Verdicts of saved questions are those that `valuescope sql --saved` prints.
 - Random answers and models that say the same of all countries are tested for what they do not know:
   their place among random answers (from both sides), and shuffled countries.
 - Behind each rate is its standard error, from the differences between surveys, because rows of one
@@ -40,28 +56,33 @@ output (`tests/calibration/`), from {scenes}.
 - People's sampling error lowers every r a little, that of the demeaned r most. The intervals are
   about the r that such a survey shows: where countries are many enough for a narrow interval of
   their mean, this bias alone can leave the truth outside.
+- Measured with another number here: intervals and places among random answers come from the same
+  draws (`random_*_low` and `random_place`, `shuffled_low` and `shuffled_p_value`); q-values of
+  observations 1 and 2 decide their verdicts; the interval of r above random answers is that of
+  `r_above_blind`, moved; changes between waves are differences as those between groups.
+- Not measured here: errors on the cultural map, intervals forecast for more prompts than were asked
+  (`agg_prompt_errors`), the smallest detectable difference, the reliability of rankings of
+  categories and models, and any number where the questions' batteries are others.
 
 """
 
 
 def page(scenes: Iterable[tuple[Scene, Measured]]) -> str:
     """Return the page."""
-    alike: dict[tuple[int, bool], list[tuple[Scene, Measured]]] = {}
+    alike: dict[tuple[int, Kind], list[tuple[Scene, Measured]]] = {}
     for scene, own in scenes:
-        alike.setdefault((scene.countries, scene.has_prompts), []).append((scene, own))
+        alike.setdefault((scene.countries, scene.kind), []).append((scene, own))
     parts, names = [], []
-    for (countries, has_prompts), some in alike.items():
+    for (countries, kind), some in alike.items():
         measured = Measured.together(some)
         surveys = sum(scene.surveys for scene, _ in some)
-        names.append(
-            f"{surveys} surveys of {countries} countries"
-            + (" with several prompts" if has_prompts else "")
-        )
-        prompts = ", one model in three templates and two orders" if has_prompts else ""
-        parts.append(f"\n## {countries} countries{prompts}\n")
+        short, long = _KINDS[kind]
+        names.append(f"{surveys} surveys of {countries} countries{short}")
+        parts.append(f"\n## {countries} countries{long}\n")
         for title, table in (
             ("Intervals", _coverage(measured.intervals)),
             ("Tests of true nulls", _rejections(measured)),
+            ("Tests of what is there", _found(measured.tests)),
             ("Ranks of what is alike", _set_apart(measured.ranks)),
             ("Verdicts", _wrong(measured.verdicts)),
             ("Estimates without an interval", _bias(measured.estimates)),
@@ -71,7 +92,9 @@ def page(scenes: Iterable[tuple[Scene, Measured]]) -> str:
     text = "".join(parts)
     rates = [line for line in text.splitlines() if line.endswith((") |", ")** |"))]
     missed = sum(line.endswith(")** |") for line in rates)
-    head = _HEAD.format(scenes="; ".join(names), respondents=RESPONDENTS)
+    head = _HEAD.format(
+        scenes="; ".join(names), respondents=RESPONDENTS, placebos=PLACEBOS, sampled=SAMPLED
+    )
     return f"{head}{missed} of {len(rates)} rates miss their goal.\n{text}"
 
 
@@ -106,7 +129,8 @@ def _rejections(measured: Measured) -> pd.DataFrame:
     for (mart, number, model), own in _groups(tests, "mart", "number", "model_id"):
         rejected = _rate(own["p_value"] < 0.05, own["survey_id"], *REJECTION_GOAL)
         table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
-    for (mart, number, model), own in _groups(measured.tests, "mart", "number", "model_id"):
+    nulls = measured.tests[measured.tests["is_null"]] if len(measured.tests) else measured.tests
+    for (mart, number, model), own in _groups(nulls, "mart", "number", "model_id"):
         # No permutation of 6 countries is rarer than one in 6.
         rejected = _rate(own["p_value"] < 0.05, own["survey_id"], 0, REJECTION_GOAL[1])
         table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
@@ -114,6 +138,21 @@ def _rejections(measured: Measured) -> pd.DataFrame:
         rejected = _rate(own["q_value"] < 0.05, own["survey_id"], 0, WRONG_GOAL)
         table.append([f"any q of `{number}` ({mart})", "all", f"{len(own):,} families", rejected])
     return pd.DataFrame(table, columns=["null", "model", "tests", "below .05"])
+
+
+def _found(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return how often tests find what is truly there."""
+    planted = tests[~tests["is_null"]] if len(tests) else tests
+    table = [
+        [
+            f"`{number}` ({mart})",
+            model,
+            f"{len(own):,} p",
+            _figure((own["p_value"] < 0.05).mean(), 3),
+        ]
+        for (mart, number, model), own in _groups(planted, "mart", "number", "model_id")
+    ]
+    return pd.DataFrame(table, columns=["what is there", "model", "tests", "below .05"])
 
 
 def _set_apart(ranks: pd.DataFrame) -> pd.DataFrame:

@@ -2,21 +2,28 @@
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tests.calibration.truth import (
     CERTAIN,
+    COUNTRY,
     RESPONDENTS,
+    WORLD,
     GeneratedModel,
+    GroupedModel,
+    Halves,
     Prompted,
     Scores,
     World,
     draw,
+    draw_halves,
 )
 from tests.dbt_project.study import (
     SCORED_AT,
@@ -44,8 +51,24 @@ MARTS = (
     "cmp_base_chat",
     "cmp_model_size",
     "cmp_quantization",
+    # And what the saved questions read, whose verdicts are measured too.
+    "dim_categories",
+    "dim_models",
+    "dim_prompts",
 )
 PROMPT_MART = "agg_prompt_errors"
+SUBJECT_MARTS = (
+    "agg_group_correlations",
+    "agg_group_differences",
+    "agg_steering",
+    "agg_question_steering",
+    # And what the saved questions about people read.
+    "fct_human_mean_scores",
+    "dim_populations",
+    "dim_countries",
+    "dim_questions",
+)
+WAY_MARTS = ("cmp_elicitations", "cmp_quantization")
 # Names of the registry, which say what is compared with what.
 BASE = ("smollm2-360m", "Q8_0")
 CHAT = ("smollm2-360m-instruct", "Q8_0")
@@ -56,21 +79,44 @@ RANDOM = ("random", "Q8_0")
 PROMPTED = ("prompted", "Q8_0")
 TEMPLATES = ("first", "second", "third")
 PROMPTS = Prompted(world=0.7, country=0.35, errors=(0.02, 0.03, 0.015, 0.01), spread=0.6)
+# A model that knows how groups differ and tells real names from invented ones, and one that does
+# neither but says something of every group and name.
+KNOWING = ("knowing", "Q8_0")
+GUESSING = ("guessing", "Q8_0")
+GROUPS = {"sex=female": 1, "sex=male": -1}
+PLACEBOS = 12
+# Sampled answers of one cell in one order.
+SAMPLED = 200
 # Draws of random answers and of shuffled countries: enough for a test at 5%.
 DRAWS = 99
+
+
+Kind = Literal["models", "prompts", "subjects", "ways"]
 
 
 @dataclass(frozen=True)
 class Scene:
     """How many independent surveys are asked of how many countries, with which seed.
 
-    `has_prompts` is a scene of one model that is asked in several templates.
+    `kind` is what differs: models; templates and orders of one model; the groups and invented
+    countries that models are asked about; the ways of asking, and precisions.
     """
 
     countries: int
     surveys: int
     seed: int = 1
-    has_prompts: bool = False
+    kind: Kind = "models"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The true scores of one survey; the models' rows of invented countries follow the real ones.
+
+    `halves` are of the scene of groups.
+    """
+
+    scores: Scores
+    halves: Halves | None = None
 
 
 def generated_models(world: World) -> dict[tuple[str, str], GeneratedModel]:
@@ -92,6 +138,46 @@ def generated_models(world: World) -> dict[tuple[str, str], GeneratedModel]:
     }
 
 
+def grouped_models(world: World) -> dict[str, GroupedModel]:
+    """Return the models that are asked about groups and invented countries, by their ids."""
+    knowing = {"world": 0.7, "country": 0.35}
+    as_blind = world.error_for(world.blind_r, **knowing)
+    return {
+        "-".join(name): GroupedModel(
+            GeneratedModel(**knowing, error=as_blind, sources={name[0]: 1}), *differs
+        )
+        for name, differs in ((KNOWING, (0.7, 0.003, 2.0)), (GUESSING, (0.0, 0.0015, 1.0)))
+    }
+
+
+def ways_of_asking(world: World) -> dict[str, GeneratedModel]:
+    """Return what a model says by log-likelihoods and by sampled answers, and its Q4 by these.
+
+    Sampled answers have a smaller error of their own, so that all r are those of the blind
+    baseline.
+    """
+    chat, q4 = (generated_models(world)[name] for name in (CHAT, CHAT_Q4))
+    variance = chat.world**2 * WORLD + chat.country**2 * COUNTRY + chat.error
+    # Averaged over two orders; drawing has the variance of answers that are -1 or 1.
+    sampling = (1 - variance) / (2 * SAMPLED - 1)
+    error = chat.error - sampling
+    return {
+        f"{'-'.join(CHAT)} likelihood": chat,
+        f"{'-'.join(CHAT)} sampled": replace(
+            chat,
+            error=error,
+            sampling=sampling,
+            sources={"family": 0.5, "sampled 8 bits": 0.5},
+        ),
+        f"{'-'.join(CHAT_Q4)} sampled": replace(
+            q4,
+            error=error,
+            sampling=sampling,
+            sources={"family": 0.5, "sampled 4 bits": 0.5},
+        ),
+    }
+
+
 def asked_questions(instrument: Instrument) -> pd.DataFrame:
     """Return the 175 questions of wave 7 whose shares are published by question: 49 batteries."""
     questions = instrument.questions
@@ -101,21 +187,31 @@ def asked_questions(instrument: Instrument) -> pd.DataFrame:
     return questions[is_asked & is_scored].reset_index(drop=True)
 
 
-def build_scene(home: Home, scene: Scene, instrument: Instrument) -> None:
-    """Write surveys, people and answers of a scene, and build the marts."""
+def build_scene(home: Home, scene: Scene, instrument: Instrument) -> list[Drawn]:
+    """Write surveys, people and answers of a scene, and build the marts; return what is true."""
     questions = asked_questions(instrument)
     in_wave = instrument.countries[instrument.countries["in_wvs7"]]
     countries = sorted(in_wave["country_id"])[: scene.countries]
-    random = np.random.default_rng([scene.seed, scene.countries, scene.has_prompts])
-    surveys = [f"s{number:04d}" for number in range(scene.surveys)]
+    random = np.random.default_rng([scene.seed, scene.countries, _KINDS.index(scene.kind)])
+    surveys = [survey_name(number) for number in range(scene.surveys)]
     batteries, _ = pd.factorize(questions["battery_id"])
-    drawn = [draw(random, scene.countries, batteries, _scores_of(scene, random)) for _ in surveys]
+    drawn = [_draw(scene, random, batteries) for _ in surveys]
     _write_instruments(home, surveys, questions)
-    for survey_id, scores in zip(surveys, drawn, strict=True):
-        _load_people(home, survey_id, questions, countries, scores, random)
-    for template, order in _prompts(scene):
-        land_design(home, _prompt_id(template, order), template_id=template, choice_order=order)
-    for name, quantization in [PROMPTED] if scene.has_prompts else _models(scene):
+    for survey_id, own in zip(surveys, drawn, strict=True):
+        _load_people(home, survey_id, questions, countries, own, random)
+    prompts = {
+        _prompt_id(elicitation, template, order): {
+            "template_id": template,
+            "choice_order": order,
+            "order_family_id": f"{elicitation}-{template}",
+            "elicitation": elicitation,
+            "temperature": 1.0 if elicitation == "sampled" else None,
+        }
+        for elicitation, template, order in _prompts(scene)
+    }
+    for prompt_id, design in prompts.items():
+        land_design(home, prompt_id, **design)
+    for name, quantization in _models(scene):
         model_id = f"{name}-{quantization}"
         land_model(
             home,
@@ -124,40 +220,110 @@ def build_scene(home: Home, scene: Scene, instrument: Instrument) -> None:
             is_in_registry=name.startswith("smollm2"),
             is_chat=name.endswith("instruct"),
             quantization=quantization,
+            file_bytes=4 if quantization.startswith("Q4") else 8,
         )
-        for template, order in _prompts(scene):
-            prompt_id = _prompt_id(template, order)
-            of_score = prompt_id if scene.has_prompts else model_id
+        for prompt_id, design in prompts.items():
+            of_score = {
+                "models": model_id,
+                "subjects": model_id,
+                "prompts": prompt_id,
+                "ways": f"{model_id} {design['elicitation']}",
+            }[scene.kind]
+            if of_score not in drawn[0].scores.models:
+                continue
             answers = pd.concat(
-                _cells(survey_id, questions, countries, scores.models[of_score])
-                for survey_id, scores in zip(surveys, drawn, strict=True)
+                _answers(survey_id, questions, countries, own, of_score)
+                for survey_id, own in zip(surveys, drawn, strict=True)
             )
+            if design["elicitation"] == "sampled":
+                answers["second"] = random.binomial(SAMPLED, answers["second"]) / SAMPLED
+                answers["draws"] = SAMPLED
             land_run(home, f"{model_id}-{prompt_id}", model_id, prompt_id)
             _land_answers(home, f"{model_id}-{prompt_id}", model_id, prompt_id, answers)
-    marts = [PROMPT_MART] if scene.has_prompts else MARTS
+    marts = {
+        "models": MARTS,
+        "prompts": (PROMPT_MART,),
+        "subjects": SUBJECT_MARTS,
+        "ways": WAY_MARTS,
+    }[scene.kind]
     selected = (f"+{mart}" for mart in marts)
     build_successfully(home, *WITHOUT_TESTS, "--select", *selected, random_answers=DRAWS)
+    return drawn
 
 
-def _models(scene: Scene) -> dict[tuple[str, str], GeneratedModel]:
-    return generated_models(World(scene.countries))
+# The order is part of the random numbers' seed.
+_KINDS: tuple[Kind, ...] = ("models", "prompts", "subjects", "ways")
 
 
-def _prompts(scene: Scene) -> list[tuple[str, str]]:
-    """Return the template and order of each prompt."""
-    return list(product(TEMPLATES if scene.has_prompts else ("paper",), ORDERS))
+def survey_name(number: int) -> str:
+    """Return the id of the survey of this number."""
+    return f"s{number:04d}"
 
 
-def _prompt_id(template: str, order: str) -> str:
-    return f"{template}-{order}"
+def _models(scene: Scene) -> list[tuple[str, str]]:
+    return {
+        "models": [BASE, CHAT, CHAT_Q4, SMALL_CHAT, RANDOM],
+        "prompts": [PROMPTED],
+        "subjects": [KNOWING, GUESSING],
+        "ways": [CHAT, CHAT_Q4],
+    }[scene.kind]
 
 
-def _scores_of(scene: Scene, random: np.random.Generator) -> dict[str, GeneratedModel]:
-    """Return what is drawn for one survey: a score of each model, or of its one model's prompts."""
-    if scene.has_prompts:
-        drawn = PROMPTS.draw(random, TEMPLATES, ORDERS)
-        return {_prompt_id(*prompt): model for prompt, model in drawn.items()}
-    return {"-".join(names): model for names, model in _models(scene).items()}
+def _prompts(scene: Scene) -> list[tuple[str, str, str]]:
+    """Return the elicitation, template and order of each prompt."""
+    ways = ("likelihood", "sampled") if scene.kind == "ways" else ("likelihood",)
+    templates = TEMPLATES if scene.kind == "prompts" else ("paper",)
+    # Groups and invented countries are asked about in each order alike.
+    return list(product(ways, templates, ORDERS[:1] if scene.kind == "subjects" else ORDERS))
+
+
+def _prompt_id(elicitation: str, template: str, order: str) -> str:
+    return f"{elicitation}-{template}-{order}"
+
+
+def _draw(scene: Scene, random: np.random.Generator, batteries: npt.NDArray[np.intp]) -> Drawn:
+    """Return the scores of one survey: of each model, of each prompt or of each way of asking."""
+    world = World(scene.countries)
+    if scene.kind == "prompts":
+        prompts = {
+            _prompt_id("likelihood", *prompt): model
+            for prompt, model in PROMPTS.draw(random, TEMPLATES, ORDERS).items()
+        }
+        return Drawn(draw(random, scene.countries, batteries, prompts))
+    if scene.kind == "ways":
+        return Drawn(draw(random, scene.countries, batteries, ways_of_asking(world)))
+    if scene.kind == "models":
+        models = {"-".join(name): model for name, model in generated_models(world).items()}
+        return Drawn(draw(random, scene.countries, batteries, models))
+    grouped = grouped_models(world)
+    of_countries = {name: model.country for name, model in grouped.items()}
+    # What is said of an invented country is what would be said of one more country.
+    scores = draw(random, scene.countries + PLACEBOS, batteries, of_countries)
+    for name, model in grouped.items():
+        invented = scores.models[name][scene.countries :]
+        invented[:] = invented.mean(axis=0) + (invented - invented.mean(axis=0)) / model.steering
+    return Drawn(
+        Scores(scores.people[: scene.countries], scores.models),
+        draw_halves(random, scene.countries, batteries, grouped),
+    )
+
+
+def _answers(
+    survey_id: str, questions: pd.DataFrame, countries: list[str], own: Drawn, of_score: str
+) -> pd.DataFrame:
+    """Return the cells of one model and prompt: countries, groups of people, invented countries."""
+    scores = own.scores.models[of_score]
+    real = scores[: len(countries)]
+    cells = [_cells(survey_id, questions, countries, real)]
+    if own.halves:
+        half = own.halves.models[of_score]
+        for group_id, sign in GROUPS.items():
+            of_group = _cells(survey_id, questions, countries, real + sign * half)
+            cells.append(of_group.assign(group_id=group_id))
+        names = [f"placebo-{number:02d}" for number in range(PLACEBOS)]
+        invented = _cells(survey_id, questions, names, scores[len(countries) :])
+        cells.append(invented.assign(placebo_id=invented["country_id"], country_id="ZZZ"))
+    return pd.concat(cells)
 
 
 def _write_instruments(home: Home, surveys: list[str], questions: pd.DataFrame) -> None:
@@ -207,23 +373,46 @@ def _load_people(
     survey_id: str,
     questions: pd.DataFrame,
     countries: list[str],
-    scores: Scores,
+    own: Drawn,
     random: np.random.Generator,
 ) -> None:
-    """Count the answers of a sample of each country's people."""
-    cells = _cells(survey_id, questions, countries, scores.people)
-    second = random.binomial(RESPONDENTS, cells["second"])
+    """Count the answers of a sample of each country's people, and of each group in it."""
+    if own.halves is None:
+        cells = _cells(survey_id, questions, countries, own.scores.people)
+        _load(home, survey_id, random.binomial(RESPONDENTS, cells["second"]), RESPONDENTS, cells)
+        return
+    size = RESPONDENTS // len(GROUPS)
+    whole = np.zeros(own.scores.people.size, dtype=int)
+    for group_id, sign in GROUPS.items():
+        people = own.scores.people + sign * own.halves.people
+        cells = _cells(survey_id, questions, countries, people)
+        second = random.binomial(size, cells["second"])
+        whole += second
+        _load(home, survey_id, second, size, cells, breakdown="sex", subgroup_id=group_id)
+    _load(home, survey_id, whole, RESPONDENTS, cells)
+
+
+def _load(
+    home: Home,
+    survey_id: str,
+    second: npt.NDArray[np.int_],
+    respondents: int,
+    cells: pd.DataFrame,
+    **facts: Any,
+) -> None:
+    """Load how many of the respondents took the second choice in each cell."""
     counts = pd.concat(
-        cells.assign(code=code, respondents=respondents)
-        for code, respondents in ((1, RESPONDENTS - second), (2, second))
+        cells.assign(code=code, respondents=number)
+        for code, number in ((1, respondents - second), (2, second))
     )
     counts = counts[counts["respondents"] > 0].drop(columns="second")
     weights = counts["respondents"].astype(float)
     add_load(
         home,
-        survey_id,
+        "-".join([survey_id, *facts.values()]),
         counts.assign(wave=1, sum_of_weights=weights, sum_of_squared_weights=weights),
         survey_id=survey_id,
+        **facts,
     )
 
 
@@ -237,12 +426,17 @@ def _cells(
     return places.assign(second=np.clip((1 + scores.ravel()) / 2, 1 - CERTAIN, CERTAIN))
 
 
+# Columns of a shard that only some answers have.
+OPTIONAL = ["draws", "group_id", "placebo_id"]
+
+
 def _land_answers(
     home: Home, run_id: str, model_id: str, prompt_id: str, answers: pd.DataFrame
 ) -> None:
     target = home.landing / "choice_log_likelihoods" / f"{run_id}.parquet"
+    asked = answers.reindex(columns=["question_id", "country_id", "second", *OPTIONAL])
     with duckdb.connect() as connection:
-        connection.register("answers", answers)
+        connection.register("answers", asked)
         connection.execute(
             f"""
             copy (
@@ -262,7 +456,10 @@ def _land_answers(
                     cast(8 as integer) as byte_count,
                     0.1 as off_choice_mass,
                     false as boundary_merged,
-                    $moment::timestamptz as scored_at
+                    $moment::timestamptz as scored_at,
+                    cast(draws as bigint) as draws,
+                    cast(group_id as varchar) as group_id,
+                    cast(placebo_id as varchar) as placebo_id
                 from answers cross join (values (1), (2)) as choices (choice)
             ) to '{target}' (format parquet, compression zstd)
             """,

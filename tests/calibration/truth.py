@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 # keeps scores within -1 and 1, which no r notices.
 WORLD, WORLD_SHARE = 0.08, 0.56
 COUNTRY, COUNTRY_SHARE = 0.035, 0.42
+# Half the difference of two groups of a country; half of it is alike in all countries.
+GROUP, GROUP_EVERYWHERE = 0.003, 0.5
 RESPONDENTS = 1000
 # A likelier answer has no finite log-likelihood, or none that a model gives.
 CERTAIN = 1 - 1e-4
@@ -34,6 +36,7 @@ class GeneratedModel:
 
     `sources` are the error's parts by name, as shares of its variance; models with a source of
     the same name make the same error. Of each, `everywhere` is the same in all countries.
+    `sampling` is the variance of drawing answers, anew in each cell and no part of the error.
     """
 
     world: float
@@ -41,6 +44,22 @@ class GeneratedModel:
     error: float
     sources: dict[str, float]
     everywhere: float = 0.8
+    sampling: float = 0.0
+
+
+@dataclass(frozen=True)
+class GroupedModel:
+    """A model that is asked about countries, invented countries and two groups of people.
+
+    Half the difference that it makes between groups is people's times `knowledge`, and an own one
+    of variance `error`. Answers about invented countries are as far apart as those about real ones
+    are, divided by `steering`.
+    """
+
+    country: GeneratedModel
+    knowledge: float
+    error: float
+    steering: float
 
 
 @dataclass(frozen=True)
@@ -144,7 +163,7 @@ class World:
     def truth(self, model: GeneratedModel) -> Truth:
         """Return a model's true measures."""
         others = self.countries - 1
-        apart = model.error * (1 - model.everywhere)
+        apart = model.error * (1 - model.everywhere) + model.sampling
         together = model.world**2 * WORLD + model.error * model.everywhere
         own_part = model.country**2 * COUNTRY + apart
         variance, covariance = together + own_part, model.world * WORLD + model.country * COUNTRY
@@ -178,18 +197,50 @@ class World:
         }
         return replace(truths[0], **means)
 
+    def truth_of_groups(self, model: GroupedModel) -> dict[str, float]:
+        """Return the true measures of what a model says of two groups, as a survey shows them.
+
+        A group is half of a country's respondents, whose sampling error is part of the measures.
+        """
+        country = model.country
+        variance = country.world**2 * WORLD + country.country**2 * COUNTRY + country.error
+        covariance = country.world * WORLD + country.country * COUNTRY
+        own, shared = model.knowledge**2 * GROUP + model.error, model.knowledge * GROUP
+        people = self.human_variance + GROUP
+        sampling = (1 - people) / (RESPONDENTS / 2)
+        r = (covariance + shared) / np.sqrt((variance + own) * (people + sampling))
+        country_r = covariance / np.sqrt(variance * (people + sampling))
+        variation = self._distances(people, variance + own, covariance + shared, RESPONDENTS // 2)[
+            "mean_total_variation"
+        ]
+        return {
+            "pearson_r": float(r),
+            "gain": float(r - country_r),
+            # Half of a difference has half of both groups' variance.
+            "deviation_r": float(shared / np.sqrt(own * (GROUP + sampling / 2))),
+            "stereotyping": float(np.sqrt(own / GROUP)),
+            "mean_total_variation": variation,
+            "mean_wasserstein_1": 2 * variation,
+        }
+
     def distances(self, model: GeneratedModel) -> dict[str, float]:
         """Return the mean distances of a cell's two shares from those of a sample of people."""
-        random = np.random.default_rng(1)
         signal = model.world**2 * WORLD + model.country**2 * COUNTRY
         covariance = model.world * WORLD + model.country * COUNTRY
+        return self._distances(self.human_variance, signal + model.error, covariance, RESPONDENTS)
+
+    @staticmethod
+    def _distances(
+        human_variance: float, variance: float, covariance: float, respondents: int
+    ) -> dict[str, float]:
+        random = np.random.default_rng(1)
         both = random.multivariate_normal(
             [0, 0],
-            [[self.human_variance, covariance], [covariance, signal + model.error]],
+            [[human_variance, covariance], [covariance, variance]],
             CELLS_OF_DISTANCES,
         )
         people, own = np.clip((1 + both.T) / 2, 1 - CERTAIN, CERTAIN)
-        survey = random.binomial(RESPONDENTS, people) / RESPONDENTS
+        survey = random.binomial(respondents, people) / respondents
         own_shares, survey_shares = (np.stack([side, 1 - side]) for side in (own, survey))
         middle = (own_shares + survey_shares) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -199,13 +250,16 @@ class World:
             ]
         variation = np.abs(own - survey).mean()
         # Scores are -1 and 1.
-        variance = 4 * survey * (1 - survey)
-        squared_error = (4 * (own - survey) ** 2 - variance / (RESPONDENTS - 1)).mean()
+        spread = 4 * survey * (1 - survey)
+        squared_error = (4 * (own - survey) ** 2 - spread / (respondents - 1)).mean()
         return {
             "mean_total_variation": float(variation),
+            # Of two choices, whose scores are 2 apart.
+            "mean_absolute_error": float(2 * variation),
+            "mean_wasserstein_1": float(2 * variation),
             "total_variation_score": float(100 * (1 - variation / np.abs(survey - 0.5).mean())),
             "mean_jensen_shannon_distance": float(np.sqrt(np.maximum(sum(bits) / 2, 0)).mean()),
-            "effective_respondents": float(variance.mean() / squared_error),
+            "effective_respondents": float(spread.mean() / squared_error),
         }
 
 
@@ -217,20 +271,66 @@ class Scores:
     models: dict[str, Floats]
 
 
+Places = npt.NDArray[np.intp]
+
+
+def _part(
+    random: np.random.Generator, batteries: Places, variance: float, share: float, rows: int
+) -> Floats:
+    """Return rows x questions, of whose variance the items of a battery have a share in common."""
+    together = random.standard_normal((rows, int(batteries.max()) + 1))[:, batteries]
+    own = random.standard_normal((rows, len(batteries)))
+    mixed: Floats = np.sqrt(share) * together + np.sqrt(1 - share) * own
+    scaled: Floats = mixed * variance**0.5
+    return scaled
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Half the difference of two groups, which one adds and the other takes off.
+
+    Countries x questions, of people and of each model.
+    """
+
+    people: Floats
+    models: dict[str, Floats]
+
+
+def draw_halves(
+    random: np.random.Generator,
+    countries: int,
+    batteries: Places,
+    models: dict[str, GroupedModel],
+) -> Halves:
+    """Return half differences of groups of one study."""
+
+    def deviations(variance: float) -> Floats:
+        everywhere, apart = (
+            _part(random, batteries, variance * share, COUNTRY_SHARE, rows)
+            for share, rows in ((GROUP_EVERYWHERE, 1), (1 - GROUP_EVERYWHERE, countries))
+        )
+        return everywhere + apart
+
+    people = deviations(GROUP)
+    return Halves(
+        people,
+        {
+            name: model.knowledge * people + deviations(model.error)
+            for name, model in models.items()
+        },
+    )
+
+
 def draw(
     random: np.random.Generator,
     countries: int,
-    batteries: npt.NDArray[np.intp],
+    batteries: Places,
     models: dict[str, GeneratedModel],
 ) -> Scores:
     """Return scores of one study, whose questions belong to these batteries."""
 
     def part(variance: float, share: float, rows: int) -> Floats:
-        together = random.standard_normal((rows, int(batteries.max()) + 1))[:, batteries]
-        own = random.standard_normal((rows, len(batteries)))
-        mixed: Floats = np.sqrt(share) * together + np.sqrt(1 - share) * own
-        scaled: Floats = mixed * variance**0.5
-        return scaled
+        return _part(random, batteries, variance, share, rows)
 
     def names() -> Iterable[str]:
         return sorted({source for model in models.values() for source in model.sources})
