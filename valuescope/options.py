@@ -116,8 +116,9 @@ def subject_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 multiple=True,
                 metavar="TRAITS",
                 help="Also ask about groups of each country's people, divided by traits as in "
-                "`ingest --by`: sex, age, education, urban, or several crossed, such as sex,age. "
-                "Repeatable.",
+                "`ingest --by`: sex, age, education, urban, or several crossed, such as sex,age; "
+                "or about all of them in each year of year=1995,2018, to compare the model's "
+                "change with people's (docs/scoring.md). Repeatable.",
             ),
             click.option(
                 "--placebos",

@@ -46,13 +46,14 @@ where
         ],
         'model': [
             'agg_category_correlations', 'agg_category_country_correlations', 'agg_category_scores',
+            'agg_change_correlations',
             'agg_continent_correlations', 'agg_country_correlations', 'agg_distances',
             'agg_group_correlations', 'agg_group_differences', 'agg_item_structure',
             'agg_model_summary', 'agg_prompt_errors', 'agg_question_correlations',
             'agg_question_steering', 'agg_specification_correlations', 'agg_specification_spread',
             'agg_steering',
             'agg_variance_components', 'agg_western_gap', 'dim_reference_countries', 'dim_runs',
-            'fct_choice_probabilities', 'fct_mean_scores', 'fct_normalized_mean_scores',
+            'fct_changes', 'fct_choice_probabilities', 'fct_mean_scores', 'fct_normalized_mean_scores',
         ],
         'comparisons': [
             'cmp_base_chat', 'cmp_corpus', 'cmp_elicitations', 'cmp_model_size', 'cmp_quantization',

@@ -51,6 +51,8 @@
         "meaning": "A smaller precision changes little while the interval of the change in r is within so much of 0."},
     "minimum_drift_cells": {"type": "integer", "minimum": 2, "maximum": 1000000000,
         "meaning": "Nothing is said of a precision below so many cells."},
+    "years_apart": {"type": "integer", "minimum": 0, "maximum": 100,
+        "meaning": "What a model says of a year is compared with people who were asked at most so many years before or after."},
     "random_answers": {"type": "integer", "minimum": 20, "maximum": 1000000,
         "meaning": "Random answers that every difference from the blind baseline is shown beside."},
     "random_answers_seed": {"type": "integer", "minimum": 0, "maximum": 4294967295,

@@ -26,6 +26,8 @@ _WORDS = {
     "country_free": "asked without a country",
     "no_human_shares": "people gave no answers there",
     "group_not_surveyed": "the loaded people are not divided so",
+    "year_not_surveyed": "no loaded wave is near the year",
+    "same_wave": "one wave is the nearest to both years",
     "no_spread_in_people": "people's groups differ no more than samples do",
     "too_few_placebos": "too few invented countries",
     "no_variance_in_placebos": "the model says the same of all invented countries",

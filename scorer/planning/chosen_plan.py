@@ -20,6 +20,7 @@ from valuescope.warehouse.instruments.subjects import (
     choose_groups,
     choose_placebos,
     parse_traits,
+    parse_years,
 )
 from valuescope.warehouse.instruments.wordings import OUR_WORDINGS
 
@@ -88,15 +89,23 @@ def _undivided(loaded: Loaded, survey: str, by: Sequence[str]) -> str | None:
     people = loaded(survey) if by else None
     if people is None:
         return None
-    divisions = dict.fromkeys(",".join(parse_traits(division)) for division in by)
+    by_traits = [division for division in by if parse_years(division) is None]
+    divisions = dict.fromkeys(",".join(parse_traits(division)) for division in by_traits)
     missing = [division for division in divisions if division not in people.divisions]
-    if not missing:
-        return None
-    options = " ".join(f"--by {division}" for division in missing)
-    return (
-        f"{people.population_id} is not loaded in groups by {' and '.join(missing)}, so that there "
-        f"is nothing to compare with: valuescope ingest FILE {options}"
-    )
+    notices = []
+    if missing:
+        options = " ".join(f"--by {division}" for division in missing)
+        notices.append(
+            f"{people.population_id} is not loaded in groups by {' and '.join(missing)}, so that "
+            f"there is nothing to compare with: valuescope ingest FILE {options}"
+        )
+    if len(by_traits) < len(by):
+        known = ", ".join(map(str, people.years)) or "unknown years"
+        notices.append(
+            "Years are compared with the nearest wave of a country. Loaded people were asked in "
+            f"{known}; other waves: valuescope ingest FILE --wave N"
+        )
+    return " ".join(notices) or None
 
 
 def _asked(

@@ -19,7 +19,11 @@ _PERCENTAGES_FILE = Path(__file__).with_name("percentages.toml")
 _TEXTS = ("text", "country_free_text", "choice_separator")
 _WITH_COUNTRY = ["choices", "country", "question"]
 _WITHOUT_COUNTRY = ["choices", "question"]
-_WITH_GROUP = ["choices", "country", "group", "question"]
+# Texts that a template may lack, each with its placeholders.
+_OPTIONAL_TEXTS = {
+    "group_text": ["choices", "country", "group", "question"],
+    "year_text": ["choices", "country", "question", "year"],
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Template:
     """One prompt template: a text that names a country and one that names none.
 
     `country_texts` replace `text` in single countries; they may spell out the name. `group_text`
-    names a group of a country's people; None where the template has no words for groups.
+    names a group of a country's people, `year_text` a year; None where the template has no words
+    for them.
     """
 
     template_id: str
@@ -36,6 +41,7 @@ class Template:
     choice_separator: str
     country_texts: Mapping[str, str] = field(default_factory=dict)
     group_text: str | None = None
+    year_text: str | None = None
 
     def fill(
         self, question: str, choices: Sequence[str], subject: Subject, wordings: WordingSet
@@ -45,29 +51,33 @@ class Template:
         `wordings` names the subject, where the text leaves its name open. Raises ValuescopeError
         where there are no words for it.
         """
-        name = group = ""
+        name = group = year = ""
         match subject:
             case None:
                 text = self.country_free_text
-            case Group():
-                text = self._text_for_groups(wordings)
+            case Group(year=None):
+                text = self._optional_text("group_text", wordings)
                 name, group = wordings.country_name(subject.country), wordings.group_words(subject)
+            case Group():
+                text = self._optional_text("year_text", wordings)
+                name, year = wordings.country_name(subject.country), subject.year or ""
             case Placebo():
                 text, name = self.text, wordings.placebo_name(subject)
             case _:
                 text = self.country_texts.get(subject.country_id, self.text)
                 name = wordings.country_name(subject) if "{country}" in text else ""
         listed = self.choice_separator.join(choices)
-        return text.format(question=question, choices=listed, country=name, group=group)
+        return text.format(question=question, choices=listed, country=name, group=group, year=year)
 
-    def _text_for_groups(self, wordings: WordingSet) -> str:
-        if self.group_text is None:
+    def _optional_text(self, key: str, wordings: WordingSet) -> str:
+        text: str | None = getattr(self, key)
+        if text is None:
             folder = wordings.folder or "the wording set"
             raise ValuescopeError(
                 f"The template '{self.template_id}' of the wording set '{wordings.name}' has no "
-                f"group_text. Add one to templates.toml in {folder}, or leave --by out."
+                f"{key}. Add one to templates.toml in {folder}, or leave --by out."
             )
-        return self.group_text
+        return text
 
 
 def load_templates(path: Path = TEMPLATES) -> dict[str, Template]:
@@ -113,10 +123,10 @@ def named_template(name: str, wordings: WordingSet = OUR_WORDINGS) -> Template:
 
 def _template(path: Path, name: str, entry: object) -> Template:
     where = f"The template '{name}' in {path}"
-    if not isinstance(entry, dict) or set(entry) - {"countries", "group_text"} != set(_TEXTS):
+    if not isinstance(entry, dict) or set(entry) - {"countries", *_OPTIONAL_TEXTS} != set(_TEXTS):
         raise ValuescopeError(
-            f"{where} must have exactly these texts: {', '.join(_TEXTS)} (and may have a "
-            "group_text and a table of countries). Correct the file and repeat."
+            f"{where} must have exactly these texts: {', '.join(_TEXTS)} (and may have "
+            f"{', '.join(_OPTIONAL_TEXTS)} and a table of countries). Correct the file and repeat."
         )
     country_texts = entry.pop("countries", {})
     if not isinstance(country_texts, dict) or not all(
@@ -128,8 +138,9 @@ def _template(path: Path, name: str, entry: object) -> Template:
         )
     _check_text(where, "text", entry["text"], [_WITH_COUNTRY])
     _check_text(where, "country_free_text", entry["country_free_text"], [_WITHOUT_COUNTRY])
-    if "group_text" in entry:
-        _check_text(where, "group_text", entry["group_text"], [_WITH_GROUP])
+    for key, placeholders in _OPTIONAL_TEXTS.items():
+        if key in entry:
+            _check_text(where, key, entry[key], [placeholders])
     for country_id, text in country_texts.items():
         known = load_instrument().countries
         if country_id not in known:

@@ -40,9 +40,11 @@ MODELS = [
 ]
 
 
-# Who is asked about groups and invented countries, in both orders.
+# Who is asked about groups, years and invented countries, in both orders.
 ASKED_MORE = ("smollm2-360m-instruct-Q8_0", "template")
 PLACEBOS = invented_names()[:6]
+# The years that are asked about, each with the wave whose fieldwork is nearest and its people.
+YEARS = {"year=2010": (6, 2), "year=2018": (7, 1)}
 
 
 def people(instrument: Instrument, seed: int, wave: int = 7) -> pd.DataFrame:
@@ -72,11 +74,11 @@ def shares_of(counts: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:
 def build_pairs_study(home: Home, instrument: Instrument) -> Home:
     """Two waves, men and women; base and chat models of two sizes, in both orders, once in Q4.
 
-    One of them is asked about men and women, and about invented countries, too.
+    One of them is asked about men and women, about two years, and about invented countries, too.
     """
     counts = people(instrument, seed=1)
     add_load(home, "wave7", counts)
-    add_load(home, "wave6", people(instrument, seed=2, wave=6), wave_selection="6")
+    add_load(home, "wave6", people(instrument, seed=2, wave=6), wave_selection="6", first_year=2011)
     for sex, seed in (("female", 3), ("male", 4)):
         add_load(home, sex, people(instrument, seed), breakdown="sex", subgroup_id=f"sex={sex}")
     shares = shares_of(counts, instrument)
@@ -137,7 +139,7 @@ def _land_others(
     shares: pd.DataFrame,
     instrument: Instrument,
 ) -> None:
-    """Land answers about women and men, half of them right, and about invented countries."""
+    """Land answers about women and men, half of them right, years, and invented countries."""
     random = np.random.default_rng([6, int(prompt_id.startswith("reverse"))])
     subjects: dict[tuple[str, str | None, str | None], pd.DataFrame] = {}
     for sex, seed in (("female", 3), ("male", 4)):
@@ -151,6 +153,12 @@ def _land_others(
     for name in PLACEBOS:
         values = level + 0.2 * random.normal(size=len(of_question))
         subjects["ZZZ", None, name] = of_question.assign(value=values)
+    for year, (wave, seed) in YEARS.items():
+        own = shares_of(people(instrument, seed, wave), instrument)
+        for country_id, of_country in own.groupby("country_id"):
+            known = np.log(np.maximum(of_country["share"], 1e-6))
+            values = 0.5 * known + random.normal(size=len(of_country))
+            subjects[str(country_id), year, None] = of_country.assign(value=values)
     cells = [
         (
             {

@@ -155,11 +155,18 @@ def read(home: Home, query: str) -> pd.DataFrame:
 
 
 def add_load(
-    home: Home, load_id: str, marginals: pd.DataFrame, *, loaded_after: int = 0, **facts: Any
+    home: Home,
+    load_id: str,
+    marginals: pd.DataFrame,
+    *,
+    loaded_after: int = 0,
+    first_year: int = 2017,
+    **facts: Any,
 ) -> None:
     """Load marginals (wave, country_id, question_id, code, respondents, sum_of_weights, ..).
 
-    `loaded_after` is in hours; `facts` replace columns of `raw.survey_loads`.
+    `loaded_after` is in hours, `first_year` the first of three years of fieldwork; `facts` replace
+    columns of `raw.survey_loads`.
     """
     load = {
         "load_id": load_id,
@@ -185,7 +192,7 @@ def add_load(
         if column not in rows:
             rows[column] = None
     years = rows[["load_id", "wave", "country_id"]].drop_duplicates()
-    years = years.assign(first_year=2017, last_year=2019)
+    years = years.assign(first_year=first_year, last_year=first_year + 2)
     home.path.mkdir(parents=True, exist_ok=True)
     connection = open_for_writing(home.database)
     create_raw_tables(connection)

@@ -1,4 +1,4 @@
-"""Answers about groups and invented countries in a built warehouse, by pandas from what landed."""
+"""Answers about groups, years and invented countries in a warehouse, by pandas from what landed."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import pearsonr
 
-from tests.dbt_project.pairs_study import ASKED_MORE, COUNTRIES, PLACEBOS, QUESTIONS
+from tests.dbt_project.pairs_study import ASKED_MORE, COUNTRIES, PLACEBOS, QUESTIONS, YEARS
 from tests.dbt_project.study import Instrument, read
 from valuescope.warehouse.home import Home
 
@@ -56,13 +56,15 @@ def landed(pairs: Home, instrument: Instrument) -> Landed:
 
 
 def _shares(home: Home, instrument: Instrument) -> pd.DataFrame:
-    """Return people's weighted shares of each group's choices."""
+    """Return people's weighted shares of each group's choices, and of all in each year's wave."""
+    waves = " ".join(f"when {wave} then '{year}'" for year, (wave, _) in YEARS.items())
     marginals = read(
         home,
-        """
-        select subgroup_id as group_id, country_id, question_id, code, sum_of_weights
+        f"""
+        select
+            case subgroup_id when 'all' then case wave {waves} end else subgroup_id end as group_id,
+            country_id, question_id, code, sum_of_weights
         from raw.human_marginals inner join raw.survey_loads using (load_id)
-        where breakdown = 'sex'
         """,
     )
     native = instrument.choices[
@@ -87,7 +89,7 @@ def mean_scores(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def compared(landed: Landed) -> pd.DataFrame:
-    """Return both sides' mean scores and distances of each cell about a group."""
+    """Return both sides' mean scores and distances of each cell about a group or a year."""
     groups = landed.answers[landed.answers["group_id"].notna() & landed.answers["is_scaled"]]
     keys = ["group_id", "country_id", "question_id", "choice_index"]
     # A choice that nobody took has no row.
@@ -175,6 +177,7 @@ def test_groups_are_compared_with_their_own_people(landed: Landed) -> None:
 
 def test_divisions_are_over_all_groups_that_have_people(landed: Landed) -> None:
     cells = compared(landed)
+    cells = cells[~cells["group_id"].isin(YEARS)]
     rows = read(landed.home, "select * from marts.agg_group_differences")
     assert set(rows["prompt_id"]) == set(cells["prompt_id"])
     for _, row in rows.iterrows():
@@ -191,3 +194,44 @@ def test_divisions_are_over_all_groups_that_have_people(landed: Landed) -> None:
         variance = own.groupby(["country_id", "question_id"])["llm"].var().mean()
         assert row["llm_spread"] == pytest.approx(np.sqrt(variance), rel=1e-9)
         assert 0 < row["stereotyping"] < 2
+
+
+def test_changes_are_between_years_and_the_waves_near_them(landed: Landed) -> None:
+    """Each country's change is that of its own people; r, signs and sizes are over all of them."""
+    cells = compared(landed)
+    cell = ["prompt_id", "question_id", "country_id"]
+    earlier, later = (cells[cells["group_id"] == year].set_index(cell) for year in YEARS)
+    expected = later[["llm", "human"]] - earlier[["llm", "human"]]
+    rows = read(landed.home, "select * from marts.fct_changes").set_index(cell)
+    assert len(rows) == len(expected) > 1000
+    both = rows.join(expected)
+    for side in ("llm", "human"):
+        assert both[f"{side}_change"].to_numpy() == pytest.approx(both[side].to_numpy(), abs=1e-9)
+    people = read(
+        landed.home,
+        "select * from marts.fct_human_mean_scores where coding_id = 'native' and "
+        "population_id in ('wvs:6:within_country:all', 'wvs:7:within_country:all')",
+    ).pivot(index=["question_id", "country_id"], columns="wave", values="human_standard_error")
+    errors = both.join(people)
+    assert errors["human_standard_error"].to_numpy() == pytest.approx(
+        np.hypot(errors[6], errors[7]).to_numpy()
+    )
+    facts = rows[["earlier_year", "later_year", "earlier_fieldwork_year", "later_fieldwork_year"]]
+    assert facts.drop_duplicates().to_numpy().tolist() == [[2010, 2018, 2011, 2017]]
+
+    correlations = read(landed.home, "select * from marts.agg_change_correlations")
+    assert set(correlations["prompt_id"]) == set(both.index.get_level_values("prompt_id"))
+    for _, row in correlations.iterrows():
+        own = both.xs(row["prompt_id"], level="prompt_id")
+        product = (own["llm"] * own["human"]).sum()
+        r = product / np.sqrt((own["llm"] ** 2).sum() * (own["human"] ** 2).sum())
+        assert row["change_r"] == pytest.approx(r, abs=1e-9)
+        apart = own[["llm", "human"]]
+        apart = apart - apart.groupby("question_id").transform("mean")
+        expected_r = pearsonr(apart["llm"], apart["human"]).statistic
+        assert row["demeaned_change_r"] == pytest.approx(expected_r, abs=1e-9)
+        # It knows half of what people said.
+        assert max(row["change_r_p_value"], row["demeaned_change_r_p_value"]) < 0.01
+        assert 0.5 < row["right_sign_share"] < 1
+        assert row["change_r_ci_low"] < row["change_r"] < row["change_r_ci_high"]
+        assert (row["country_count"], row["cell_count"]) == (len(COUNTRIES), len(own))

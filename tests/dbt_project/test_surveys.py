@@ -137,6 +137,8 @@ def homes(
 # compare.
 NOT_IN_THESE_DESIGNS = {
     "intermediate.int_averaged_distributions",
+    "intermediate.int_change_correlations",
+    "intermediate.int_changes",
     "intermediate.int_compared_pairs",
     "intermediate.int_elicitation_pairs",
     "intermediate.int_group_agreement",
@@ -147,6 +149,7 @@ NOT_IN_THESE_DESIGNS = {
     "intermediate.int_specification_correlations",
     "intermediate.int_steering",
     "intermediate.int_subject_mean_scores",
+    "marts.agg_change_correlations",
     "marts.agg_group_correlations",
     "marts.agg_group_differences",
     "marts.agg_question_steering",
@@ -157,6 +160,7 @@ NOT_IN_THESE_DESIGNS = {
     "marts.cmp_model_size",
     "marts.cmp_quantization",
     "marts.cmp_quantization_cells",
+    "marts.fct_changes",
 }
 
 

@@ -19,6 +19,7 @@ MARTS = DBT_PROJECT / "models" / "marts"
 EXPLAINED = [
     "aggregates/agg_country_correlations",
     "aggregates/agg_model_summary",
+    "aggregates/agg_change_correlations",
     "aggregates/agg_continent_correlations",
     "aggregates/agg_category_correlations",
     "aggregates/agg_distances",

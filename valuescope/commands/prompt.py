@@ -30,7 +30,7 @@ from valuescope.warehouse.tables.json_text import json_text
     "--group",
     "group_id",
     metavar="GROUP",
-    help="A group of the --country's people, such as sex=female,age=30-49.",
+    help="A group of the --country's people, such as sex=female,age=30-49, or a year: year=1990.",
 )
 @click.option("--placebo", "placebo_id", metavar="NAME", help="An invented country instead.")
 @click.option(

@@ -1,6 +1,7 @@
 """Whom a prompt is about: a country's people, a group of them, an invented country, or nobody."""
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,18 @@ TRAITS = {
     "education": ("lower", "middle", "higher"),
     "urban": ("urban", "rural"),
 }
+# A division by years, `year=1990,2018`, asks about all of a country's people in each of them.
+YEAR = "year"
+_YEARS = re.compile(r"\s*year\s*=(.*)", re.IGNORECASE)
+_YEAR = re.compile(r"(19|20)[0-9]{2}")
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group of a country's people.
+    """A group of a country's people, or all of them in a year.
 
-    `group_id` is the group's name in the subgroups of loaded surveys: `sex=female,age=30-49`.
+    `group_id` is the group's name in the subgroups of loaded surveys, `sex=female,age=30-49`, or
+    the year: `year=1990`.
     """
 
     country: Country
@@ -35,6 +41,11 @@ class Group:
     def categories(self) -> dict[str, str]:
         """Return the category of each trait that makes up the group."""
         return dict(part.split("=", 1) for part in self.group_id.split(","))
+
+    @property
+    def year(self) -> str | None:
+        """Return the year in which people are asked about; None for a group by traits."""
+        return self.categories.get(YEAR)
 
 
 @dataclass(frozen=True)
@@ -91,9 +102,13 @@ def _known_group(text: str) -> str:
     >>> _known_group("age=30-49, sex=female")
     'sex=female,age=30-49'
     """
+    if parse_years(text) is not None:
+        if len(years := group_ids(text)) > 1:
+            raise ValuescopeError(f"The group {text!r} is several years. Name one: {years[0]}.")
+        return years[0]
     named = (part.strip().partition("=") for part in text.split(","))
     parts = {trait: category for trait, _, category in named}
-    known = group_ids(parse_traits(",".join(parts)))
+    known = group_ids(",".join(parts))
     wanted = ",".join(f"{trait}={parts[trait]}" for trait in TRAITS if trait in parts)
     if wanted not in known:
         raise unknown_name("group", text, known, f"Groups by these traits: {'; '.join(known)}.")
@@ -137,18 +152,42 @@ def parse_traits(text: str) -> tuple[str, ...]:
     return tuple(trait for trait in TRAITS if trait in names)
 
 
-def group_ids(traits: Sequence[str]) -> tuple[str, ...]:
-    """Return the groups of a division by these traits, all crossed."""
+def parse_years(text: str) -> tuple[str, ...] | None:
+    """Return the years of `year=2018,1990`, the earliest first; None for a division by traits.
+
+    Raises ValuescopeError for a wrong or repeated year, and for years among traits.
+    """
+    if YEAR not in text.lower():
+        return None
+    found = _YEARS.fullmatch(text)
+    years = [year.strip() for year in found[1].split(",")] if found else []
+    if len(set(years)) != len(years) or not all(map(_YEAR.fullmatch, years)) or not found:
+        raise ValuescopeError(
+            f"{text!r} is not a list of years from 1900 to 2099, each named once. Write "
+            "year=1990,2018, and traits in another --by."
+        )
+    return tuple(sorted(years))
+
+
+def group_ids(division: str) -> tuple[str, ...]:
+    """Return the groups of a division: all traits crossed, or each year.
+
+    Raises ValuescopeError for unknown or repeated traits and years.
+
+    >>> group_ids("year=2018,1990")
+    ('year=1990', 'year=2018')
+    """
+    if (years := parse_years(division)) is not None:
+        return tuple(f"{YEAR}={year}" for year in years)
+    traits = parse_traits(division)
     named = [[f"{trait}={category}" for category in TRAITS[trait]] for trait in traits]
     return tuple(",".join(parts) for parts in itertools.product(*named))
 
 
 def choose_groups(countries: Iterable[Country], divisions: Sequence[str]) -> tuple[Group, ...]:
-    """Return the groups of each country, by divisions such as `sex` and `sex,age`.
+    """Return the groups of each country, by divisions such as `sex`, `sex,age` and `year=1990`.
 
-    Raises ValuescopeError for unknown or repeated traits.
+    Raises ValuescopeError for unknown or repeated traits and years.
     """
-    named = dict.fromkeys(
-        group_id for division in divisions for group_id in group_ids(parse_traits(division))
-    )
+    named = dict.fromkeys(group_id for division in divisions for group_id in group_ids(division))
     return tuple(Group(country, group_id) for country in countries for group_id in named)

@@ -20,7 +20,8 @@ from valuescope.warehouse.tables.build_record import last_build
 class LoadedPeople:
     """The people of a survey that models are compared with, and what they were asked.
 
-    `divisions` are the traits by which they are loaded in groups, such as `sex,age`.
+    `divisions` are the traits by which they are loaded in groups, such as `sex,age`; `years` are
+    those in which people were asked alike, in all loaded waves.
     """
 
     survey_id: str
@@ -28,6 +29,7 @@ class LoadedPeople:
     countries: tuple[str, ...]
     questions: tuple[str, ...]
     divisions: tuple[str, ...] = ()
+    years: tuple[int, ...] = ()
 
 
 def loaded_people(
@@ -61,6 +63,7 @@ def loaded_people(
             population_id = reference.population_id
             countries, questions = answered_cells(connection, population_id)
         divisions = _divisions(connection, population_id)
+        years = _years(connection, population_id)
     except duckdb.CatalogException:
         return None
     finally:
@@ -71,6 +74,7 @@ def loaded_people(
         tuple(name for name in instrument.countries if name in countries),
         tuple(name for name in instrument.questions if name in questions),
         divisions,
+        years,
     )
 
 
@@ -84,6 +88,21 @@ def _divisions(connection: duckdb.DuckDBPyConnection, population_id: str) -> tup
     except duckdb.BinderException:  # a database of an earlier version
         return ()
     return tuple(breakdown for (breakdown,) in rows)
+
+
+def _years(connection: duckdb.DuckDBPyConnection, population_id: str) -> tuple[int, ...]:
+    survey_id, _, weighting, subgroup_id = population_id.split(":", 3)
+    rows = connection.execute(
+        """
+        select distinct unnest(range(first_year, last_year + 1)) as year
+        from raw.survey_fieldwork
+        inner join raw.survey_loads using (load_id)
+        where survey_id = ? and weighting = ? and subgroup_id = ?
+        order by year
+        """,
+        [survey_id, weighting, subgroup_id],
+    ).fetchall()
+    return tuple(year for (year,) in rows)
 
 
 def default_survey(home: Home, instrument: Instrument) -> str | None:

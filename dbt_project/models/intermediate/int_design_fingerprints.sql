@@ -24,7 +24,8 @@ surroundings as (
             {{ content_hash(ref('dim_countries')) }},
             {{ content_hash(ref('int_reference_populations')) }},
             {{ content_hash(ref('stg_choice_codes')) }},
-            {{ content_hash(ref('int_human_answers')) }}
+            {{ content_hash(ref('int_human_answers')) }},
+            {{ content_hash(ref('stg_survey_fieldwork')) }}
         )) as fingerprint
 
 ),

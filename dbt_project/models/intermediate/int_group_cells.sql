@@ -6,6 +6,7 @@ groups as (
     from {{ ref('int_subject_mean_scores') }}
     where
         group_id is not null
+        and group_id not like 'year=%'
         and llm_mean_score is not null
 
 ),

@@ -52,6 +52,64 @@ human_mean_scores as (
 
 ),
 
+years as (
+
+    select distinct
+        scored.coding_id,
+        scored.question_id,
+        scored.country_id,
+        scored.group_id,
+        questions.survey_id,
+        cast({{ subgroup_part('scored.group_id', 'year') }} as integer) as year_asked
+    from scored
+    inner join questions on scored.question_id = questions.question_id
+    where scored.group_id like 'year=%'
+
+),
+
+-- The people of a year are those of the wave whose fieldwork is nearest, of the later one of two.
+year_populations as (
+
+    select
+        years.coding_id,
+        years.question_id,
+        years.country_id,
+        years.group_id,
+        human_mean_scores.population_id
+    from years
+    inner join reference_populations on years.survey_id = reference_populations.survey_id
+    inner join human_mean_scores
+        on
+            years.coding_id = human_mean_scores.coding_id
+            and years.question_id = human_mean_scores.question_id
+            and years.country_id = human_mean_scores.country_id
+            -- All but the selection of waves.
+            and regexp_replace(reference_populations.population_id, ':[^:]*', '')
+            = regexp_replace(human_mean_scores.population_id, ':[^:]*', '')
+    where
+        greatest(
+            human_mean_scores.first_year - years.year_asked,
+            years.year_asked - human_mean_scores.last_year,
+            0
+        ) <= {{ var_number('years_apart') }}
+        and human_mean_scores.first_year is not null
+    qualify
+        row_number() over (
+            partition by
+                years.coding_id, years.question_id, years.country_id, years.group_id
+            order by
+                greatest(
+                    human_mean_scores.first_year - years.year_asked,
+                    years.year_asked - human_mean_scores.last_year,
+                    0
+                ) asc,
+                human_mean_scores.wave desc,
+                human_mean_scores.population_id = reference_populations.population_id desc,
+                human_mean_scores.population_id asc
+        ) = 1
+
+),
+
 asked as (
 
     select
@@ -69,8 +127,13 @@ asked as (
         choices.choice_count,
         {{ impossible_as_minus_infinity('scored.log_likelihood') }} as log_likelihood,
         -- The group as a population of its own, loaded as the reference population is.
-        regexp_replace(reference_populations.population_id, ':[^:]*$', ':' || scored.group_id)
-            as population_id,
+        case
+            when scored.group_id like 'year=%' then year_populations.population_id
+            else
+                regexp_replace(
+                    reference_populations.population_id, ':[^:]*$', ':' || scored.group_id
+                )
+        end as population_id,
         max(scored.log_likelihood) over cell as largest_log_likelihood,
         count(choices.choice_index) over cell = count(*) over cell
         and coalesce(count(*) over cell = choices.choice_count, false) as has_all_choices
@@ -85,6 +148,12 @@ asked as (
             and scored.question_id = choices.question_id
             and scored.choice_index = choices.choice_index
     left outer join reference_populations on questions.survey_id = reference_populations.survey_id
+    left outer join year_populations
+        on
+            scored.coding_id = year_populations.coding_id
+            and scored.question_id = year_populations.question_id
+            and scored.country_id = year_populations.country_id
+            and scored.group_id = year_populations.group_id
     window cell as (
         partition by
             scored.model_id,
@@ -229,6 +298,9 @@ final as (
         case when cells.unscaled_reason is null then cells.llm_mean_score end as llm_mean_score,
         human_mean_scores.human_mean_score,
         human_mean_scores.human_standard_error,
+        human_mean_scores.wave,
+        human_mean_scores.first_year,
+        human_mean_scores.last_year,
         cells.total_variation,
         case when cells.unscaled_reason is null then cells.wasserstein_1 end as wasserstein_1,
         cells.source_fingerprint

@@ -324,4 +324,46 @@ EXHIBITS = (
             Column("stereotyping_null_reason", "why no stereotyping"),
         ),
     ),
+    Exhibit(
+        exhibit_id="changes",
+        section=Section.MODELS,
+        title="Does it know what changes from year to year?",
+        reading=(
+            "What the model says of a later year minus what it says of an earlier one, against the "
+            "change of people between the waves near them, over all countries and questions. p is "
+            "of reaching the r when the model's years are exchanged within countries. Demeaned: "
+            "without what a question changes in all countries alike. Right signs: of changes of "
+            "people that are beyond sampling error."
+        ),
+        saved_query="does_it_know_what_changes",
+        needs=(
+            "answers about years (valuescope score --by year=1995,2018) and people of waves near "
+            "them (valuescope ingest FILE --wave 3)"
+        ),
+        columns=(
+            Column("display_name", "model"),
+            Column("quantization", "quantization"),
+            Column("prompt_name", "asked"),
+            Column("earlier_year", "from", digits=0),
+            Column("later_year", "to", digits=0),
+            Column("change_r", "r of changes", low="change_r_ci_low", high="change_r_ci_high"),
+            Column("change_r_p_value", "p", digits=3),
+            Column(
+                "demeaned_change_r",
+                "demeaned r",
+                low="demeaned_change_r_ci_low",
+                high="demeaned_change_r_ci_high",
+            ),
+            Column("demeaned_change_r_p_value", "p", digits=3),
+            Column("right_sign_share", "right signs"),
+            Column("clear_cell_count", "of", digits=0),
+            Column("llm_change_size", "model's size", digits=3),
+            Column("human_change_size", "people's size", digits=3),
+            Column("country_count", "countries", digits=0),
+            Column("question_count", "questions", digits=0),
+            Column("is_order_controlled", "order controlled"),
+            Column("null_reason", "why there is none"),
+            Column("demeaned_null_reason", "why no demeaned r"),
+        ),
+    ),
 )

@@ -20,6 +20,7 @@ GOOD = """
 [mine]
 text = "{question} {choices} {country}?"
 group_text = "{question} {choices} {group} in {country}."
+year_text = "{question} {choices} {country} in {year}."
 country_free_text = "{question} {choices}?"
 choice_separator = " / "
 """
@@ -108,12 +109,28 @@ def test_a_group_is_named_with_its_country_by_a_text_of_its_own() -> None:
         assert prompt == prompt.rstrip()
 
 
-def test_a_template_without_words_for_groups_says_so(tmp_path: Path) -> None:
-    lines = [line for line in GOOD.splitlines() if "group" not in line]
+def test_prompts_of_two_years_differ_in_the_year_alone() -> None:
+    assert fill(named_template("paper"), Group(JAPAN, "year=1990")).endswith(
+        "In Japan in 1990, Answer:"
+    )
+    for template in templates_of(OUR_WORDINGS).values():
+        earlier, later = (fill(template, Group(JAPAN, f"year={year}")) for year in (1990, 2018))
+        assert earlier.replace("1990", "2018") == later != earlier
+        assert "Japan" in later
+        assert later == later.rstrip()
+
+
+@pytest.mark.parametrize(("key", "group_id"), [("group", "sex=male"), ("year", "year=1990")])
+def test_a_template_without_words_for_groups_or_years_says_so(
+    tmp_path: Path, key: str, group_id: str
+) -> None:
+    lines = [line for line in GOOD.splitlines() if f"{key}_text" not in line]
     own = wordings_of(tmp_path, "en", "\n".join(lines))
     template = named_template("mine", own)
-    with pytest.raises(ValuescopeError, match=r"has no group_text\. Add one to templates\.toml in"):
-        template.fill("Is tea good?", ["A) Yes", "B) No"], Group(JAPAN, "sex=male"), own)
+    with pytest.raises(
+        ValuescopeError, match=rf"has no {key}_text\. Add one to templates\.toml in"
+    ):
+        template.fill("Is tea good?", ["A) Yes", "B) No"], Group(JAPAN, group_id), own)
     assert fill(template, JAPAN).endswith("Japan?")
 
 
@@ -128,6 +145,7 @@ def test_an_invented_country_is_asked_about_as_a_real_one() -> None:
     [
         (" {country}?", "?"),
         ("{group} in", "people in"),
+        ("in {year}", "once"),
         ('group_text = "{question} {choices} {group} in {country}."', "group_text = 3"),
         ("{country}?", "{country} {country}?"),
         ("{country}?", "{nation}?"),

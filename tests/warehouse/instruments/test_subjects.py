@@ -18,7 +18,9 @@ from valuescope.warehouse.instruments.subjects import (
     country_id_of,
     invented_names,
     is_country,
+    parse_subject,
     parse_traits,
+    subject_key,
 )
 
 INSTRUMENT = load_instrument()
@@ -90,6 +92,36 @@ def test_divisions_are_crossed_and_repeated_ones_asked_once() -> None:
 def test_traits_that_do_not_exist_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValuescopeError, match=message):
         parse_traits(text)
+
+
+def test_years_are_a_division_of_their_own() -> None:
+    groups = choose_groups([JAPAN], ["sex", "year=2018, 1990", "Year=1990"])
+    assert [(group.group_id, group.year) for group in groups] == [
+        ("sex=male", None),
+        ("sex=female", None),
+        ("year=1990", "1990"),
+        ("year=2018", "2018"),
+    ]
+    assert parse_subject("Japan:year = 1990", INSTRUMENT) == groups[2]
+    assert subject_key(groups[2]) == "JPN:year=1990"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["year", "year=", "year=90", "year=1990,1990", "year=1899", "sex,year=1990", "year=1990,sex"],
+)
+def test_years_that_are_none_are_refused(text: str) -> None:
+    for ask in (
+        lambda: choose_groups([JAPAN], [text]),
+        lambda: parse_subject(f"JPN:{text}", INSTRUMENT),
+    ):
+        with pytest.raises(ValuescopeError, match=r"each named once\. Write year=1990,2018"):
+            ask()
+
+
+def test_a_prompt_is_about_one_year() -> None:
+    with pytest.raises(ValuescopeError, match="Name one: year=1990"):
+        parse_subject("JPN:year=2018,1990", INSTRUMENT)
 
 
 def test_every_group_has_words_of_its_own() -> None:

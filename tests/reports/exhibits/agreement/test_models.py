@@ -15,7 +15,7 @@ from valuescope.reports.exhibits.agreement.models import EXHIBITS
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.terminal.summary import designs, query
 
-AGREEMENT, SUMMARY, DISTANCES, STRUCTURE, STEERING, GROUPS = EXHIBITS
+AGREEMENT, SUMMARY, DISTANCES, STRUCTURE, STEERING, GROUPS, CHANGES = EXHIBITS
 
 
 @pytest.fixture(params=["built", "paired"])
@@ -44,10 +44,10 @@ def test_distances_and_structure_are_of_every_design(
     assert DISTANCES.rows(warehouse, {})[0]["stratum"] == "all"
 
 
-def test_steering_and_groups_are_of_designs_that_were_asked_more(
+def test_steering_groups_and_changes_are_of_designs_that_were_asked_more(
     paired: duckdb.DuckDBPyConnection, built: duckdb.DuckDBPyConnection
 ) -> None:
-    for exhibit in (STEERING, GROUPS):
+    for exhibit in (STEERING, GROUPS, CHANGES):
         rows = exhibit.rows(paired, {})
         assert {row["display_name"] for row in rows} == {"SmolLM2 360M Instruct"}
         assert rows[0]["is_order_controlled"]
