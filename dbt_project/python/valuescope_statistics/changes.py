@@ -124,8 +124,8 @@ def _r(
     with np.errstate(invalid="ignore", divide="ignore"):
         r = product / np.sqrt(own * theirs)
     # As deviations of two years from their mean.
-    sides = (np.stack([-side, side], axis=1) / 2 for side in (model, people))
-    found = {name: float(r[0]), f"{name}_p_value": shuffled_p(*sides, country, limits)}
+    of_model, of_people = (np.stack([-side, side], axis=1) / 2 for side in (model, people))
+    found = {name: float(r[0]), f"{name}_p_value": shuffled_p(of_model, of_people, country, limits)}
     effective = effective_number(np.bincount(battery))
     if batteries < limits.minimum_batteries or effective < LEAST_EFFECTIVE_BATTERIES:
         return found
