@@ -6,15 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from valuescope_statistics.agreement.jackknife import (
-    LEAST_EFFECTIVE_BATTERIES,
-    effective_number,
-    summary,
-)
 from valuescope_statistics.groups import (
     ROUNDING,
     Floats,
     Limits,
+    certain,
     samples_of,
     shuffled_p,
 )
@@ -87,7 +83,9 @@ def _of_years(cells: pd.DataFrame, limits: Limits, minimum_countries: int) -> di
     is_few = row["question_count"] < limits.minimum_questions
     row["null_reason"] = "too_few_questions" if is_few else _reason(model, people)
     if row["null_reason"] is None:
-        row |= _r("change_r", model, people, cells, limits)
+        # A model may say the same of a year in all countries, and people change alike in many.
+        # Exchanged in countries alone, p is below .05 in 23 to 33% of simulated guesses.
+        row |= _r("change_r", model, people, cells, ("battery_id", "country_id"), limits)
     # Which countries changed more than others: what a question's change has in common comes off.
     countries = cells.groupby("question_id")["country_id"].transform("count")
     several = cells[countries >= minimum_countries]
@@ -100,7 +98,7 @@ def _of_years(cells: pd.DataFrame, limits: Limits, minimum_countries: int) -> di
     )
     row["demeaned_null_reason"] = _reason(model, people)
     if row["demeaned_null_reason"] is None:
-        row |= _r("demeaned_change_r", model, people, several, limits)
+        row |= _r("demeaned_change_r", model, people, several, ("country_id",), limits)
     return row
 
 
@@ -112,28 +110,32 @@ def _reason(model: Floats, people: Floats) -> str | None:
 
 
 def _r(
-    name: str, model: Floats, people: Floats, cells: pd.DataFrame, limits: Limits
+    name: str,
+    model: Floats,
+    people: Floats,
+    cells: pd.DataFrame,
+    units: tuple[str, ...],
+    limits: Limits,
 ) -> dict[str, float]:
-    """Return r about 0, its interval, and its p when years are exchanged within countries.
+    """Return r about 0, its interval, and its p when years are exchanged within units.
 
-    A change is a change back when the years are exchanged, so that its mean is 0.
+    A change is a change back when the years are exchanged, so that its mean is 0. Of several kinds
+    of `units` (columns of `cells`) the largest p counts.
     """
-    country, battery = (pd.factorize(cells[f"{key}_id"])[0] for key in ("country", "battery"))
-    sums, batteries = samples_of(np.stack([model * people, model**2, people**2], axis=1), battery)
-    product, own, theirs = sums.T
+    sums = np.stack([model * people, model**2, people**2], axis=1)
+    samples = samples_of(sums, pd.factorize(cells["battery_id"])[0])
+    product, own, theirs = samples.sums.T
     with np.errstate(invalid="ignore", divide="ignore"):
         r = product / np.sqrt(own * theirs)
     # As deviations of two years from their mean.
     of_model, of_people = (np.stack([-side, side], axis=1) / 2 for side in (model, people))
-    found = {name: float(r[0]), f"{name}_p_value": shuffled_p(of_model, of_people, country, limits)}
-    effective = effective_number(np.bincount(battery))
-    if batteries < limits.minimum_batteries or effective < LEAST_EFFECTIVE_BATTERIES:
-        return found
-    certainty = summary(
-        r[None], np.array([True]), np.array([float(batteries)]), np.array([effective - 1])
+    found = certain(name, r, samples, limits, scale="r")
+    del found[f"{name}_standard_error"]
+    exchanged = (pd.factorize(cells[unit])[0] for unit in units)
+    found[f"{name}_p_value"] = max(
+        shuffled_p(of_model, of_people, unit, limits) for unit in exchanged
     )
-    ends = {"ci_low": certainty.ci_low[0], "ci_high": certainty.ci_high[0]}
-    return found | {f"{name}_{end}": float(value) for end, value in ends.items()}
+    return found
 
 
 def changes_of_designs(cells: pd.DataFrame, limits: Limits, minimum_countries: int) -> pd.DataFrame:

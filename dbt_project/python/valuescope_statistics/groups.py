@@ -269,11 +269,11 @@ def _division(cells: pd.DataFrame, limits: Limits) -> dict[str, Any]:
     return row
 
 
-def shuffled_p(model: Floats, people: Floats, battery: Places, limits: Limits) -> float:
-    """Return the share of 1 + shuffles of groups within batteries that reach the product.
+def shuffled_p(model: Floats, people: Floats, unit: Places, limits: Limits) -> float:
+    """Return the share of 1 + shuffles of groups within units that reach the product.
 
-    `model` and `people` are deviations from the mean of the groups, cells x groups; `battery` is
-    the cells' battery.
+    `model` and `people` are deviations from the mean of the groups, cells x groups; `unit` is what
+    shuffles a cell's groups together, such as its battery.
 
     The labels of the model's groups are shuffled in each battery, in one way for its questions and
     all countries: what a model says of women it says in every country, and people, too, differ
@@ -282,9 +282,9 @@ def shuffled_p(model: Floats, people: Floats, battery: Places, limits: Limits) -
     of products is as good as r.
     """
     size = model.shape[1]
-    # Each of the model's groups times each of people's, summed over a battery's cells.
-    products = np.zeros((battery.max() + 1, size, size))
-    np.add.at(products, battery, model[:, :, None] * people[:, None, :])
+    # Each of the model's groups times each of people's, summed over a unit's cells.
+    products = np.zeros((unit.max() + 1, size, size))
+    np.add.at(products, unit, model[:, :, None] * people[:, None, :])
     observed = np.trace(products, axis1=1, axis2=2).sum()
     random = np.random.default_rng(limits.seed)
     groups = np.tile(np.arange(size), (SHUFFLES, len(products), 1))

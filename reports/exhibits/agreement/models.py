@@ -331,7 +331,7 @@ EXHIBITS = (
         reading=(
             "What the model says of a later year minus what it says of an earlier one, against the "
             "change of people between the waves near them, over all countries and questions. p is "
-            "of reaching the r when the model's years are exchanged within countries. Demeaned: "
+            "of reaching the r when the model's years are exchanged at random. Demeaned: "
             "without what a question changes in all countries alike. Right signs: of changes of "
             "people that are beyond sampling error."
         ),
