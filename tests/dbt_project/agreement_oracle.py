@@ -122,11 +122,12 @@ class Values:
             self.battery,
         )
 
-    def summary(self, name: str, *, is_r: bool) -> dict[str, float]:
-        """Return the numbers of a country's row, or of the mean's."""
+    def summary(self, name: str, *, is_r: bool, is_mean: bool) -> dict[str, float]:
+        """Return the numbers of a country's row, or of the mean's over countries."""
         whole, *without = self.samples[name]
         sizes = self.battery[self.asked[name]].value_counts()
-        number, freedom = len(sizes), sizes.sum() ** 2 / (sizes**2).sum() - 1
+        number, counts = len(sizes), sizes**1.5 if is_mean else sizes
+        freedom = counts.sum() ** 2 / (counts**2).sum() - 1
 
         def error(values: list[float], centre: float) -> float:
             squares = sum((value - centre) ** 2 for value in values)
@@ -150,7 +151,7 @@ class Values:
             "p_value": 2 * t.cdf(-abs(centre) / scaled, freedom),
             "smallest_detectable_delta": plain * (t.ppf(0.975, freedom) + t.ppf(0.8, freedom)),
             "battery_count": number,
-            "effective_battery_count": freedom + 1,
+            "effective_battery_count": sizes.sum() ** 2 / (sizes**2).sum(),
         }
 
 

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from scipy.stats import t
-from valuescope_statistics.agreement.distances import RATIOS, degrees_of_freedom, distances
+from valuescope_statistics.agreement.distances import RATIOS, distances
+from valuescope_statistics.agreement.jackknife import freedom_of_batteries
 
 from tests.dbt_project.agreement_study import AgreementStudy
 from tests.dbt_project.study import read
@@ -196,7 +197,7 @@ def test_a_model_is_worth_as_many_respondents_as_have_its_error() -> None:
 def test_intervals_leave_out_one_battery_after_another() -> None:
     sums = sums_of(7, 2)
     (row,) = distances(sums, 5).to_dict("records")
-    freedom = degrees_of_freedom(sums["cells"].to_numpy(float))
+    freedom = freedom_of_batteries(sums["cells"].to_numpy(float))
     weights = sums["cells"].to_numpy(float) ** 1.5
     assert freedom == pytest.approx(weights.sum() ** 2 / (weights**2).sum() - 1)
     for number, (numerator, denominator) in RATIOS.items():

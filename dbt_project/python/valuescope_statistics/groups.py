@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 
 from valuescope_statistics.agreement import jackknife
-from valuescope_statistics.agreement.distances import degrees_of_freedom
 from valuescope_statistics.relations import DESIGN
 
 Floats = npt.NDArray[np.float64]
@@ -126,10 +125,10 @@ def certain(
     elif scale == "ratio":
         # A model that says the same of all groups has the ratio 0.
         logs = np.log(np.where(values > 0, values, np.nan))
-        freedom = np.array(degrees_of_freedom(samples.sizes))
+        freedom = np.array(jackknife.freedom_of_batteries(samples.sizes))
         low, high = jackknife.interval_of_ratio(logs, batteries, freedom)
     else:
-        freedom = np.array(effective - 1)
+        freedom = np.array(jackknife.freedom_of_items(samples.sizes))
         found = jackknife.summary(values, np.array(scale == "r"), batteries, freedom)
         low, high = found.ci_low, found.ci_high
     return {

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from valuescope_statistics.agreement.cells import Floats
 from valuescope_statistics.agreement.jackknife import (
     LEAST_EFFECTIVE_BATTERIES,
-    effective_number,
+    freedom_of_batteries,
     interval_of_ratio,
 )
 
@@ -38,15 +37,6 @@ RESULT = pa.schema(
 )
 
 
-def degrees_of_freedom(sizes: Floats) -> float:
-    """Return those of batteries of these sizes, each counting by size^1.5.
-
-    Independent items would have it count by its size (Satterthwaite), items that are all alike by
-    its square. By simulation errors of distances are between the two (docs/calibration.md).
-    """
-    return effective_number(sizes**1.5) - 1
-
-
 def distances(batteries: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
     """Return one row per KEYS, from one row per KEYS (the index) and battery.
 
@@ -56,7 +46,7 @@ def distances(batteries: pd.DataFrame, minimum_batteries: int) -> pd.DataFrame:
     groups = batteries.groupby(level=KEYS, sort=True)
     totals = groups[SUMS].sum(min_count=1)
     count = groups.size()
-    freedom = groups["cells"].agg(lambda sizes: degrees_of_freedom(sizes.to_numpy(np.float64)))
+    freedom = groups["cells"].agg(lambda sizes: freedom_of_batteries(sizes.to_numpy(np.float64)))
     stratum = totals.index.get_level_values("stratum")
     reason = pd.Series(None, index=totals.index, dtype=object)
     reason = reason.mask(freedom + 1 < LEAST_EFFECTIVE_BATTERIES, "one_battery_dominates")

@@ -10,7 +10,7 @@ A design's own rows depend on no other design, nor does a pair's row. Ranks of m
 means over the world keep their samples, so that models can be ranked without being measured again.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ from valuescope_statistics.agreement.cells import (
 from valuescope_statistics.agreement.jackknife import (
     LEAST_EFFECTIVE_BATTERIES,
     effective_number,
+    freedom_of_batteries,
+    freedom_of_items,
     summary,
 )
 from valuescope_statistics.agreement.measures import (
@@ -100,8 +102,12 @@ def described(
     country_count: npt.NDArray[np.intp],
     has_few_countries: Flags,
     is_tested: Flags,
+    freedom_of: Callable[[Floats], float],
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return columns for values (measures x designs or pairs x samples), measures outermost."""
+    """Return columns for values (measures x designs or pairs x samples), measures outermost.
+
+    `freedom_of` returns the degrees of freedom of batteries of some sizes.
+    """
     shape = values.shape[:-1]
     measures = MEASURES[: shape[0]]
     questions = area.questions[: shape[0]]
@@ -110,10 +116,14 @@ def described(
     def of_measures(values: Any) -> npt.NDArray[Any]:
         return np.broadcast_to(np.asarray(values)[: len(measures), None], shape)
 
-    sizes = [np.bincount(people.battery_of_question[of_measure]) for of_measure in questions]
+    sizes = [
+        np.bincount(people.battery_of_question[of_measure]).astype(np.float64)
+        for of_measure in questions
+    ]
     batteries = of_measures([np.count_nonzero(of_measure) for of_measure in sizes])
     effective = of_measures([effective_number(of_measure) for of_measure in sizes])
-    found = summary(jackknifed, of_measures(is_r), batteries, effective - 1)
+    freedom = of_measures([freedom_of(of_measure) for of_measure in sizes])
+    found = summary(jackknifed, of_measures(is_r), batteries, freedom)
     reason = np.full(shape, None, object)
     reason[np.isnan(found.standard_error)] = "no_variance"
     reason[has_few_countries] = "too_few_countries"
@@ -219,8 +229,18 @@ class Estimates:
         is_tested: Flags,
     ) -> None:
         designs = area.cell_set.designs[area.cell_set.is_own]
+        # A mean over countries leaves little of single items, and all that a battery's share.
+        freedom_of = freedom_of_items if area.area.kind == "country" else freedom_of_batteries
         block = described(
-            self.people, self.settings, area, values, is_r, country_count, has_few, is_tested
+            self.people,
+            self.settings,
+            area,
+            values,
+            is_r,
+            country_count,
+            has_few,
+            is_tested,
+            freedom_of,
         )
         if area.area.kind == "world":
             block |= self._for_ranks(area, values)
@@ -253,6 +273,7 @@ class Estimates:
             count,
             count < needed,
             is_tested,
+            freedom_of_items,
         )
         block["model_estimate"], block["other_estimate"] = area.sides.value().reshape(-1, 2).T
         first, second = area.cell_set.designs[area.cell_set.pairs].T

@@ -83,13 +83,29 @@ def standardised(values: Floats) -> Floats:
 
 
 def effective_number(sizes: npt.NDArray[np.generic]) -> float:
-    """Return how many equal batteries tell as much as those of these sizes (Kish): n^2 / sum n_b^2.
+    """Return how many equal batteries tell as much as those of these sizes.
 
-    Less 1 it is Satterthwaite's degrees of freedom of a variance to which each battery contributes
-    in proportion to its items.
+    It is Kish's n^2 / sum n_b^2, for n_b items in battery b.
     """
     total = float(sizes.sum())
     return total**2 / float((sizes.astype(float) ** 2).sum()) if total else 0.0
+
+
+def freedom_of_items(sizes: Floats) -> float:
+    """Return Satterthwaite's degrees of freedom where batteries count by their size.
+
+    They do where items err independently.
+    """
+    return effective_number(sizes) - 1
+
+
+def freedom_of_batteries(sizes: Floats) -> float:
+    """Return degrees of freedom where batteries count by size^1.5.
+
+    Items that are all alike would have them count by the square of their size. By simulation errors
+    of distances and of means over countries are between the two (docs/calibration.md).
+    """
+    return effective_number(sizes**1.5) - 1
 
 
 class Summary(NamedTuple):
