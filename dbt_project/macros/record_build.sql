@@ -34,8 +34,8 @@
             ~ folder ~ "/tests/**/*.sql', " ~ code_files() ~ "])"
         ) -%}
         {%- do run_query(
-            "insert into intermediate.build_record select false, 'landing', 'shards', "
-            ~ landing_state()
+            "insert into intermediate.build_record select false, 'landing', table_name, state from ("
+            ~ landing_states() ~ ")"
         ) -%}
         {%- do run_query(
             "insert into intermediate.build_record select false, 'instrument',"
@@ -50,26 +50,21 @@
 {%- endmacro %}
 
 {#-
-  A hash of the landing zone's shards: of the content of small tables, and of when each shard of answers was
-  written, in whole seconds. `valuescope.warehouse.tables.build_record` computes the same.
+  A hash of each table of the landing zone: of the content of small ones' shards, and of when each shard of
+  answers was written, in whole seconds. `valuescope.warehouse.tables.build_record` computes the same.
 -#}
-{% macro landing_state() -%}
+{% macro landing_states() -%}
     {%- set shards = literal_pattern(landing_zone()) -%}
-    {%- set name = "array_to_string(split(filename, '/')[-2:], '/') || ' ' || size || ' '" -%}
-    (
-        select coalesce(sha256(string_agg(shard, chr(10) order by shard)), '')
-        from (
-            select {{ name }} || cast(floor(epoch(last_modified)) as bigint) as shard
-            from read_blob('{{ shards }}/choice_log_likelihoods/*.parquet')
-            union all
-            select {{ name }} || sha256(content) as shard
-            from read_blob([
-                {%- for table in ['models', 'prompts', 'runs'] -%}
-                '{{ shards }}/{{ table }}/*.parquet'{{ ', ' if not loop.last }}
-                {%- endfor -%}
-            ])
-        )
+    {%- for table in ['choice_log_likelihoods', 'models', 'prompts', 'runs'] %}
+    select '{{ table }}' as table_name, sha256(string_agg(shard, chr(10) order by shard)) as state
+    from (
+        select
+            split(filename, '/')[-1] || ' ' || size || ' '
+            || {{ 'cast(floor(epoch(last_modified)) as bigint)' if loop.first else 'sha256(content)' }} as shard
+        from read_blob('{{ shards }}/{{ table }}/*.parquet')
     )
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}
 
 {#- What the build checked, and what it warns of. -#}

@@ -30,7 +30,7 @@ def test_shards_without_the_newest_columns_are_counted_and_built(copy_of_study: 
         for shard in (copy_of_study / "landing" / "schema=1" / table).glob("*.parquet"):
             pq.write_table(pq.ParquetFile(shard).read().drop_columns(columns), shard)
 
-    assert "shards were written since the last build" in succeed(copy_of_study, "status")
+    assert "shards of answers were written since the last build" in succeed(copy_of_study, "status")
     built = run(
         copy_of_study,
         "build",

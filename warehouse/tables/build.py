@@ -30,7 +30,7 @@ from valuescope.warehouse.landing_zone.shards import (
     landed_model_count,
     set_damaged_aside,
 )
-from valuescope.warehouse.tables.build_record import changes_since, last_build
+from valuescope.warehouse.tables.build_record import changes_since, landing_states, last_build
 from valuescope.warehouse.unfinished import replaced_file
 
 _DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
@@ -224,7 +224,8 @@ def earlier_build(home: Home, variables: Mapping[str, Any]) -> BuildSummary | No
     if dict(last.variables) != dict(variables):
         return None
     marts = _marts()
-    if changes_since(last, home) or not marts <= _tables(home):
+    is_same = landing_states(home) == last.landing and not changes_since(last, home)
+    if not is_same or not marts <= _tables(home):
         return None
     warnings = tuple(f"{check}: {message}" for check, message in last.warnings.items())
     return BuildSummary(len(marts), landed_model_count(home), last.checks, warnings, True)

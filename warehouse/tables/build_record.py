@@ -15,15 +15,17 @@ from valuescope.warehouse.home import SEEDS, Home
 from valuescope.warehouse.landing_zone.shards import query_landing
 from valuescope.warehouse.version import code_sha256
 
+_ANSWERS = "choice_log_likelihoods"
+
 
 @dataclass(frozen=True)
 class Build:
     """The inputs of the last whole build, as in its record in the database, and its outcome.
 
     Survey loads by id with their moment, answers by model and prompt with their number, files of
-    the instrument (folder/name) with their SHA-256. `code` and `landing` are SHA-256 of the code
-    that computed the tables and of the landing zone's state; None for a build of a version that did
-    not record them. `checks` counts dbt's tests, and `warnings` are the messages of some by test.
+    the instrument (folder/name) with their SHA-256, the landing zone's tables with one of their
+    state. `code` is that of the code that computed the tables; None for a build of a version that
+    did not record it. `checks` counts dbt's tests, and `warnings` are the messages of some by test.
     `is_last_run` is whether dbt has not run since.
     """
 
@@ -32,7 +34,7 @@ class Build:
     instrument: Mapping[str, str]
     variables: Mapping[str, Any]
     code: str | None
-    landing: str | None
+    landing: Mapping[str, str]
     checks: int
     warnings: Mapping[str, str]
     is_last_run: bool
@@ -61,7 +63,7 @@ def last_build(home: Home) -> Build | None:
         of_kind["instrument"],
         json.loads(of_kind["variables"]["vars"]),
         of_kind["code"].get("dbt_project"),
-        of_kind["landing"].get("shards"),
+        of_kind["landing"],
         int(of_kind["checks"].get("passed", 0)),
         of_kind["warning"],
         all(is_built for is_built, *_ in inputs),
@@ -83,8 +85,8 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
             if new
             else "rows are no longer in the landing zone that the tables hold"
         )
-    elif landing_state(home) != build.landing:
-        changes.append("shards were written since the last build")
+    elif landing_states(home)[_ANSWERS] != build.landing.get(_ANSWERS):
+        changes.append("shards of answers were written since the last build")
     if edited := _edited(build.instrument, _instrument_files(home)):
         changes.append(f"the instrument was edited ({', '.join(edited)})")
     if build.code != code_sha256():
@@ -92,15 +94,18 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
     return tuple(changes)
 
 
-def landing_state(home: Home) -> str:
-    """Return a SHA-256 of the landing zone's shards, as dbt's macro `landing_state` does."""
-    shards = []
+def landing_states(home: Home) -> dict[str, str]:
+    """Return a SHA-256 of each table of the landing zone, as dbt's macro `landing_states` does."""
+    shards: dict[str, list[str]] = {_ANSWERS: []}
     for path in home.landing.glob("*/*.parquet"):
-        stat = path.stat()
-        is_small = path.parent.name != "choice_log_likelihoods"
-        mark = hashlib.sha256(path.read_bytes()).hexdigest() if is_small else int(stat.st_mtime)
-        shards.append(f"{_input_name(path)} {stat.st_size} {mark}")
-    return hashlib.sha256("\n".join(sorted(shards)).encode()).hexdigest() if shards else ""
+        stat, table = path.stat(), path.parent.name
+        is_large = table == _ANSWERS
+        mark = int(stat.st_mtime) if is_large else hashlib.sha256(path.read_bytes()).hexdigest()
+        shards.setdefault(table, []).append(f"{path.name} {stat.st_size} {mark}")
+    return {
+        table: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+        for table, lines in shards.items()
+    }
 
 
 def designs_missing_here(home: Home) -> tuple[str, ...]:

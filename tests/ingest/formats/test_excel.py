@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 from python_calamine import CalamineWorkbook
@@ -6,7 +7,7 @@ from python_calamine import CalamineWorkbook
 from valuescope.ingest.formats.excel import write_first_rows
 
 
-def rows(file: Path) -> list[list[object]]:
+def rows(file: Path) -> list[list[Any]]:
     return CalamineWorkbook.from_path(file).get_sheet_by_index(0).to_python()
 
 
