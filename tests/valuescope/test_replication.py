@@ -10,6 +10,7 @@ import pytest
 
 from tests.valuescope.conftest import fail, run, succeed, write_survey
 from valuescope.warehouse.home import Home
+from valuescope.warehouse.tables.build_record import landing_states
 
 RAW = ("human_marginals", "survey_fieldwork")
 
@@ -183,8 +184,14 @@ def test_people_alone_can_be_packed_and_models_alone(copy_of_study: Path, tmp_pa
     """As if built without the other side; the record says what a build read."""
     database = str(Home(copy_of_study).database)
     scores = copy_of_study / "landing" / "schema=1" / "choice_log_likelihoods"
+    state = (
+        "update intermediate.build_record set content = ? where input = 'choice_log_likelihoods'"
+    )
+    before = landing_states(Home(copy_of_study))["choice_log_likelihoods"]
     shutil.move(scores, tmp_path / "scores")
     with duckdb.connect(database) as connection:
+        now = landing_states(Home(copy_of_study))["choice_log_likelihoods"]
+        connection.execute(state, [now])
         connection.execute("delete from intermediate.build_record where kind = 'landed_design'")
         connection.execute("delete from marts.dim_models")
     finished = run(copy_of_study, "export", "--replication", str(tmp_path / "people"))
@@ -196,6 +203,7 @@ def test_people_alone_can_be_packed_and_models_alone(copy_of_study: Path, tmp_pa
 
     shutil.move(tmp_path / "scores", scores)
     with duckdb.connect(database) as connection:
+        connection.execute(state, [before])
         connection.execute(
             """
             insert into intermediate.build_record
