@@ -183,7 +183,7 @@ def test_p_counts_the_shuffles_of_labels_within_batteries() -> None:
 
 @pytest.mark.parametrize("groups", [GROUPS, SIX])
 def test_a_model_without_knowledge_has_any_p_and_one_with_it_a_small_one(groups: list[str]) -> None:
-    """What it says of a group is the same in all countries, and so is much of people's."""
+    """A guess is the same in all countries, and so is much of what people say."""
     nothing = []
     for seed in range(60):
         rows = cells(seed, groups=groups)
