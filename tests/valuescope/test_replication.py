@@ -10,7 +10,7 @@ import pytest
 
 from tests.valuescope.conftest import fail, run, succeed, write_survey
 from valuescope.warehouse.home import Home
-from valuescope.warehouse.tables.build_record import landing_states
+from valuescope.warehouse.tables.build_record import landing_state
 
 RAW = ("human_marginals", "survey_fieldwork")
 
@@ -187,10 +187,10 @@ def test_people_alone_can_be_packed_and_models_alone(copy_of_study: Path, tmp_pa
     state = (
         "update intermediate.build_record set content = ? where input = 'choice_log_likelihoods'"
     )
-    before = landing_states(Home(copy_of_study))["choice_log_likelihoods"]
+    before = landing_state(Home(copy_of_study), "choice_log_likelihoods")
     shutil.move(scores, tmp_path / "scores")
     with duckdb.connect(database) as connection:
-        now = landing_states(Home(copy_of_study))["choice_log_likelihoods"]
+        now = landing_state(Home(copy_of_study), "choice_log_likelihoods")
         connection.execute(state, [now])
         connection.execute("delete from intermediate.build_record where kind = 'landed_design'")
         connection.execute("delete from marts.dim_models")

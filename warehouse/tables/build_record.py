@@ -12,10 +12,8 @@ import duckdb
 
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import SEEDS, Home
-from valuescope.warehouse.landing_zone.shards import query_landing
+from valuescope.warehouse.landing_zone.shards import ANSWERS, SCHEMAS, query_landing
 from valuescope.warehouse.version import code_sha256
-
-_ANSWERS = "choice_log_likelihoods"
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
             if new
             else "rows are no longer in the landing zone that the tables hold"
         )
-    elif landing_states(home)[_ANSWERS] != build.landing.get(_ANSWERS):
+    elif landing_state(home, ANSWERS) != build.landing.get(ANSWERS):
         changes.append("shards of answers were written since the last build")
     if edited := _edited(build.instrument, _instrument_files(home)):
         changes.append(f"the instrument was edited ({', '.join(edited)})")
@@ -95,17 +93,19 @@ def changes_since(build: Build, home: Home) -> tuple[str, ...]:
 
 
 def landing_states(home: Home) -> dict[str, str]:
-    """Return a SHA-256 of each table of the landing zone, as dbt's macro `landing_states` does."""
-    shards: dict[str, list[str]] = {_ANSWERS: []}
-    for path in home.landing.glob("*/*.parquet"):
-        stat, table = path.stat(), path.parent.name
-        is_large = table == _ANSWERS
+    """Return the state of each table of the landing zone."""
+    return {table: landing_state(home, table) for table in SCHEMAS}
+
+
+def landing_state(home: Home, table: str) -> str:
+    """Return a SHA-256 of a table of the landing zone, as dbt's macro `landing_states` does."""
+    shards = []
+    for path in (home.landing / table).glob("*.parquet"):
+        stat = path.stat()
+        is_large = table == ANSWERS
         mark = int(stat.st_mtime) if is_large else hashlib.sha256(path.read_bytes()).hexdigest()
-        shards.setdefault(table, []).append(f"{path.name} {stat.st_size} {mark}")
-    return {
-        table: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-        for table, lines in shards.items()
-    }
+        shards.append(f"{path.name} {stat.st_size} {mark}")
+    return hashlib.sha256("\n".join(sorted(shards)).encode()).hexdigest()
 
 
 def designs_missing_here(home: Home) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """How a model's answers change from year to year, against how people's did."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from valuescope_statistics.groups import (
     Floats,
     Limits,
     certain,
+    rows_of_designs,
     samples_of,
     shuffled_p,
 )
@@ -140,13 +142,5 @@ def _r(
 
 def changes_of_designs(cells: pd.DataFrame, limits: Limits, minimum_countries: int) -> pd.DataFrame:
     """Return the columns of `RESULT` of all designs."""
-    rows = []
-    for design, of_design in cells.groupby(DESIGN, observed=True, sort=True):
-        # Texts, because the order of categories depends on what else was read.
-        texts = {name: of_design[name].astype(str) for name in TEXTS}
-        own = of_design.assign(**texts).sort_values(["country_id", "question_id", *YEARS])
-        rows += [
-            dict(zip(DESIGN, design, strict=True)) | row
-            for row in change_rows(own, limits, minimum_countries)
-        ]
-    return pd.DataFrame(rows, columns=RESULT.names)
+    rows_of = partial(change_rows, minimum_countries=minimum_countries)
+    return rows_of_designs(cells, rows_of, RESULT, limits, texts=TEXTS, compared=YEARS)

@@ -1,6 +1,6 @@
 """Agreement of a model with groups of people, and differences between the groups."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -300,12 +300,17 @@ def rows_of_designs(
     rows_of: Callable[[pd.DataFrame, Limits], list[dict[str, Any]]],
     result: pa.Schema,
     limits: Limits,
+    texts: Sequence[str] = TEXTS,
+    compared: Sequence[str] = ("group_id",),
 ) -> pd.DataFrame:
-    """Return what `group_rows` or `division_rows` find, of all designs."""
+    """Return what `rows_of` finds, of all designs.
+
+    Of a country and question `cells` has a row for each value of `compared`; `texts` are columns.
+    """
     rows = []
     for design, of_design in cells.groupby(DESIGN, observed=True, sort=True):
         # Texts, because the order of categories depends on what else was read.
-        texts = {name: of_design[name].astype(str) for name in TEXTS}
-        own = of_design.assign(**texts).sort_values(["country_id", "question_id", "group_id"])
+        named = {name: of_design[name].astype(str) for name in texts}
+        own = of_design.assign(**named).sort_values(["country_id", "question_id", *compared])
         rows += [dict(zip(DESIGN, design, strict=True)) | row for row in rows_of(own, limits)]
     return pd.DataFrame(rows, columns=result.names)
