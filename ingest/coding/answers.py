@@ -68,8 +68,11 @@ def _answers(column: pa.ChunkedArray, item: Item, question: Question | None) -> 
         column = column.cast(pa.string()).dictionary_encode()
     cells = column.unify_dictionaries().combine_chunks()
     texts = [str(text).strip() for text in cells.dictionary.to_pylist()]
-    # A cell without a text has the position behind the last.
-    positions = cells.indices.cast(pa.int64()).fill_null(len(texts)).to_numpy()
+    positions = cells.indices
+    if positions.null_count:
+        # A cell without a text has the position behind the last.
+        positions = positions.cast(pa.int64()).fill_null(len(texts))
+    positions = positions.to_numpy()
     meanings = np.array([*_meanings(texts, item.recodes, question), BLANK], np.int32)
     bad: dict[str, int] = {}
     if BAD in meanings:

@@ -59,7 +59,8 @@ def normal(label: str) -> str:
     'dont know'
     """
     text = unicodedata.normalize("NFKD", label.replace("´", "'")).casefold()
-    text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Mn"))
+    if not text.isascii():
+        text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Mn"))
     text = re.sub(r"['’‘`]", "", text)
     return " ".join(re.sub(r"[^\w]+|_", " ", text).split())
 

@@ -3,10 +3,15 @@
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import python_calamine
 
@@ -16,15 +21,17 @@ from valuescope.warehouse.errors import ValuescopeError
 _DATA_SHEET = "Data"
 # A sheet is read as a rectangle: one forgotten cell in its last corner would take 512 GB.
 _MOST_CELLS = 30_000_000
-_CHUNK = 1 << 22
-# Of a large sheet's XML, for a look at its header.
-_BEGINNING = 1 << 20
+_CHUNK = 1 << 18
+# Of a sheet's XML that is large, so much is read for a look at its header.
+_LARGE = 1 << 20
+_BEGINNING = 1 << 18
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 _ROW_END = re.compile(rb"</(?P<prefix>[A-Za-z]*:?)row>")
-_CELL = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
-# Beyond column ZZ or row 99,999, as hardly any sheet has. It begins with plain letters, which are
-# searched for five times faster; what it finds too much is looked at closely.
-_FAR_CELL = re.compile(rb"""r=["'](?:[A-Z]{3}\d|[A-Z]{1,2}\d{6})""")
+# The address of a cell, or the number of a row.
+_ADDRESS = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)(\d+)["']""")
+# One beyond column ZZ or row 99,999, as hardly any sheet has. What it finds too much is looked at
+# closely. Arrow's engine searches four times faster than Python's.
+_FAR_ADDRESS = r"""r\s*=\s*["'](?:[A-Za-z]{3}|[A-Za-z]{0,2}\d{6})"""
 
 
 def is_workbook(names: tuple[str, ...]) -> bool:
@@ -45,29 +52,24 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
     try:
         with python_calamine.CalamineWorkbook.from_path(file) as workbook:
             sheet = _choose_sheet(path, workbook.sheet_names)
-            table = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=True)
+            header, cells = _read_cells(workbook.get_sheet_by_name(sheet))
     except python_calamine.PasswordError as error:
         raise ValuescopeError(
             f"{path} is protected by a password. Save it without one and load that file."
         ) from error
-    # Above the header there may be a title, alone in its row.
-    while table and sum(cell != "" for cell in table[0]) < 2:
-        del table[0]
-    if not table:
+    if not header:
         raise ValuescopeError(f"{path} is empty: its sheet {sheet!r} has no table.")
-    header, *body = table
     columns = tuple(variable_name(str(_text(cell) or "")) for cell in header)
-    named = [position for position, column in enumerate(columns) if column]
     # Below and beside the data there is often formatting, or a forgotten note.
-    body = [row for row in body if any(row[position] != "" for position in named)]
+    cells = cells.with_values_in([number for number, column in enumerate(columns) if column])
     names = tuple(f"column_{index}" for index in range(len(columns)))
-    cells = dict(zip(names, zip(*body, strict=True) if body else [()] * len(columns), strict=True))
+    numbers = {name: number for number, name in enumerate(names)}
 
     def rows(wanted: Iterable[str]) -> str:
         target = work / f"{file.stem}.parquet"
         used = set(wanted)
         chosen = {
-            name: _texts(cells[name])
+            name: cells.texts(numbers[name])
             for name, column in zip(names, columns, strict=True)
             if column in used
         }
@@ -75,8 +77,8 @@ def open_workbook(path: Path, file: Path, work: Path) -> Source:
         return parquet_relation(target)
 
     def encoded(wanted: Sequence[str], answers: Sequence[str]) -> pa.Table:
-        arrays = [_texts(cells[name]).dictionary_encode() for name in wanted]
-        arrays += [_answers(cells[name]) for name in answers]
+        arrays = [cells.texts(numbers[name]) for name in wanted]
+        arrays += [cells.answers(numbers[name]) for name in answers]
         return pa.Table.from_arrays(arrays, [*wanted, *answers])
 
     return Source(path, file, file, "excel", columns, names, rows, encoded)
@@ -89,7 +91,7 @@ def write_first_rows(file: Path, target: Path) -> bool:
     """
     with zipfile.ZipFile(file) as archive, zipfile.ZipFile(target, "w") as beginning:
         texts = [m for m in archive.infolist() if m.filename.endswith((".xml", ".rels"))]
-        large = {m for m in texts if _SHEET.fullmatch(m.filename) and m.file_size > _BEGINNING}
+        large = {m for m in texts if _SHEET.fullmatch(m.filename) and m.file_size > _LARGE}
         for member in texts if large else ():
             with archive.open(member) as stream:
                 text = stream.read(_BEGINNING if member in large else -1)
@@ -103,20 +105,71 @@ def write_first_rows(file: Path, target: Path) -> bool:
     return bool(large)
 
 
-def _answers(cells: Sequence[object]) -> pa.Array:
-    """Return cells as numbers if all of them are, else as a dictionary of texts."""
-    # Arrow takes a truth value for a number.
-    if all(type(cell) is float for cell in cells):
-        return pa.array(cells, pa.float64())
-    return _texts(cells).dictionary_encode()
+class _Numbers(dict[object, int]):
+    """The number of each different value, in the order in which they are asked for."""
+
+    def __missing__(self, value: object) -> int:
+        self[value] = number = len(self)
+        return number
 
 
-def _texts(cells: Sequence[object]) -> pa.Array:
-    try:
-        return pa.array(cells, pa.string())
-    except pa.ArrowException:
-        # Numbers, dates or truth values among them.
-        return pa.array([_text(cell) for cell in cells], pa.string())
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of a table: their different values, and in each cell the number of its value."""
+
+    values: Sequence[object]
+    numbers: npt.NDArray[np.int32]
+
+    def with_values_in(self, columns: Sequence[int]) -> "_Cells":
+        """Return the rows that are not blank in all of `columns`."""
+        is_filled = np.array([value != "" for value in self.values], np.bool_)
+        return _Cells(self.values, self.numbers[is_filled[self.numbers[:, columns]].any(axis=1)])
+
+    def texts(self, column: int) -> pa.DictionaryArray:
+        """Return a column as texts, null where it is blank."""
+        return _texts(*self._different(column))
+
+    def answers(self, column: int) -> pa.Array:
+        """Return a column as numbers if all of its cells are, else as texts."""
+        values, positions = self._different(column)
+        if all(isinstance(value, float) for value in values):
+            return pa.array(np.array(values, np.float64)[positions])
+        return _texts(values, positions)
+
+    def _different(self, column: int) -> tuple[Sequence[object], npt.NDArray[np.intp]]:
+        """Return the values of a column, and which of them each cell has."""
+        numbers, positions = np.unique(self.numbers[:, column], return_inverse=True)
+        return [self.values[number] for number in numbers], positions
+
+
+def _texts(values: Sequence[object], positions: npt.NDArray[np.intp]) -> pa.DictionaryArray:
+    texts = [_text(value) for value in values]
+    is_blank = np.array([text is None for text in texts], np.bool_)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(positions.astype(np.int32), mask=is_blank[positions]),
+        pa.array([text or "" for text in texts], pa.string()),
+    )
+
+
+def _read_cells(sheet: python_calamine.CalamineSheet) -> tuple[Sequence[object], _Cells]:
+    """Return the header of a sheet and the cells below it; the header is empty if there is none.
+
+    Rows are taken one at a time, and of equal cells one is kept.
+    """
+    rows = islice(sheet.iter_rows(), sheet.start[0] if sheet.start else 0, None)
+    # Above the header there may be a title, alone in its row.
+    header = next((row for row in rows if sum(cell != "" for cell in row) > 1), [])
+    numbers = _Numbers()
+    cells = chain.from_iterable(map(_without_truth_values, rows))
+    found = np.fromiter(map(numbers.__getitem__, cells), np.int32)
+    return header, _Cells(list(numbers), found.reshape(-1, max(len(header), 1)))
+
+
+def _without_truth_values(row: Sequence[object]) -> Sequence[object]:
+    """Return a row with texts for truth values, which Python takes for equal to 0 and 1."""
+    if bool not in map(type, row):
+        return row
+    return [str(cell) if isinstance(cell, bool) else cell for cell in row]
 
 
 def _refuse_huge_sheets(path: Path, file: Path) -> None:
@@ -139,28 +192,34 @@ def _refuse_huge_sheets(path: Path, file: Path) -> None:
 
 def _excel_extent(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
     """Return the last row and column of a sheet, 0 if no cell is far out."""
-    if not any(_FAR_CELL.search(text) for text in _chunks(archive, name)):
+    if not any(map(_has_far_address, _elements(archive, name))):
         return 0, 0
     rows = columns = 0
-    for text in _chunks(archive, name):
-        for letters, number in _CELL.findall(text):
+    for text in _elements(archive, name):
+        for letters, number in _ADDRESS.findall(text):
             rows = max(rows, int(number))
             columns = max(columns, _column_number(letters))
     return rows, columns
 
 
-def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """Yield the text of a member in pieces, each with the end of the one before."""
+def _has_far_address(text: bytes) -> bool:
+    found = pc.match_substring_regex(pa.array([text], pa.large_binary()), _FAR_ADDRESS)
+    return bool(found[0].as_py())
+
+
+def _elements(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    """Yield the text of a member in pieces that end where a tag does."""
     rest = b""
     with archive.open(name) as member:
         while block := member.read(_CHUNK):
-            yield rest + block
-            rest = block[-32:]
+            text, end, rest = (rest + block).rpartition(b">")
+            yield text + end
+    yield rest
 
 
 def _column_number(letters: bytes) -> int:
     number = 0
-    for letter in letters:
+    for letter in letters.upper():
         number = number * 26 + letter - ord("A") + 1
     return number
 

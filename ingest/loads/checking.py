@@ -40,8 +40,10 @@ def describe_file(
     instrument: Instrument,
     findings: Findings,
     problems: Problems,
+    *,
+    has_loaded: bool = False,
 ) -> FileReport:
-    """Describe `marginals` and `fieldwork`; compare with the table `loaded` where there is one."""
+    """Describe `marginals` and `fieldwork`; compare with the table `loaded` where it is there."""
     questions = {
         question.question_id: question
         for question in instrument.questions_of_survey(load.survey_id)
@@ -109,8 +111,8 @@ def describe_file(
         questions_outside_instrument=tuple(sorted(set(in_file) - questions.keys())),
         codes_outside_instrument=_codes_outside(connection, questions),
         missing_rates=_missing_rates(connection, questions),
-        directions=_directions(connection, questions),
-        differences=_differences(connection, load),
+        directions=_directions(connection, questions, has_loaded),
+        differences=_differences(connection) if has_loaded else (),
         rows_read=findings.rows_read,
         marginal_count=count,
         has_counts=bool(has_counts),
@@ -199,7 +201,7 @@ def _codes_outside(
         for question_id, code, countries, respondents in sorted(
             (row for row in rows if row[0] in questions), key=lambda row: (order[row[0]], row[1])
         )
-        if code not in questions[question_id].known_codes | MISSING_CODES
+        if code not in MISSING_CODES and code not in questions[question_id].known_codes
     )
 
 
@@ -231,10 +233,9 @@ def _missing_rates(
 
 
 def _directions(
-    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, Question]
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, Question], has_loaded: bool
 ) -> tuple[DirectionCheck, ...]:
     """Return questions whose answers seem reversed, by their usual majority or other loads."""
-    has_loaded = _has_table(connection, "loaded")
     compared = {q: own for q, own in questions.items() if has_loaded or q in _anchors()}
     scores = _mean_scores(connection, "everybody", compared)
     checks = []
@@ -312,12 +313,8 @@ def _mean_scores(
     return found
 
 
-def _differences(
-    connection: duckdb.DuckDBPyConnection, load: "Load"
-) -> tuple[ShareDifference, ...]:
+def _differences(connection: duckdb.DuckDBPyConnection) -> tuple[ShareDifference, ...]:
     """Return the largest difference of a valid answer's share, by population and question."""
-    if not _has_table(connection, "loaded"):
-        return ()
     shares = """
         select
             *,
@@ -372,14 +369,6 @@ def _differences(
         """
     ).fetchall()
     return tuple(ShareDifference(*row) for row in rows)
-
-
-def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    return bool(
-        connection.execute(
-            "select count(*) from duckdb_tables() where table_name = ? and temporary", [name]
-        ).fetchall()[0][0]
-    )
 
 
 @cache

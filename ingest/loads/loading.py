@@ -143,9 +143,12 @@ def check_load(
         findings = _read(connection, load, problems, read)
         if findings.own is not None:
             instrument = instrument.with_survey(findings.own)
-        if has_warehouse(home):
+        has_loaded = has_warehouse(home)
+        if has_loaded:
             _copy_loaded(connection, load, home)
-        return describe_file(connection, load, instrument, findings, problems)
+        return describe_file(
+            connection, load, instrument, findings, problems, has_loaded=has_loaded
+        )
 
 
 def checked_weighting(weighting: str) -> str:

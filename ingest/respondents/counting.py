@@ -435,21 +435,20 @@ def _count_answers(
         for index, item in enumerate(file.items):
             found = tallies(groups, answers[item.question_id].codes[people], *amounts)
             counted.append(
-                pa.table(
-                    {
-                        "breakdown": np.full(len(found.groups), number),
-                        "item": np.full(len(found.groups), index),
-                        "country_wave": found.groups // size,
-                        "cell": found.groups % size,
-                        "code": found.codes,
-                        "respondents": found.respondents,
-                        "sum_of_weights": found.sums[0],
-                        "sum_of_squared_weights": found.sums[1],
-                    }
-                )
+                {
+                    "breakdown": np.full(len(found.groups), number),
+                    "item": np.full(len(found.groups), index),
+                    "country_wave": found.groups // size,
+                    "cell": found.groups % size,
+                    "code": found.codes,
+                    "respondents": found.respondents,
+                    "sum_of_weights": found.sums[0],
+                    "sum_of_squared_weights": found.sums[1],
+                }
             )
     if counted:
-        connection.register("counted", pa.concat_tables(counted))
+        columns = {name: np.concatenate([part[name] for part in counted]) for name in counted[0]}
+        connection.register("counted", pa.table(columns))
         connection.execute("insert into answers by name select * from counted")
         connection.unregister("counted")
 

@@ -325,19 +325,28 @@ def recounted(frame: pd.DataFrame) -> Shares:
     # As when a file is loaded: a name in another case does, where there is no exact one.
     exact = set(frame.columns)
     frame = frame.rename(columns={n: str(n).upper() for n in frame if str(n).upper() not in exact})
+    instrument = load_instrument()
     weights = pd.to_numeric(frame["W_WEIGHT"])
+    # Damage can turn a code into that of another country (`PN`, Pitcairn), and a name into that of
+    # another question.
+    countries = {
+        name.casefold(): country.country_id
+        for country in reversed(instrument.countries.values())
+        for name in country.known_as
+    }
+    names = frame["B_COUNTRY_ALPHA"].dropna().astype(str).str.strip()
+    names = names.str.casefold().map(countries).fillna(names)
     found: dict[tuple[str, str, int], float] = {}
-    # Damage can turn a name into that of another question.
-    for question in (name for name in load_instrument().questions if name in frame):
+    for question in (name for name in instrument.questions if name in frame):
         # The last bits of a number are no other code.
         codes = pd.to_numeric(frame[question])
         codes = codes.where((codes - codes.round()).abs() > 1e-7, codes.round())
-        sums = weights[codes >= 0].groupby([frame["B_COUNTRY_ALPHA"], codes]).sum()
+        sums = weights[codes >= 0].groupby([names, codes]).sum()
         weighted: dict[Any, float] = sums.to_dict()
         for (country, code), weight in weighted.items():
             total = sum(w for (other, _), w in weighted.items() if other == country)
             if weight > 0:
-                found[str(country).strip(), question, int(code)] = weight / total
+                found[country, question, int(code)] = weight / total
     return found
 
 

@@ -13,7 +13,7 @@ SOURCES = {
 }
 MADE = re.compile(r"create (?:or replace )?temp (?:table|view) (\w+)|\b([A-Z_]+)\.create\(")
 # Queries that are made for several tables are given the name of one.
-READ = r"from|join|_has_table\(connection,"
+READ = r"from|join|_mean_scores\(connection,"
 DECLARED = {table.name: table for table in WORKING_TABLES}
 
 

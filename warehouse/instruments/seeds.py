@@ -61,7 +61,7 @@ class Question:
     choices: dict[str, tuple[Choice, ...]]
     codes_outside_scale: dict[str, frozenset[int]]
 
-    @property
+    @cached_property
     def known_codes(self) -> frozenset[int]:
         """Return the non-negative survey codes of the native coding, on the scale or not."""
         on_scale = {code for choice in self.choices["native"] for code in choice.survey_codes}
