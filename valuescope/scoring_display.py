@@ -105,9 +105,11 @@ class ScoringDisplay(Listener):
         seconds = (summary.finished_at - summary.started_at).total_seconds()
         rate = f" ({summary.cells_scored / seconds:.1f} cells/s)" if summary.cells_scored else ""
         say(
-            f"{summary.model_name}, prompt {summary.prompt_id}: {summary.cells_scored} cells "
-            f"scored in {seconds:.0f} s{rate}, {summary.cells_already_done} were there already, "
-            f"{summary.tokens_decoded} tokens decoded on the {summary.scoring_path} path."
+            f"{summary.model_name}, prompt {summary.prompt_id}: "
+            f"{counted(summary.cells_scored, 'cell')} scored in {seconds:.0f} s{rate}, "
+            f"{summary.cells_already_done} were there already, "
+            f"{counted(summary.tokens_decoded, 'token')} decoded on the {summary.scoring_path} "
+            "path."
         )
         if summary.path_difference is not None:
             say(
@@ -128,8 +130,8 @@ class ScoringDisplay(Listener):
             )
         if summary.boundary_merged_cells:
             say(
-                f"In {summary.boundary_merged_cells} cells the tokenizer merges the prompt's end "
-                "with the answer; they are marked boundary_merged."
+                f"In {counted(summary.boundary_merged_cells, 'cell')} the tokenizer merges the "
+                "prompt's end with the answer; they are marked boundary_merged."
             )
         left = summary.cells_planned - summary.cells_already_done - summary.cells_scored
         if left:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -57,7 +58,8 @@ def _message(path: Path, error: BaseException) -> str:
 def _row_fault(complaint: str) -> str:
     counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", complaint)
     if counts:
-        return f"has {counts.group(2)} values where the header has {counts.group(1)} columns"
+        columns, values = map(int, counts.groups())
+        return f"has {counted(values, 'value')} where the header has {counted(columns, 'column')}"
     if "unterminated quote" in complaint:
         return "has a quote that is never closed"
     return f"cannot be read ({complaint.splitlines()[0]})"

@@ -12,6 +12,7 @@ import pyreadstat
 
 from valuescope.ingest.coding.labels import missing_code
 from valuescope.ingest.formats.sources import Source, parquet_relation, refuse_many_columns
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 
 # How much of a file is in memory at once.
@@ -169,8 +170,8 @@ def _convert(
                 break
     if row_count is not None and read < row_count:
         raise ValuescopeError(
-            f"{path} has {read} rows where its header announces {row_count}: it was cut off. "
-            "Download it again; nothing was loaded."
+            f"{path} has {counted(read, 'row')} where its header announces {row_count}: it "
+            "was cut off. Download it again; nothing was loaded."
         )
 
 

@@ -66,7 +66,7 @@ def replaced_loads(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     for file_name, loaded_at, countries, gone in rows:
         lost = f"; no longer loaded: {listed(gone)}" if gone else ""
         replacements.append(
-            f"Replaces {file_name}, loaded on {loaded_at} ({len(countries)} countries: "
+            f"Replaces {file_name}, loaded on {loaded_at} ({counted(len(countries), 'country')}: "
             f"{listed(countries)}){lost}."
         )
     return tuple(replacements)
@@ -97,8 +97,8 @@ def repeated_people(connection: duckdb.DuckDBPyConnection, weighting: str) -> tu
         """
     ).fetchall()
     return tuple(
-        f"The same people are loaded from {file_name} ({other}; {count} answers by country: "
-        f"{listed(countries)}), as load {load_id}. "
+        f"The same people are loaded from {file_name} ({other}; {counted(count, 'answer')} by "
+        f"country: {listed(countries)}), as load {load_id}. "
         + (
             "Counts come before shares, then the newest load counts."
             if other == weighting

@@ -14,6 +14,7 @@ from valuescope.ingest.coding.labels import (
 )
 from valuescope.ingest.formats.sources import Source, decimal, whole
 from valuescope.ingest.loads.report import Findings
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.sql_texts import number_of_text
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument, Question
@@ -287,7 +288,7 @@ def _read_labels(
             )
         elif question is not None:
             near = nearest_label(text, question)
-            unknown.append(f"{name} {text!r} {times} times, nearest {near}")
+            unknown.append(f"{name} {text!r} {counted(times, 'time')}, nearest {near}")
     if unknown:
         problems.refuse(
             f"has answers that match no option: {listed(unknown, shown=MOST_LABELS)}",

@@ -15,6 +15,7 @@ from valuescope.ingest.coding.labels import (
     nearest_label,
 )
 from valuescope.ingest.respondents.layouts import Item, RespondentFile
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.instruments.seeds import Instrument
 from valuescope.warehouse.problems import Problems, listed
 
@@ -275,10 +276,10 @@ def _refuse_answers(
         question = instrument.questions.get(item.question_id)
         for text, times in sorted(answers[item.question_id].bad.items()):
             if re.fullmatch(r"[-+.,\deE]*(inf|nan)?", text):
-                numbers.append(f"{item.column} {text} {times} times")
+                numbers.append(f"{item.column} {text} {counted(times, 'time')}")
             else:
                 near = f", nearest {nearest_label(text, question)}" if question else ""
-                labels.append(f"{item.column} {text!r} {times} times{near}")
+                labels.append(f"{item.column} {text!r} {counted(times, 'time')}{near}")
     if labels:
         problems.refuse(
             f"has labels that match no option: {listed(labels, shown=MOST_LABELS)}",

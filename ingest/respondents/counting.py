@@ -35,6 +35,7 @@ from valuescope.ingest.respondents.layouts import (
 )
 from valuescope.ingest.respondents.tallies import exact_parts, tallies
 from valuescope.ingest.tables import ANSWERS, COUNTRY_WAVES
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.sql_texts import quoted
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.instruments.seeds import Instrument
@@ -505,7 +506,7 @@ def _check_recodes(
 
 def _count_of_code(file: RespondentFile, row: tuple[int, int, int]) -> str:
     item, code, count = row
-    return f"{file.items[item].column} {code} {count} times"
+    return f"{file.items[item].column} {code} {counted(count, 'time')}"
 
 
 def _store_marginals(

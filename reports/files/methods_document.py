@@ -7,6 +7,7 @@ from dataclasses import replace
 from valuescope.reports.exhibits.filled_exhibit import FilledExhibit
 from valuescope.reports.files.methods_facts import MethodsFacts
 from valuescope.reports.files.report_files import markdown_table
+from valuescope.warehouse.counted import counted
 
 _STYLES = {
     "label": "the label alone (`A`)",
@@ -83,10 +84,10 @@ def blank(what: str) -> str:
 def _asking(facts: MethodsFacts, surveys: str) -> Iterator[str]:
     names = _listed([model.name for model in facts.models]) or blank("the models")
     yield (
-        f"We measured how closely {_counted(len(facts.models), 'language model')} ({names}) "
+        f"We measured how closely {counted(len(facts.models), 'language model')} ({names}) "
         f"{'matches' if len(facts.models) == 1 else 'match'} what people in "
-        f"{_counted(len(facts.countries), 'country', 'countries')} answered to "
-        f"{_counted(len(facts.questions), 'question')} of a survey ({_survey(surveys)})."
+        f"{counted(len(facts.countries), 'country')} answered to "
+        f"{counted(len(facts.questions), 'question')} of a survey ({_survey(surveys)})."
     )
     yield f"The models were chosen because {blank('why these')}."
     without = ", and once without a country" if facts.is_asked_without_country else ""
@@ -236,7 +237,3 @@ def _listed(texts: Sequence[str]) -> str:
     if len(texts) < 2:
         return "".join(texts)
     return f"{', '.join(texts[:-1])} and {texts[-1]}"
-
-
-def _counted(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from valuescope.reports.terminal.summary import query
+from valuescope.warehouse.counted import counted
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,8 @@ def _unfinished(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         """,
     )
     for model, prompt, status, missing in rows:
-        yield f"The last run of {model} ({prompt}) is {status} and lacks {missing:,} cells."
+        lacks = counted(missing, "cell")
+        yield f"The last run of {model} ({prompt}) is {status} and lacks {lacks}."
 
 
 def _run_otherwise(connection: duckdb.DuckDBPyConnection, has_study: bool) -> Iterator[str]:

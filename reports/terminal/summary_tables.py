@@ -12,6 +12,7 @@ from valuescope.reports.terminal.fitting_table import FittingTable
 from valuescope.reports.terminal.nearest_countries import CountryScore
 from valuescope.reports.terminal.number_line import HEADING, LEGEND, Strip
 from valuescope.reports.terminal.summary import Design
+from valuescope.warehouse.counted import counted
 
 
 def design_heading(design: Design) -> Text:
@@ -28,7 +29,7 @@ def design_heading(design: Design) -> Text:
     else:
         heading.append(
             f"mean r {_number(design.mean_pearson_r)} over {design.compared_country_count} of "
-            f"{design.country_count} countries; {_blind(design)}"
+            f"{counted(design.country_count, 'country')}; {_blind(design)}"
         )
     return heading
 

@@ -91,7 +91,7 @@ def create_answers(connection: duckdb.DuckDBPyConnection, problems: Problems) ->
         select
             of_question.question_id,
             '''' || choice || '''',
-            times || ' times, nearest',
+            times || if(times = 1, ' time', ' times') || ', nearest',
             '''' || arg_max(
                 shown.choice_text,
                 jaro_winkler_similarity(lower(choice), lower(shown.choice_text))

@@ -288,7 +288,7 @@ def test_a_load_says_what_it_changes_and_asks_first(
         load_file(one, home, instrument, weighted, refuse)
     assert query("select distinct file_name from raw.survey_loads") == [("shares.csv",)]
     (told,) = asked[0]
-    assert told.startswith("The same people are loaded from shares.csv (unstated; 1 answers")
+    assert told.startswith("The same people are loaded from shares.csv (unstated; 1 answer")
 
     # More cells than the shares have: the reference would change, and that is asked as well.
     one.write_text(

@@ -92,7 +92,7 @@ class TestPulling:
 
         message = lake.at(laptop).fail("lake", "pull")
 
-        assert "holds 1 loads that the last build of the shared warehouse lacks" in message
+        assert "holds 1 load that the last build of the shared warehouse lacks" in message
         assert "mine.csv" in message
         assert Home(laptop).database.read_bytes() == before
 

@@ -27,6 +27,7 @@ from valuescope.scorer.planning.templates import named_template
 from valuescope.scorer.runs.plan import Settings, score_plan
 from valuescope.scorer.runs.session import default_gpu_layers
 from valuescope.scoring_display import ScoringDisplay
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.connections import open_for_reading
 from valuescope.warehouse.home import Home, current_home
 from valuescope.warehouse.instruments.seeds import Country, Instrument, Question, load_instrument
@@ -129,14 +130,18 @@ def _print_findings(connection: duckdb.DuckDBPyConnection, design: Design) -> No
         if question.r is None:
             continue
         console.print(
-            Text(f"{question.name}: r = {question.r:.2f} across {question.count} countries")
+            Text(
+                f"{question.name}: r = {question.r:.2f} across {counted(question.count, 'country')}"
+            )
         )
         rows = countries_by_error(connection, design, question.unit_id)
         console.print(nearest_and_farthest("Nearest and farthest countries", rows, _SHOWN))
     for country in country_agreement(connection, design):
         if country.unit_id == "USA":
             verdict = f"r = {country.r:.2f}" if country.r is not None else country.reason
-            console.print(Text(f"{country.name}: {verdict} over its {country.count} questions"))
+            console.print(
+                Text(f"{country.name}: {verdict} over its {counted(country.count, 'question')}")
+            )
     console.print(
         Text(
             "\nA model of 135 million parameters is a smoke test: it shows that everything works, "

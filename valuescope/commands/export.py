@@ -108,7 +108,7 @@ def _write_package(folder: Path, with_survey: bool) -> None:
             "--without-survey leaves them out."
         )
     size = sum(facts["bytes"] for facts in manifest.files.values())
-    say(f"Wrote {len(manifest.files)} files, {size / 1e6:,.1f} MB, to {folder}")
+    say(f"Wrote {counted(len(manifest.files), 'file')}, {size / 1e6:,.1f} MB, to {folder}")
 
 
 def _write_tables(folder: Path, tables: tuple[str, ...], file_format: str, overwrite: bool) -> None:

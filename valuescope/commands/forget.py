@@ -9,6 +9,7 @@ import duckdb
 from valuescope.console import ask, can_ask, say
 from valuescope.ingest import find_loads, forget_loads
 from valuescope.scorer.runs.locks import whole_run
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.connections import (
     create_raw_tables,
     has_warehouse,
@@ -73,7 +74,9 @@ def _loads(home: Home, name: str) -> Mapping[str, str]:
 
 
 def _described(run: LandedRun) -> str:
-    return f"run {run.run_id}: {run.model_name}, prompt {run.prompt_id}, {run.cells} cells"
+    return (
+        f"run {run.run_id}: {run.model_name}, prompt {run.prompt_id}, {counted(run.cells, 'cell')}"
+    )
 
 
 def _forget_runs(home: Home, runs: Sequence[LandedRun]) -> None:

@@ -255,7 +255,7 @@ def _say_warnings(file: FileReport) -> None:
         )
     more = len(file.codes_outside_instrument) - _SHOWN
     if more > 0:
-        say(f"Warning: {more} more codes outside the instrument, kept in raw.")
+        say(f"Warning: {counted(more, 'more code')} outside the instrument, kept in raw.")
     if file.questions_outside_instrument:
         say(
             "Warning: not in the instrument, kept in raw only: "

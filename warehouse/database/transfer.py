@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.database.connections import (
     STORAGE_VERSION,
     create_raw_tables,
@@ -85,9 +86,9 @@ def pull_warehouse(home: Home) -> int:
             ).fetchall()
             if lacking:
                 raise ValuescopeError(
-                    f"{home.database} holds {len(lacking)} loads that the last build of the shared "
-                    f"warehouse lacks, such as {lacking[0][0]}. `valuescope lake push` them and "
-                    "build, or move the file away."
+                    f"{home.database} holds {counted(len(lacking), 'load')} that the last build of "
+                    f"the shared warehouse lacks, such as {lacking[0][0]}. `valuescope "
+                    "lake push` them and build, or move the file away."
                 )
             lake.execute("detach own")
             working.unlink()

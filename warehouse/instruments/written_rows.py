@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from valuescope.warehouse.counted import counted
 from valuescope.warehouse.errors import ValuescopeError
 
 # The remedy of a fault in the row, "Correct line 3 of ../questions.csv.", and the row.
@@ -30,8 +31,9 @@ def written_rows(path: Path, columns: tuple[str, ...]) -> Iterator[WrittenRow]:
             for values in reader:
                 if len(values) not in (0, len(header)):
                     raise ValuescopeError(
-                        f"Line {reader.line_num} of {path} has {len(values)} values where the "
-                        f"header has {len(header)} columns. Put texts with commas in quotes."
+                        f"Line {reader.line_num} of {path} has {counted(len(values), 'value')} "
+                        f"where the header has {counted(len(header), 'column')}. Put texts with "
+                        "commas in quotes."
                     )
                 if values:
                     remedy = f"Correct line {reader.line_num} of {path}."

@@ -81,8 +81,8 @@ def test_a_file_with_ten_defects_is_told_all_of_them_at_once(
         "JPN with the number 840, but 840 is USA, not JPN",
         "whose A_YEAR is not a year: 19 1 row",
         "unusable weights in W_WEIGHT: negative (-1) 1 row, not a number (heavy) 1 row",
-        "Q1 'Very dear' 1 times, nearest 'Very important' (code 1)",
-        "Q181 1.5 1 times",
+        "Q1 'Very dear' 1 time, nearest 'Very important' (code 1)",
+        "Q181 1.5 1 time",
         "the same respondent more than once (same D_INTERVIEW, same answers): JPN",
         "a blank B_COUNTRY_ALPHA: 1 row",
     ):
@@ -331,7 +331,7 @@ def test_a_whole_number_with_a_fraction_is_no_code(
     report = check_file(edited(tmp_path / "halves.csv", halve), home, instrument)
 
     assert [p.what for p in report.refusals] == [
-        "has answers that are not whole numbers: Q57 .5 1 times, Q57 1.5 1 times"
+        "has answers that are not whole numbers: Q57 .5 1 time, Q57 1.5 1 time"
     ]
 
 

@@ -126,7 +126,7 @@ def test_a_study_is_shown_as_it_was_frozen_and_models_that_never_ran_are_a_devia
     ("change", "said"),
     [
         ("status = 'failed', cells_scored = 1", "is failed and lacks 2 cells."),
-        ("cells_scored = 2", "is finished and lacks 1 cells."),
+        ("cells_scored = 2", "is finished and lacks 1 cell."),
         ("study_sha256 = 'def'", "The study values was changed: its runs are of abc, def."),
         ("study_sha256 = null", "1 scored run is not part of a study."),
         ("source_file = 'x'", "1 run is of answers that another program asked for."),

@@ -177,8 +177,8 @@ def test_all_faults_are_told_at_once_with_the_nearest_names(land: Any, home: Hom
     for told in (
         "Unknown question 'Q1x'; did you mean",
         "Unknown country 'JAP'; did you mean JPN",
-        "Q1 'Very importnat' 1 times, nearest 'Very important'",
-        "Q1 '9' 1 times, nearest",
+        "Q1 'Very importnat' 1 time, nearest 'Very important'",
+        "Q1 '9' 1 time, nearest",
         "names of models that cannot be used: 'a\\x07b' (1 row)",
         "whole numbers of at least 0: gpt Q1 JPN 4 -4, other Q1 JPN 4 -4",
     ):
