@@ -26,7 +26,7 @@ from valuescope.warehouse.home import CLONE, Home
 from valuescope.warehouse.instruments.seeds import Country, Instrument, Question
 from valuescope.warehouse.landing_zone.shards import run_records
 
-KILLS = 20
+KILLS = 10
 QUESTIONS = tuple(f"Q{number}" for number in range(1, 27))
 COUNTRIES = ("JPN", "USA")
 NUMERICS = Numerics(compute_type="f32", batch_size=32)
@@ -103,7 +103,7 @@ def tiny(home: Home, tmp_path: Path, instrument: Instrument) -> ModelFile:
     return resolve_model(str(path), home, instrument)
 
 
-def test_twenty_kills_lose_and_repeat_nothing(
+def test_ten_kills_lose_and_repeat_nothing(
     home: Home, tmp_path: Path, tiny: ModelFile, instrument: Instrument
 ) -> None:
     dice = random.Random(20)
@@ -137,7 +137,7 @@ def test_twenty_kills_lose_and_repeat_nothing(
     assert len(names) == 2  # the zero-row file and the compacted one
 
 
-def test_an_engine_that_is_killed_twenty_times_loses_and_repeats_nothing(
+def test_an_engine_that_is_killed_ten_times_loses_and_repeats_nothing(
     home: Home, tmp_path: Path, tiny: ModelFile, instrument: Instrument
 ) -> None:
     expected = Scoring(instrument, tiny, home).to_the_end()

@@ -75,7 +75,7 @@ from valuescope.scorer.planning.templates import named_template
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import load_instrument
 
-home, instant = Home(Path(sys.argv[1])), sys.argv[2]
+home, instant, model = Home(Path(sys.argv[1])), sys.argv[2], sys.argv[3]
 instrument = load_instrument()
 
 def die(*_, **__):
@@ -97,7 +97,7 @@ if instant == "within a compaction":
     Path.unlink = die
 score(
     home,
-    resolve_model("smollm2-135m-instruct", home, instrument),
+    resolve_model(model, home, instrument),
     PromptDesign(named_template("paper"), answer_style="label", chat_mode="raw"),
     [instrument.question("Q1"), instrument.question("Q27")],
     [instrument.country("JPN")],
@@ -119,13 +119,13 @@ def countries(instrument: Instrument) -> list[Country]:
 @pytest.fixture
 def run(
     home: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
 ) -> Run:
     """Two questions of four choices, for a country and for none: four cells, 16 rows."""
-    return Run(home, smollm2_file, label_design, questions, countries)
+    return Run(home, shallow_file, label_design, questions, countries)
 
 
 def landed(home: Home, table: str = "choice_log_likelihoods") -> list[Row]:
@@ -178,20 +178,20 @@ def test_a_run_lands_each_choice_of_each_cell_once(run: Run, home: Home) -> None
 def test_a_row_holds_what_was_asked_and_what_the_model_said(
     run: Run,
     home: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
 ) -> None:
     summary = run()
-    shown = describe_prompt(smollm2_file, questions[0], countries[0], label_design)
+    shown = describe_prompt(shallow_file, questions[0], countries[0], label_design)
     rows = [r for r in landed(home) if (r["question_id"], r["country_id"]) == ("Q1", "JPN")]
     assert len({row["text_sha256"] for row in rows}) == 1
     for row, choice, answer, label in zip(
         rows, questions[0].choices["native"], shown.answers, "ABCD", strict=True
     ):
         assert row["run_id"] == summary.run_id
-        assert row["model_id"] == smollm2_file.model_id
+        assert row["model_id"] == shallow_file.model_id
         assert row["prompt_id"] == label_design.prompt_id
         assert row["numerics_id"] == summary.numerics_id
         assert row["coding_id"] == "native"
@@ -216,7 +216,7 @@ def test_reversed_choices_are_keyed_by_the_instruments_index(run: Run, home: Hom
 
 
 def test_a_finished_run_leaves_one_shard_and_a_record(
-    run: Run, home: Home, smollm2_file: ModelFile, label_design: PromptDesign
+    run: Run, home: Home, shallow_file: ModelFile, label_design: PromptDesign
 ) -> None:
     summary = run()
     assert len(shards(home)) == 1
@@ -230,7 +230,7 @@ def test_a_finished_run_leaves_one_shard_and_a_record(
     assert record["finished_at"] >= record["started_at"]
     assert pq.read_schema(home.landing / "runs" / f"{summary.run_id}.parquet").equals(RUNS)
     (model,) = landed(home, "models")
-    assert model["model_id"] == smollm2_file.model_id
+    assert model["model_id"] == shallow_file.model_id
     assert (model["model_name"], model["is_chat"]) == ("smollm2-135m-instruct", True)
     assert (model["is_in_registry"], model["quantization"]) == (True, "Q4_1")
     (prompt,) = landed(home, "prompts")
@@ -330,7 +330,7 @@ def test_a_killed_run_goes_on_to_the_same_rows_as_an_uninterrupted_one(
 ) -> None:
     killed = Home(tmp_path / "killed")
     child = subprocess.run(
-        [sys.executable, "-c", KILLED_RUN, str(killed.path), instant],
+        [sys.executable, "-c", KILLED_RUN, str(killed.path), instant, run.model_file.path],
         cwd=CLONE,
         capture_output=True,
         text=True,
@@ -427,13 +427,13 @@ def test_a_base_model_is_scored_with_leading_spaces_and_one_bos(
 
 def test_a_chat_model_is_scored_through_its_template(
     home: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     numerics: Numerics,
 ) -> None:
     design = replace(label_design, chat_mode="template")
-    score(home, smollm2_file, design, questions[:1], [], numerics=numerics, threads=1)
+    score(home, shallow_file, design, questions[:1], [], numerics=numerics, threads=1)
     rows = landed(home)
     assert [row["answer_text"] for row in rows] == ["A", "B", "C", "D"]
     assert all(row["prompt_text"].endswith("<|im_start|>assistant\n") for row in rows)
@@ -460,7 +460,7 @@ def test_a_model_file_that_changes_during_a_run_stops_it(
 
 
 def test_two_runs_of_a_model_in_different_designs_are_told_of_each_other(
-    home: Home, smollm2_file: ModelFile, run: Run
+    home: Home, shallow_file: ModelFile, run: Run
 ) -> None:
     notices: list[str] = []
     other = replace(run, design=replace(run.design, choice_order="reverse"))
@@ -468,7 +468,7 @@ def test_two_runs_of_a_model_in_different_designs_are_told_of_each_other(
     def start_another(done: int, planned: int) -> None:
         with ScoringSession(
             home,
-            smollm2_file,
+            shallow_file,
             numerics=Numerics(compute_type="f32"),
             threads=1,
             path="sequence",
