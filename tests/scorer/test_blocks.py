@@ -51,19 +51,19 @@ def test_blocks_are_the_questions_in_their_order(questions: list[Question]) -> N
 
 def test_parts_at_once_give_the_rows_of_a_whole_run_to_the_last_bit(
     home: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
 ) -> None:
     whole, parts = Home(home.path / "whole"), Home(home.path / "parts")
-    with ScoringSession(whole, smollm2_file, numerics=ROUNDED, threads=1) as session:
+    with ScoringSession(whole, shallow_file, numerics=ROUNDED, threads=1) as session:
         session.score(label_design, questions, countries)
 
     first, second = blocks_of(questions)
     with (
-        ScoringSession(parts, smollm2_file, numerics=ROUNDED, threads=1) as one,
-        ScoringSession(parts, smollm2_file, numerics=ROUNDED, threads=2) as other,
+        ScoringSession(parts, shallow_file, numerics=ROUNDED, threads=1) as one,
+        ScoringSession(parts, shallow_file, numerics=ROUNDED, threads=2) as other,
     ):
         of_second: list[RunSummary] = []
 
@@ -92,13 +92,13 @@ def test_parts_at_once_give_the_rows_of_a_whole_run_to_the_last_bit(
 
 def test_a_part_that_is_repeated_scores_nothing(
     home: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
 ) -> None:
     _, last = blocks_of(questions)
-    with ScoringSession(home, smollm2_file, numerics=ROUNDED, threads=1) as session:
+    with ScoringSession(home, shallow_file, numerics=ROUNDED, threads=1) as session:
         for scored in (6, 0):
             summary = session.score(label_design, questions, countries, blocks=[last], part="2-2")
             assert (summary.cells_scored, summary.cells_planned) == (scored, 6)
@@ -106,7 +106,7 @@ def test_a_part_that_is_repeated_scores_nothing(
 
 def test_a_part_has_merged_its_shards_before_it_gives_its_lock_away(
     home: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
@@ -122,7 +122,7 @@ def test_a_part_has_merged_its_shards_before_it_gives_its_lock_away(
 
     monkeypatch.setattr(DesignLock, "is_alone", ask_in_vain)
     _, second = blocks_of(questions)
-    with ScoringSession(home, smollm2_file, numerics=ROUNDED, threads=1) as session:
+    with ScoringSession(home, shallow_file, numerics=ROUNDED, threads=1) as session:
         session.score(label_design, questions, countries, blocks=[second], part="2-2")
     assert seen == [[]]
     assert len({row["question_id"] for row in rows(home)}) == len(second)

@@ -17,7 +17,7 @@ FIRST = replace(OUR_WORDINGS, name="mine", questions=EVERYWHERE)
 
 def test_only_cells_that_read_differently_are_scored_again(
     home: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     instrument: Instrument,
     numerics: Numerics,
@@ -27,7 +27,7 @@ def test_only_cells_that_read_differently_are_scored_again(
 
     def run(wordings: WordingSet) -> RunSummary:
         design = replace(label_design, wordings=wordings)
-        return score(home, smollm2_file, design, questions, countries, numerics=numerics, threads=1)
+        return score(home, shallow_file, design, questions, countries, numerics=numerics, threads=1)
 
     first = run(FIRST)
     assert (first.cells_planned, first.cells_scored) == (3, 3)

@@ -98,14 +98,14 @@ def tiny_file(home: Home, tmp_path: Path, instrument: Instrument) -> ModelFile:
 @pytest.fixture(scope="module")
 def together(
     tmp_path_factory: pytest.TempPathFactory,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
     others: list[Subject],
 ) -> Home:
     home = Home(tmp_path_factory.mktemp("together"))
-    summary = score(home, smollm2_file, label_design, questions, [*countries, *others])
+    summary = score(home, shallow_file, label_design, questions, [*countries, *others])
     assert summary.scoring_path == "tree"
     assert summary.cells_scored == len(questions) * (1 + len(countries) + len(others))
     return home
@@ -114,12 +114,12 @@ def together(
 def test_countries_have_the_same_rows_to_the_last_bit_with_and_without_others(
     home: Home,
     together: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
 ) -> None:
-    score(home, smollm2_file, label_design, questions, [*countries])
+    score(home, shallow_file, label_design, questions, [*countries])
     of_countries = {
         key: value for key, value in values(together).items() if key[2] is None and key[3] is None
     }
@@ -130,7 +130,7 @@ def test_countries_have_the_same_rows_to_the_last_bit_with_and_without_others(
 def test_others_that_are_asked_later_give_the_same_rows(
     home: Home,
     together: Home,
-    smollm2_file: ModelFile,
+    shallow_file: ModelFile,
     label_design: PromptDesign,
     questions: list[Question],
     countries: list[Country],
@@ -138,7 +138,7 @@ def test_others_that_are_asked_later_give_the_same_rows(
 ) -> None:
     """A home that has the countries is asked about the others alone."""
     subjects = [*countries, *others]
-    with ScoringSession(home, smollm2_file, numerics=ROUNDED, threads=1, path="tree") as session:
+    with ScoringSession(home, shallow_file, numerics=ROUNDED, threads=1, path="tree") as session:
         session.score(label_design, questions, countries)
         before = session.score(label_design, questions, subjects)
         again = session.score(label_design, questions, subjects)
