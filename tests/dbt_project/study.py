@@ -351,34 +351,29 @@ def random_counts(
     Countries share each question's tendency and stray from it by `country_pull`.
     """
     random = np.random.default_rng(seed)
-    frames = []
+    # One frame at the end: a frame for each cell takes fifty times as long.
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("country_id", "question_id", "code", "respondents", "sum_of_weights")
+    }
     native = instrument.choices[instrument.choices["coding_id"] == "native"]
+    joined_codes = native.groupby("question_id")["survey_codes"].agg("|".join)
     for question_id in question_ids:
-        codes = [
-            int(code)
-            for joined in native.loc[native["question_id"] == question_id, "survey_codes"]
-            for code in joined.split("|")
-        ]
+        codes = [int(code) for code in joined_codes[question_id].split("|")]
         tendency = random.normal(size=len(codes))
         for country_id in country_ids:
             pull = tendency + country_pull * random.normal(size=len(codes))
             shares = np.exp(pull) / np.exp(pull).sum()
             counts = random.multinomial(1000, shares)
             missing = random.integers(1, 60, size=2)
-            all_codes = np.array([*codes, -1, -2])
             all_counts = np.array([*counts, *missing])
             weights = all_counts * random.uniform(0.7, 1.3, size=len(all_counts))
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "wave": 7,
-                        "country_id": country_id,
-                        "question_id": question_id,
-                        "code": all_codes,
-                        "respondents": all_counts,
-                        "sum_of_weights": weights,
-                        "sum_of_squared_weights": weights**2 / np.maximum(all_counts, 1) * 1.1,
-                    }
-                ).query("respondents > 0")
-            )
-    return pd.concat(frames, ignore_index=True)
+            columns["country_id"] += [country_id] * len(weights)
+            columns["question_id"] += [question_id] * len(weights)
+            columns["code"] += [*codes, -1, -2]
+            columns["respondents"] += [*all_counts]
+            columns["sum_of_weights"] += [*weights]
+    rows = pd.DataFrame({"wave": 7} | columns)
+    rows["sum_of_squared_weights"] = (
+        rows["sum_of_weights"] ** 2 / rows["respondents"].clip(lower=1) * 1.1
+    )
+    return rows[rows["respondents"] > 0].reset_index(drop=True)
