@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.scorer.shallow_models import write_first_layers
-from tests.shared_builds import built_once
 from valuescope.scorer.engine.contexts import Model
 from valuescope.scorer.engine.numerics import Numerics
 from valuescope.scorer.engine.weights import write_weights
@@ -48,23 +47,30 @@ def smollm2_file(models_home: Home, instrument: Instrument) -> ModelFile:
 
 
 @pytest.fixture(scope="session")
-def shallow_file(
-    smollm2_file: ModelFile, instrument: Instrument, tmp_path_factory: pytest.TempPathFactory
-) -> ModelFile:
-    """SmolLM2's first two of 30 layers under its name: a tenth of the time."""
-    _, home = built_once(
-        tmp_path_factory,
-        "shallow",
-        lambda home: write_first_layers(smollm2_file.path, home.path.parent / "own.gguf", layers=2),
-    )
-    found = resolve_model(str(home.path.parent / "own.gguf"), home, instrument)
-    return replace(found, name=smollm2_file.name, registered=smollm2_file.registered)
-
-
-@pytest.fixture(scope="session")
 def gemma_file(models_home: Home, instrument: Instrument) -> ModelFile:
     """Gemma 3 270M: base, BOS, a sliding window, a vocabulary of 262,144."""
     return resolve_model("gemma-3-270m", models_home, instrument)
+
+
+@pytest.fixture(scope="session")
+def shallow_file(smollm2_file: ModelFile, models_home: Home, instrument: Instrument) -> ModelFile:
+    """SmolLM2's first two of 30 layers, under its name."""
+    return _first_layers(smollm2_file, 2, models_home, instrument)
+
+
+@pytest.fixture(scope="session")
+def shallow_gemma_file(
+    gemma_file: ModelFile, models_home: Home, instrument: Instrument
+) -> ModelFile:
+    """Gemma 3's first six of 18 layers, five with a window and one without, under its name."""
+    return _first_layers(gemma_file, 6, models_home, instrument)
+
+
+def _first_layers(whole: ModelFile, layers: int, home: Home, instrument: Instrument) -> ModelFile:
+    path = home.path / f"{whole.name}-{layers}-layers.gguf"
+    write_first_layers(whole.path, path, layers)
+    found = resolve_model(str(path), home, instrument)
+    return replace(found, name=whole.name, registered=whole.registered)
 
 
 @pytest.fixture(scope="session")

@@ -148,10 +148,11 @@ def test_written_weights_that_scoring_would_not_use_are_removed_again(
 
 @pytest.fixture(scope="module")
 def without_template(
-    doctors_home: Home, gemma_file: ModelFile, instrument: Instrument
+    doctors_home: Home, shallow_gemma_file: ModelFile, instrument: Instrument
 ) -> Examination:
-    assert gemma_file.registered is not None
-    declared = replace(gemma_file, registered=replace(gemma_file.registered, is_chat=True))
+    assert shallow_gemma_file.registered is not None
+    as_chat = replace(shallow_gemma_file.registered, is_chat=True)
+    declared = replace(shallow_gemma_file, registered=as_chat)
     return examine_quickly(doctors_home, declared, instrument)
 
 
@@ -187,7 +188,7 @@ def test_without_memory_for_float32_the_file_is_measured_alone(
 
 def test_a_path_that_forgets_what_left_the_window_is_told(
     doctors_home: Home,
-    gemma_file: ModelFile,
+    shallow_gemma_file: ModelFile,
     instrument: Instrument,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -202,7 +203,7 @@ def test_a_path_that_forgets_what_left_the_window_is_told(
             yield CellScore((AnswerScore((-99.0,), None),) * 2, 0.0) if is_long else score
 
     monkeypatch.setattr(TreeScorer, "score", forgetful)
-    examination = examine_quickly(doctors_home, gemma_file, instrument)
+    examination = examine_quickly(doctors_home, shallow_gemma_file, instrument)
     assert check(examination, "chat template").detail == "A base model, asked in plain text."
     assert check(examination, "scoring path").status == "ok"
     found = check(examination, "sliding window")
