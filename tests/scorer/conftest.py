@@ -101,6 +101,15 @@ def exact_gemma(gemma_file: ModelFile, tmp_path_factory: pytest.TempPathFactory)
         yield model
 
 
+@pytest.fixture(scope="session")
+def exact_shallow(
+    shallow_file: ModelFile, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Model]:
+    """SmolLM2's first two layers likewise."""
+    with written_out(shallow_file, tmp_path_factory.mktemp("f32"), is_chat=True) as model:
+        yield model
+
+
 @contextmanager
 def written_out(model_file: ModelFile, folder: Path, is_chat: bool) -> Iterator[Model]:
     path = folder / f"{model_file.name}.gguf"

@@ -40,10 +40,10 @@ def tokenised(model: Model, instrument: Instrument, question: str) -> list[Token
 
 
 def test_answers_are_those_of_llama_cpps_own_grammar_sampler(
-    instrument: Instrument, exact_smollm2: Model, numerics: Numerics
+    instrument: Instrument, exact_shallow: Model, numerics: Numerics
 ) -> None:
     """Decoded one by one and, of several cells at once, step by step."""
-    own = exact_smollm2
+    own = exact_shallow
     questions = [tokenised(own, instrument, question) for question in ("Q1", "Q106")]
     stated = []
     for sequences in (9, 1):
