@@ -55,7 +55,7 @@ def counted(
     )
 
 
-@pytest.mark.parametrize("template", ["paper", "listed", "survey"])
+@pytest.mark.parametrize("template", ["paper", "listed", "survey", "country_last"])
 @pytest.mark.parametrize("answer_style", ["label", "label_text", "text"])
 def test_tokens_are_those_of_two_tokenizers_within_a_tenth(
     smollm2: Model,

@@ -153,7 +153,7 @@ def test_choices_that_cannot_be_told_apart_or_labelled_are_refused(texts: list[s
 
 @pytest.mark.parametrize("order", ["forward", "reverse", "rotate_1"])
 @pytest.mark.parametrize("coding_id", ["native", "paper"])
-@pytest.mark.parametrize("template", ["paper", "listed", "survey"])
+@pytest.mark.parametrize("template", ["paper", "listed", "survey", "country_last"])
 def test_every_question_of_the_instrument_renders(
     instrument: Instrument, template: str, coding_id: str, order: str
 ) -> None:
