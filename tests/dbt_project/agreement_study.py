@@ -119,6 +119,7 @@ def _land_answers(home: Home, instrument: Instrument, marginals: pd.DataFrame) -
     land_design(home, "native-text", answer_style="text")
     land_design(home, "paper", coding_id="paper")
     countries = [*COUNTED, *SHARES_ONLY, NOT_SURVEYED]
+    known = _known(marginals)
     kept = []
     for model_id, prompt_id in [
         ("knowing", "native"),
@@ -138,8 +139,9 @@ def _land_answers(home: Home, instrument: Instrument, marginals: pd.DataFrame) -
             everywhere = random.normal(size=size)
             for country_id in [*countries, *(["ZZZ"] if prompt_id == "native" else [])]:
                 own = random.normal(size=size)
+                shares = known.get((country_id, question_id), np.zeros(0))[:size]
                 values = {
-                    "knowing": _known(marginals, country_id, question_id, size) + 0.5 * own,
+                    "knowing": np.pad(shares, (0, size - len(shares))) + 0.5 * own,
                     "guessing": everywhere + own,
                     "uniform": np.zeros(size),
                     "same-everywhere": everywhere,
@@ -204,14 +206,11 @@ def _cell(
     }
 
 
-def _known(marginals: pd.DataFrame, country_id: str, question_id: str, size: int) -> np.ndarray:
-    """Log shares of the first `size` answers people gave, or nothing known."""
-    own = marginals[
-        (marginals["country_id"] == country_id)
-        & (marginals["question_id"] == question_id)
-        & (marginals["code"] >= 0)
-    ].drop_duplicates("code")["sum_of_weights"]
-    known = np.zeros(size)
-    values = np.log(own.to_numpy()[:size] / own.sum())
-    known[: len(values)] = values
-    return known
+def _known(marginals: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """Log shares of the answers people gave, by country and question."""
+    keys = ["country_id", "question_id"]
+    own = marginals[marginals["code"] >= 0].drop_duplicates([*keys, "code"])
+    return {
+        (str(country), str(question)): np.log((weights / weights.sum()).to_numpy())
+        for (country, question), weights in own.groupby(keys, sort=False)["sum_of_weights"]
+    }

@@ -120,9 +120,10 @@ def model_cells(
     )
     people = {(row["country_id"], row["question_id"]): row for row in human.to_dict("records")}
     rows: list[dict[str, Any]] = []
-    for (country, question), cell in scores.groupby(CELL):
+    in_order = scores.sort_values("choice_index")
+    for (country, question), cell in in_order.groupby(CELL)["log_likelihood"]:
         country_id, question_id = str(country), str(question)
-        values = cell.sort_values("choice_index")["log_likelihood"].to_numpy()
+        values = cell.to_numpy()
         if len(values) != instrument.choice_count(question_id, coding_id):
             continue
         p = softmax(values)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -318,15 +318,19 @@ class Instrument:
     choices: pd.DataFrame
     countries: pd.DataFrame
 
+    @cached_property
+    def _choice_counts(self) -> dict[tuple[str, str], int]:
+        on_scale = self.choices[self.choices["is_on_scale"]]
+        return {
+            (str(question), str(coding)): int(count)
+            for (question, coding), count in on_scale.groupby(["question_id", "coding_id"])
+            .size()
+            .items()
+        }
+
     def choice_count(self, question_id: str, coding_id: str = "native") -> int:
         """K of a question."""
-        return int(
-            (
-                (self.choices["question_id"] == question_id)
-                & (self.choices["coding_id"] == coding_id)
-                & self.choices["is_on_scale"]
-            ).sum()
-        )
+        return self._choice_counts.get((question_id, coding_id), 0)
 
 
 def read_instrument() -> Instrument:
