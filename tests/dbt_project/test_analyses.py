@@ -1,7 +1,8 @@
 """The questions in analyses/: each runs, and says what can be worked out without it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -48,28 +49,41 @@ def variables(name: str) -> list[str]:
 Ask = Callable[[str], pd.DataFrame]
 
 
-def asker(home: Home, **variables: str) -> Ask:
-    """Compile all analyses; the function returned runs one of them."""
+@dataclass(frozen=True)
+class Compiled:
+    """All analyses as dbt compiles them, once as they are and once narrowed down."""
+
+    whole: dict[str, str]
+    about_one: dict[str, str]
+
+
+def compiled_by_dbt(home: Home, **variables: str) -> dict[str, str]:
     result = build(home, "compile", "--select", "resource_type:analysis", **variables)
     assert result.returncode == 0, result.stdout + result.stderr
-    compiled = dbt_output() / "target" / "compiled" / "valuescope" / "analyses"
-    statements = {name: (compiled / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
-
-    def ask(name: str) -> pd.DataFrame:
-        with duckdb.connect(str(home.database), read_only=True) as connection:
-            return connection.execute(statements[name]).fetch_df()
-
-    return ask
+    folder = dbt_output() / "target" / "compiled" / "valuescope" / "analyses"
+    return {name: (folder / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES}
 
 
 @pytest.fixture(scope="module")
-def ask(pairs: Home) -> Ask:
-    return asker(pairs)
+def compiled(pairs: Home) -> Compiled:
+    return Compiled(compiled_by_dbt(pairs), compiled_by_dbt(pairs, **ONE))
 
 
 @pytest.fixture(scope="module")
-def ask_about_one(pairs: Home) -> Ask:
-    return asker(pairs, **ONE)
+def rows_of(pairs: Home, compiled: Compiled) -> Iterator[Ask]:
+    """Run a statement; opened once, and after dbt, which it would keep out."""
+    with duckdb.connect(str(pairs.database), read_only=True) as connection:
+        yield lambda statement: connection.execute(statement).fetch_df()
+
+
+@pytest.fixture(scope="module")
+def ask(rows_of: Ask, compiled: Compiled) -> Ask:
+    return lambda name: rows_of(compiled.whole[name])
+
+
+@pytest.fixture(scope="module")
+def ask_about_one(rows_of: Ask, compiled: Compiled) -> Ask:
+    return lambda name: rows_of(compiled.about_one[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,11 +95,11 @@ def test_an_analysis_returns_rows_with_the_columns_that_it_documents(ask: Ask, n
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_query_asks_what_dbt_compiles(
-    pairs: Home, ask: Ask, ask_about_one: Ask, name: str
+    rows_of: Ask, ask: Ask, ask_about_one: Ask, name: str
 ) -> None:
     chosen = {key: value for key, value in ONE.items() if key in variables(name)}
-    pd.testing.assert_frame_equal(read(pairs, statement(name)), ask(name))
-    pd.testing.assert_frame_equal(read(pairs, statement(name, chosen)), ask_about_one(name))
+    pd.testing.assert_frame_equal(rows_of(statement(name)), ask(name))
+    pd.testing.assert_frame_equal(rows_of(statement(name, chosen)), ask_about_one(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
