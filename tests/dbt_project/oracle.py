@@ -260,15 +260,17 @@ def null_measures(cells: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     for country_id, own in compared.groupby("country_id"):
         questions = list(own["question_id"])
         r = r_or_nan(own["m"], own["h"])
+        people_of = dict(zip(human.index, human[questions].to_numpy(), strict=True))
+        answers_of = dict(zip(answers.index, answers[questions].to_numpy(), strict=True))
         neighbours = {
-            other: r_or_nan(human.loc[other, questions], human.loc[country_id, questions])
-            for other in sorted(human.index)
-            if other != country_id and human.loc[other, questions].notna().all()
+            other: r_or_nan(people_of[other], people_of[country_id])
+            for other in sorted(people_of)
+            if other != country_id and not np.isnan(people_of[other]).any()
         }
         strangers = [
-            r_or_nan(answers.loc[other, questions], own["h"])
-            for other in sorted(set(answers.index) - {country_id, "ZZZ"})
-            if answers.loc[other, questions].notna().all()
+            r_or_nan(answers_of[other], own["h"])
+            for other in sorted(set(answers_of) - {country_id, "ZZZ"})
+            if not np.isnan(answers_of[other]).any()
         ]
         strangers = [value for value in strangers if not np.isnan(value) and not np.isnan(r)]
         sizes = own["p"].map(len)
