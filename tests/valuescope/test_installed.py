@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.valuescope.conftest import write_survey
-from valuescope.warehouse.home import CLONE
+from valuescope.warehouse.home import CLONE, DBT_PROJECT
 from valuescope.warehouse.version import project_version, scoring_code_fingerprint
 
 ROOMS = ("dbt_project", "ingest", "reports", "scorer", "warehouse")
@@ -212,6 +212,9 @@ def test_a_home_of_a_clone_is_used_by_an_installed_copy(
     assert "smollm2-135m-instruct" in installed.succeed("report", **home)
     built = "import valuescope as vs; print(vs.build(select='dim_countries').models)"
     assert installed.run("-c", built, **home).stdout == "1\n"
+    # The clone may be gone by the next build.
+    parsed = (copy_of_study / "dbt" / "target" / "partial_parse.msgpack").read_bytes()
+    assert str(DBT_PROJECT).encode() not in parsed
     asked = installed.succeed("sql", "--saved", "table_2_categories", "--format", "csv", **home)
     assert len(asked.splitlines()) > 1
 

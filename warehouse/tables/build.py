@@ -131,14 +131,18 @@ def _where_to_build(home: Home) -> Iterator[tuple[Path, Mapping[str, str]]]:
 def _parsed_before(home: Home, parsed: Path, where: Mapping[str, str]) -> Iterator[None]:
     """Let dbt start from what it parsed for another home, and keep what it parses for the next.
 
-    dbt itself sees what has changed since.
+    dbt itself sees what has changed since, but not where the project was: what it parses holds its
+    folder, which is another after an installation elsewhere, and may be gone.
     """
     project = hashlib.sha256(str(DBT_PROJECT).encode()).hexdigest()[:16]
-    kept = home.cache / "dbt" / f"{project}-{where['VALUESCOPE_TARGET']}.msgpack"
+    kept = home.cache / "dbt" / f"parsed-{project}-{where['VALUESCOPE_TARGET']}.msgpack"
+    parsed_by = parsed.with_name("parsed_by")
     # Without a cache, dbt parses.
     with suppress(OSError):
-        if not parsed.exists():
+        if not (parsed.exists() and _text_of(parsed_by) == str(DBT_PROJECT)):
             parsed.parent.mkdir(parents=True, exist_ok=True)
+            parsed.unlink(missing_ok=True)
+            parsed_by.write_text(str(DBT_PROJECT), encoding="utf-8")
             shutil.copyfile(kept, parsed)
     yield
     with suppress(OSError):
@@ -146,6 +150,10 @@ def _parsed_before(home: Home, parsed: Path, where: Mapping[str, str]) -> Iterat
             kept.parent.mkdir(parents=True, exist_ok=True)
             with parsed.open("rb") as source, replaced_file(kept) as file:
                 shutil.copyfileobj(source, file)
+
+
+def _text_of(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 def _run_dbt(
