@@ -9,10 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.calibration.measured import Measured, measured
+from tests.calibration.measured import Measured, measured_scene
 from tests.calibration.page import page
-from tests.calibration.study import Scene, build_scene
-from tests.dbt_project.study import read_instrument
+from tests.calibration.study import Scene
 from valuescope.warehouse.home import CLONE, Home
 
 # Scenes that differ in their seed alone are one on the page: builds of fewer surveys stay small.
@@ -23,6 +22,10 @@ SCENES = (
     Scene(countries=20, surveys=20, kind="prompts"),
     *(Scene(countries=6, surveys=40, seed=seed, kind="subjects") for seed in (1, 2)),
     Scene(countries=12, surveys=40, kind="ways"),
+    Scene(countries=6, surveys=60, kind="ranks"),
+    Scene(countries=20, surveys=20, kind="ranks"),
+    *(Scene(countries=12, surveys=80, seed=seed, kind="differences") for seed in (1, 2)),
+    Scene(countries=12, surveys=25, kind="map"),
 )
 
 
@@ -33,8 +36,7 @@ def measurements(scene: Scene, kept: Path | None) -> Measured:
         found: Measured = pickle.loads(file.read_bytes())
         return found
     with tempfile.TemporaryDirectory(prefix="valuescope-calibration-") as folder:
-        home = Home(Path(folder) / "home")
-        found = measured(home, scene, build_scene(home, scene, read_instrument()))
+        found = measured_scene(Home(Path(folder) / "home"), scene)
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(pickle.dumps(found))

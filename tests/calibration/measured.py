@@ -1,25 +1,33 @@
 """What the marts of a built scene state, beside what is true."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata, spearmanr
 
+from tests.calibration.cultural import intervals_of_places
 from tests.calibration.study import (
+    ALIKE,
+    APART,
     DRAWS,
     GROUPS,
     PROMPT_MART,
     PROMPTED,
     PROMPTS,
     RANDOM,
+    RANKED,
     SMALL_CHAT,
     Drawn,
     Scene,
     asked_questions,
+    build_scene,
+    differing_models,
     generated_models,
     grouped_models,
+    qualities,
     survey_name,
     ways_of_asking,
 )
@@ -92,8 +100,27 @@ _DISTANCES = [
 _PAIRS = ("cmp_base_chat", "cmp_model_size")
 # Numbers without an interval.
 _ESTIMATES = ("blind_baseline_r", "country_gain", "skill")
-# Countries of a model are alike: their ranking has nothing that other batteries would repeat.
-_RELIABILITIES = ("r_ranking_reliability", "demeaned_ranking_reliability")
+# Rankings by their reliability: the mart, what is ranked by what, and of whom it is one ranking.
+_RANKINGS = {
+    "r_ranking_reliability": (
+        "agg_country_correlations",
+        *("country_id", "pearson_r", "model_id"),
+    ),
+    "demeaned_ranking_reliability": (
+        "agg_country_correlations",
+        *("country_id", "demeaned_pearson_r", "model_id"),
+    ),
+    "category_ranking_reliability": (
+        "agg_category_correlations",
+        *("split_part(category_id, ':', 2)", "random_distance", "model_id"),
+    ),
+    "model_ranking_reliability": (
+        "agg_model_summary",
+        *("model_id", "mean_pearson_r", "'all'"),
+    ),
+}
+# Numbers of templates and orders for which errors are forecast and measured here, too.
+_FORECASTS = ((1, 1), (3, 2), (10, 2), (20, 4))
 # What saved questions conclude, and what is wrong of a model where nothing differs.
 _CONCLUSIONS = {
     "does_it_beat_the_blind_baseline": {
@@ -133,15 +160,18 @@ class Measured:
 
     `tests` are tests without an interval, with a `p_value` and whether their null `is_null`;
     `ranks` say of what share of those that are truly as high a unit is said to be surely higher or
-    lower.
+    lower, or whether its interval leaves out its true rank. `power` has tests of a difference of
+    about the size that is stated to be found in 80%, `forecasts` errors of numbers of prompts.
     """
 
-    intervals: pd.DataFrame
-    families: pd.DataFrame
-    verdicts: pd.DataFrame
-    estimates: pd.DataFrame
-    tests: pd.DataFrame
-    ranks: pd.DataFrame
+    intervals: pd.DataFrame = field(default_factory=pd.DataFrame)
+    families: pd.DataFrame = field(default_factory=pd.DataFrame)
+    verdicts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    estimates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tests: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ranks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    power: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def together(cls, scenes: Iterable[tuple[Scene, "Measured"]]) -> "Measured":
@@ -163,19 +193,29 @@ class Measured:
         )
 
 
+def measured_scene(home: Home, scene: Scene) -> Measured:
+    """Build a scene in an empty home; return what its marts state."""
+    if scene.kind == "map":
+        return Measured(intervals_of_places(home, scene.surveys, scene.seed))
+    return measured(home, scene, build_scene(home, scene, read_instrument()))
+
+
 def measured(home: Home, scene: Scene, drawn: list[Drawn]) -> Measured:
     """Return every interval, test, verdict and estimate of a built scene."""
     world = World(scene.countries)
-    nothing = pd.DataFrame()
     if scene.kind == "prompts":
-        return Measured(_of_prompts(home, world), nothing, nothing, nothing, nothing, nothing)
+        return Measured(_of_prompts(home, world), forecasts=_of_other_prompts(home, world))
     if scene.kind == "ways":
         rows, verdicts = _of_ways(home, world)
-        return Measured(rows, _families(rows), verdicts, nothing, nothing, nothing)
+        return Measured(rows, _families(rows), verdicts)
     if scene.kind == "subjects":
         rows = pd.concat([_of_groups(home, world), _of_people(home, drawn)], ignore_index=True)
         tests, families = _of_names(home)
-        return Measured(rows, families, nothing, _steering(home, world), tests, nothing)
+        return Measured(rows, families, estimates=_steering(home, world), tests=tests)
+    if scene.kind == "ranks":
+        return Measured(estimates=_reliabilities(home), ranks=_true_ranks(home, scene))
+    if scene.kind == "differences":
+        return Measured(power=_power(home, world))
     models = {
         f"{name}-{quantization}": model
         for (name, quantization), model in generated_models(world).items()
@@ -243,6 +283,63 @@ def _of_prompts(home: Home, world: World) -> pd.DataFrame:
     return rows.assign(truth=[getattr(truth, measure) for measure in rows["measure"]]).drop(
         columns="measure"
     )
+
+
+def _of_other_prompts(home: Home, world: World) -> pd.DataFrame:
+    """Return errors forecast for numbers of prompts, and what they are in generated studies.
+
+    `covers` is in which share of such studies the forecast interval about their mean has the truth.
+    """
+    batteries, _ = pd.factorize(asked_questions(read_instrument())["battery_id"])
+    truth, frames = world.truth_over_prompts(PROMPTS), []
+    for templates, orders in _FORECASTS:
+        generated = world.means_over_prompts(PROMPTS, batteries, templates, orders)
+        rows = read(
+            home,
+            f"""
+            select survey_id, measure, standard_error as estimate,
+                (atanh(ci_high) - atanh(ci_low)) / 2 as half
+            from marts.{PROMPT_MART}
+            where template_count = {templates} and order_count = {orders} and ci_low is not null
+            """,
+        )
+        for measure, means in generated.items():
+            own = rows[rows["measure"] == measure]
+            away = np.abs(np.arctanh(means) - np.arctanh(getattr(truth, measure)))
+            frames.append(
+                own.assign(
+                    number=f"standard_error of {measure}",
+                    prompts=f"{templates} x {orders}",
+                    truth=means.std(ddof=1),
+                    covers=[float((away <= half).mean()) for half in own["half"]],
+                ).drop(columns=["measure", "half"])
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _power(home: Home, world: World) -> pd.DataFrame:
+    """Return tests of differences that are there, and how small one is said to be detected."""
+    rows = read(
+        home,
+        """
+        select
+            survey_id, model_id, other_model_id, measure, delta as estimate,
+            'cmp_base_chat, ' || area_kind as mart, smallest_detectable_delta as stated,
+            p_value < 0.05 as is_found
+        from marts.cmp_base_chat
+        where
+            smallest_detectable_delta is not null and measure != 'r_above_blind'
+            and area_kind in ('country', 'world')
+        """,
+    )
+    truths = {"-".join(name): world.truth(model) for name, model in differing_models(world).items()}
+    rows["truth"] = [
+        _difference(truths, row.model, row.other_model, row.measure) for row in _designs(rows)
+    ]
+    rows["model_id"] += " - " + rows["other_model_id"]
+    # The first pair differs by what shows in means over countries, the second in single ones.
+    is_meant = rows["model_id"].str.contains("360m") == rows["mart"].str.endswith("world")
+    return rows[is_meant].rename(columns={"measure": "number"}).drop(columns="other_model_id")
 
 
 _PRECISIONS = f"""
@@ -532,7 +629,7 @@ def _steering(home: Home, world: World) -> pd.DataFrame:
 
 
 def _estimates(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
-    """Return estimates without an interval, and the permutation test of who knows nothing."""
+    """Return estimates without an interval."""
     frames = []
     for number in _ESTIMATES:
         found = read(
@@ -545,17 +642,77 @@ def _estimates(home: Home, truths: dict[str, Truth]) -> pd.DataFrame:
         )
         truth = [getattr(truths[model_id], number) for model_id in found["model_id"]]
         frames.append(found.assign(truth=truth))
-    for number in _RELIABILITIES:
-        found = read(
+    return pd.concat(frames, ignore_index=True)
+
+
+def _reliabilities(home: Home) -> pd.DataFrame:
+    """Return reliabilities of rankings beside the rank correlation of two surveys' rankings.
+
+    Surveys in a row have the same units and other batteries. Where all countries and models are
+    alike, there is nothing that other batteries would repeat; categories of more questions are
+    further beyond random answers.
+    """
+    frames = []
+    for number, (mart, unit, value, whose) in _RANKINGS.items():
+        rows = read(
             home,
             f"""
-            select distinct survey_id, model_id, '{number}' as number, {number} as estimate
-            from marts.agg_country_correlations
-            where {AVERAGED} and {number} is not null
+            select
+                survey_id, split_part(prompt_id, '-', 2) as units, {whose} as whose,
+                {unit} as unit, {value} as value, {number} as estimate
+            from marts.{mart} where {number} is not null and {value} is not null
+            order by survey_id, unit
             """,
         )
-        frames.append(found.assign(truth=0.0))
+        rows["pair"] = rows["survey_id"].str[1:].astype(int) // 2
+        for (units, _, pair), own in rows.groupby(["units", "whose", "pair"]):
+            both = own.pivot(index="unit", columns="survey_id", values="value").dropna()
+            stated = own.groupby("survey_id")["estimate"].first()
+            is_chance = units == ALIKE and number != "category_ranking_reliability"
+            again = 0.0 if is_chance else float(spearmanr(*both.to_numpy().T).statistic)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "survey_id": f"pair {pair}",
+                        "model_id": f"units {units}",
+                        "number": number,
+                        "estimate": stated.to_numpy(),
+                        "truth": again,
+                    }
+                )
+            )
     return pd.concat(frames, ignore_index=True)
+
+
+def _true_ranks(home: Home, scene: Scene) -> pd.DataFrame:
+    """Return whether intervals of ranks leave out the true rank, of units that are not alike."""
+    frames = []
+    for mart, number, unit in (
+        ("agg_country_correlations", "r_rank", "country_id"),
+        ("agg_model_summary", "model_rank", "model_id"),
+    ):
+        rows = read(
+            home,
+            f"""
+            select
+                survey_id, model_id, {unit} as unit, '{mart}' as mart, '{number}' as number,
+                {number}_low as low, {number}_high as high
+            from marts.{mart}
+            where prompt_id like '%-{APART}-%' and {number}_low is not null
+            """,
+        )
+        units = sorted(rows["unit"].unique())
+        factors = {"-".join(name): factor for name, factor in RANKED.items()}
+        for survey_id, own in rows.groupby("survey_id"):
+            of_survey = qualities(scene, int(str(survey_id)[1:]), 1).countries
+            errors = [factors[name] for name in units] if unit == "model_id" else of_survey
+            # Who errs least has the highest r.
+            rank = own["unit"].map(dict(zip(units, rankdata(errors), strict=True)))
+            is_wrong = (rank < own["low"]) | (rank > own["high"])
+            frames.append(own.assign(share=is_wrong.astype(float)))
+    found = pd.concat(frames, ignore_index=True)
+    columns = ["survey_id", "mart", "number", "share"]
+    return found[columns].assign(model_id=f"units {APART}")
 
 
 def _tests(home: Home) -> pd.DataFrame:

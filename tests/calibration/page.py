@@ -1,13 +1,14 @@
 """docs/calibration.md: coverage, rejection rates and bias, written from measured scenes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
+from tests.calibration.cultural import MISSING, PEOPLE_OF_COUNTRY
 from tests.calibration.measured import Measured, is_null
 from tests.calibration.study import PLACEBOS, SAMPLED, Kind, Scene
-from tests.calibration.truth import RESPONDENTS
+from tests.calibration.truth import RESPONDENTS, STUDIES_OF_PROMPTS
 
 # What is said of each kind of scene, in the list of all and above its tables.
 _KINDS: dict[Kind, tuple[str, str]] = {
@@ -15,10 +16,17 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     "prompts": (" with several prompts", ", one model in three templates and two orders"),
     "subjects": (" with groups and invented ones", ", groups of people and invented countries"),
     "ways": (" in two ways of asking", ", two ways of asking"),
+    "ranks": (" in pairs with the same ranks", ", ranked units, alike and apart"),
+    "differences": (
+        " with the smallest detectable differences",
+        ", differences of the size that is said to be detected",
+    ),
+    "map": (" with the cultural map", ", places of people on the cultural map"),
 }
 COVERAGE_GOAL = (0.93, 0.97)
 REJECTION_GOAL = (0.04, 0.06)
 WRONG_GOAL = 0.05
+POWER_GOAL = (0.77, 0.83)
 
 _HEAD = """# Calibration: do intervals and tests hold what they promise?
 
@@ -42,10 +50,24 @@ output (`tests/calibration/`), from {scenes}.
   respondents, whose sampling error is part of the truth.
 - Ways of asking: log-likelihoods and {sampled} sampled answers of one model, and such answers of
   its Q4, all with the r of the blind baseline.
-- Ranks: countries and categories of a model are all alike, and so are three of the models. "Set
-  apart" is the share of equals that an interval leaves out, or of models whose interval leaves out
-  a rank that is theirs. Where all are alike, a ranking has the reliability 0; an estimate is never
-  below 0, so that its mean is above it.
+- Ranks: of the five models above, countries and categories are all alike, and so are three of the
+  models. "Wrong" is the share of equals that an interval sets apart, or of intervals that leave out
+  the true rank.
+- Reliabilities: five models are asked in two templates. In one, models and countries are alike, and
+  a ranking has the reliability 0. In the other, errors differ between models, countries and
+  categories, by factors that each two surveys share: what is true is the rank correlation of the
+  two surveys' rankings. So it is for categories in both, because larger ones are further beyond
+  random answers.
+- Smallest detectable differences: a base model and its chat version differ by what is stated on
+  average as `smallest_detectable_delta`, one pair by that of means over countries, one by that of
+  single countries. Goal: p < .05 in .77 to .83 of them, .80 being what is stated.
+- Errors forecast: for other numbers of templates and orders than the 3 x 2 asked
+  (`agg_prompt_errors`), beside the standard deviation of the mean r in {studies} generated studies
+  with as many. Coverage is that of the interval's forecast width about these studies' means.
+- Cultural map: {respondents} respondents of each country are drawn from {people} whose places are
+  known, with unequal weights, and {missing}% of their answers lack. Intervals are places +- 1.96
+  standard errors; what is true is the place of all people on the axes that the study found, which
+  the error is about, and on their own.
 - Verdicts of saved questions are those that `valuescope sql --saved` prints.
 - Random answers and models that say the same of all countries are tested for what they do not know:
   their place among random answers (from both sides), and shuffled countries.
@@ -60,9 +82,10 @@ output (`tests/calibration/`), from {scenes}.
   draws (`random_*_low` and `random_place`, `shuffled_low` and `shuffled_p_value`); q-values of
   observations 1 and 2 decide their verdicts; the interval of r above random answers is that of
   `r_above_blind`, moved; changes between waves are differences as those between groups.
-- Not measured here: errors on the cultural map, intervals forecast for more prompts than were asked
-  (`agg_prompt_errors`), the smallest detectable difference, the reliability of rankings of
-  categories and models, and any number where the questions' batteries are others.
+- Not measured here: ranks of categories and by demeaned r where the true ranks differ; forecasts
+  where other than 3 templates and 2 orders were asked; the smallest detectable difference of
+  continents and of `cmp_model_size`, which are computed alike; models' places and distances on the
+  map, which have no error; and any number where the questions' batteries are others.
 
 """
 
@@ -83,9 +106,11 @@ def page(scenes: Iterable[tuple[Scene, Measured]]) -> str:
             ("Intervals", _coverage(measured.intervals)),
             ("Tests of true nulls", _rejections(measured)),
             ("Tests of what is there", _found(measured.tests)),
-            ("Ranks of what is alike", _set_apart(measured.ranks)),
+            ("Tests of the smallest detectable difference", _power(measured.power)),
+            ("Ranks", _set_apart(measured.ranks)),
             ("Verdicts", _wrong(measured.verdicts)),
             ("Estimates without an interval", _bias(measured.estimates)),
+            ("Errors forecast for numbers of prompts", _forecast(measured.forecasts)),
         ):
             if len(table):
                 parts.append(f"\n### {title}\n\n" + _table(table))
@@ -93,7 +118,13 @@ def page(scenes: Iterable[tuple[Scene, Measured]]) -> str:
     rates = [line for line in text.splitlines() if line.endswith((") |", ")** |"))]
     missed = sum(line.endswith(")** |") for line in rates)
     head = _HEAD.format(
-        scenes="; ".join(names), respondents=RESPONDENTS, placebos=PLACEBOS, sampled=SAMPLED
+        scenes="; ".join(names),
+        respondents=RESPONDENTS,
+        placebos=PLACEBOS,
+        sampled=SAMPLED,
+        studies=STUDIES_OF_PROMPTS,
+        people=f"{PEOPLE_OF_COUNTRY:,}",
+        missing=f"{100 * MISSING:.0f}",
     )
     return f"{head}{missed} of {len(rates)} rates miss their goal.\n{text}"
 
@@ -124,12 +155,13 @@ def _coverage(rows: pd.DataFrame) -> pd.DataFrame:
 def _rejections(measured: Measured) -> pd.DataFrame:
     """Return how often true nulls are rejected, by p of one test and by q of a family."""
     table = []
-    tests = measured.intervals[measured.intervals["p_value"].notna()]
-    tests = tests[is_null(tests["truth"])]
+    tests = _where(
+        measured.intervals, lambda rows: rows["p_value"].notna() & is_null(rows["truth"])
+    )
     for (mart, number, model), own in _groups(tests, "mart", "number", "model_id"):
         rejected = _rate(own["p_value"] < 0.05, own["survey_id"], *REJECTION_GOAL)
         table.append([f"`{number}` ({mart})", model, f"{len(own):,} p", rejected])
-    nulls = measured.tests[measured.tests["is_null"]] if len(measured.tests) else measured.tests
+    nulls = _where(measured.tests, lambda rows: rows["is_null"])
     for (mart, number, model), own in _groups(nulls, "mart", "number", "model_id"):
         # No permutation of 6 countries is rarer than one in 6.
         rejected = _rate(own["p_value"] < 0.05, own["survey_id"], 0, REJECTION_GOAL[1])
@@ -142,7 +174,7 @@ def _rejections(measured: Measured) -> pd.DataFrame:
 
 def _found(tests: pd.DataFrame) -> pd.DataFrame:
     """Return how often tests find what is truly there."""
-    planted = tests[~tests["is_null"]] if len(tests) else tests
+    planted = _where(tests, lambda rows: ~rows["is_null"])
     table = [
         [
             f"`{number}` ({mart})",
@@ -155,13 +187,51 @@ def _found(tests: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table, columns=["what is there", "model", "tests", "below .05"])
 
 
+def _power(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return how often a difference is found that is as large as is said to be detected."""
+    table = []
+    for (mart, number, model), own in _groups(tests, "mart", "number", "model_id"):
+        found = _rate(own["is_found"], own["survey_id"], *POWER_GOAL)
+        truth, stated = (_figure(abs(own[name].mean()), 3) for name in ("truth", "stated"))
+        table.append([f"`{number}` ({mart})", model, truth, stated, f"{len(own):,} p", found])
+    columns = ["difference in", "pair", "true difference", "mean stated size", "tests", "below .05"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _forecast(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return forecast errors beside the spread of studies with so many prompts."""
+    table = []
+    groups = _groups(rows, "number", "prompts")
+    for (number, prompts), own in sorted(groups, key=lambda group: _numbers(*group[0])):
+        truth = own["truth"].mean()
+        ratio = own["estimate"] / truth
+        error = _survey_error(ratio, own["survey_id"])
+        table.append(
+            [
+                f"`{number}`",
+                prompts,
+                _figure(truth, 3),
+                _figure(own["estimate"].mean() - truth, 3),
+                f"{_figure(ratio.mean(), 3)} ({_figure(error, 3)})",
+                _rate(own["covers"], own["survey_id"], *COVERAGE_GOAL),
+            ]
+        )
+    columns = ["number", "templates x orders", "true SD", "bias", "forecast / true", "coverage"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _numbers(number: str, prompts: str) -> tuple[str, list[int]]:
+    """Return what rows of numbers of prompts are ordered by."""
+    return number, [int(count) for count in prompts.split(" x ")]
+
+
 def _set_apart(ranks: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of units that a rank's interval tells apart though they are alike."""
+    """Return the share of units that an interval sets apart though alike, or of wrong intervals."""
     table = []
     for (mart, number, model), own in _groups(ranks, "mart", "number", "model_id"):
         rate = _rate(own["share"], own["survey_id"], 0, WRONG_GOAL)
         table.append([f"`{number}` ({mart})", model, f"{len(own):,}", rate])
-    return pd.DataFrame(table, columns=["rank", "model", "ranks", "set apart"])
+    return pd.DataFrame(table, columns=["rank", "model", "ranks", "wrong"])
 
 
 def _wrong(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -192,6 +262,11 @@ def _bias(rows: pd.DataFrame) -> pd.DataFrame:
             ]
         )
     return pd.DataFrame(table, columns=["number", "model", "truth", "bias", "SD"])
+
+
+def _where(rows: pd.DataFrame, condition: Callable[[pd.DataFrame], pd.Series]) -> pd.DataFrame:
+    """Return the rows that meet a condition; no rows have no columns to ask."""
+    return rows[condition(rows)] if len(rows) else rows
 
 
 def _groups(rows: pd.DataFrame, *keys: str) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]:

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import duckdb
 import numpy as np
@@ -14,8 +14,11 @@ import pandas as pd
 from tests.calibration.truth import (
     CERTAIN,
     COUNTRY,
+    KNOWN_OF_COUNTRY,
+    KNOWN_OF_WORLD,
     RESPONDENTS,
     WORLD,
+    Floats,
     GeneratedModel,
     GroupedModel,
     Halves,
@@ -68,6 +71,7 @@ SUBJECT_MARTS = (
     "dim_countries",
     "dim_questions",
 )
+RANK_MARTS = ("agg_country_correlations", "agg_category_correlations", "agg_model_summary")
 WAY_MARTS = ("cmp_elicitations", "cmp_quantization")
 # Names of the registry, which say what is compared with what.
 BASE = ("smollm2-360m", "Q8_0")
@@ -85,13 +89,24 @@ KNOWING = ("knowing", "Q8_0")
 GUESSING = ("guessing", "Q8_0")
 GROUPS = {"sex=female": 1, "sex=male": -1}
 PLACEBOS = 12
+# Models that are ranked, with the factor of their errors where they are not alike. The factors of
+# countries and categories are log-normal; two surveys in a row have the same ones.
+RANKED = {("ranked", f"Q{bits}_0"): float(np.exp(0.08 * (bits - 5))) for bits in (3, 4, 5, 6, 7)}
+RANKED_R = 0.6
+COUNTRIES_DIFFER, CATEGORIES_DIFFER = 0.15, 0.4
+ALIKE, APART = "alike", "apart"
+# Pairs of a base model and its chat version, with what the measures of the base model are and how
+# much lower those of the chat version: what is stated on average as the smallest difference to be
+# detected, of means over countries by the first pair and of single countries by the second.
+DIFFERING = {"smollm2-360m": (0.142, 0.051), "smollm2-135m": (0.197, 0.186)}
+DIFFERING_FROM = (0.6, 0.5)
 # Sampled answers of one cell in one order.
 SAMPLED = 200
 # Draws of random answers and of shuffled countries: enough for a test at 5%.
 DRAWS = 99
 
 
-Kind = Literal["models", "prompts", "subjects", "ways"]
+Kind = Literal["models", "prompts", "subjects", "ways", "ranks", "differences", "map"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,9 @@ class Scene:
     """How many independent surveys are asked of how many countries, with which seed.
 
     `kind` is what differs: models; templates and orders of one model; the groups and invented
-    countries that models are asked about; the ways of asking, and precisions.
+    countries that models are asked about; the ways of asking, and precisions; units that are
+    ranked; pairs of models that differ by the smallest difference to be detected. The cultural map
+    has a module of its own.
     """
 
     countries: int
@@ -121,7 +138,7 @@ class Drawn:
 
 def generated_models(world: World) -> dict[tuple[str, str], GeneratedModel]:
     """Return models of known truth. Base, chat and Q4 have the r of the blind baseline."""
-    knowing = {"world": 0.7, "country": 0.35}
+    knowing = {"world": KNOWN_OF_WORLD, "country": KNOWN_OF_COUNTRY}
     as_blind = world.error_for(world.blind_r, **knowing)
     return {
         BASE: GeneratedModel(**knowing, error=as_blind, sources={"family": 0.5, "base": 0.5}),
@@ -140,7 +157,7 @@ def generated_models(world: World) -> dict[tuple[str, str], GeneratedModel]:
 
 def grouped_models(world: World) -> dict[str, GroupedModel]:
     """Return the models that are asked about groups and invented countries, by their ids."""
-    knowing = {"world": 0.7, "country": 0.35}
+    knowing = {"world": KNOWN_OF_WORLD, "country": KNOWN_OF_COUNTRY}
     as_blind = world.error_for(world.blind_r, **knowing)
     return {
         "-".join(name): GroupedModel(
@@ -178,6 +195,58 @@ def ways_of_asking(world: World) -> dict[str, GeneratedModel]:
     }
 
 
+def differing_models(world: World) -> dict[tuple[str, str], GeneratedModel]:
+    """Return pairs of models, of which the chat version is worse by a known difference."""
+    r, demeaned_r = DIFFERING_FROM
+    models = {}
+    for base, (lower, demeaned_lower) in DIFFERING.items():
+        models[base, "Q8_0"] = world.model_of(r, demeaned_r, {base: 0.8, "base": 0.2})
+        models[f"{base}-instruct", "Q8_0"] = world.model_of(
+            r - lower, demeaned_r - demeaned_lower, {base: 0.8, f"{base} chat": 0.2}
+        )
+    return models
+
+
+class Qualities(NamedTuple):
+    """By what errors are multiplied in each country and in each category."""
+
+    countries: Floats
+    categories: Floats
+
+
+def qualities(scene: Scene, number: int, categories: int) -> Qualities:
+    """Return the factors of a survey by its number; two in a row have the same."""
+    random = np.random.default_rng([scene.seed, scene.countries, number // 2])
+    return Qualities(
+        np.exp(COUNTRIES_DIFFER * random.standard_normal(scene.countries)),
+        np.exp(CATEGORIES_DIFFER * random.standard_normal(categories)),
+    )
+
+
+def ranked_scores(
+    scene: Scene, random: np.random.Generator, questions: pd.DataFrame, number: int
+) -> Scores:
+    """Return models whose countries and categories are all alike, and the same set apart."""
+    known, world = KNOWN_OF_WORLD, World(scene.countries)
+    model = GeneratedModel(known, known, world.error_for(RANKED_R, known, known), {})
+    models = {
+        "-".join(name): replace(model, sources={"all": 0.5, "-".join(name): 0.5}) for name in RANKED
+    }
+    batteries, _ = pd.factorize(questions["battery_id"])
+    category, categories = pd.factorize(questions["category_id"])
+    scores = draw(random, scene.countries, batteries, models)
+    of_countries, of_categories = qualities(scene, number, len(categories))
+    both = {}
+    for name, factor in RANKED.items():
+        model_id = "-".join(name)
+        signal = known * scores.people
+        error = scores.models[model_id] - signal
+        both[f"{model_id} {ALIKE}"] = signal + error
+        apart = factor * of_countries[:, None] * of_categories[category]
+        both[f"{model_id} {APART}"] = signal + apart * error
+    return Scores(scores.people, both)
+
+
 def asked_questions(instrument: Instrument) -> pd.DataFrame:
     """Return the 175 questions of wave 7 whose shares are published by question: 49 batteries."""
     questions = instrument.questions
@@ -194,8 +263,7 @@ def build_scene(home: Home, scene: Scene, instrument: Instrument) -> list[Drawn]
     countries = sorted(in_wave["country_id"])[: scene.countries]
     random = np.random.default_rng([scene.seed, scene.countries, _KINDS.index(scene.kind)])
     surveys = [survey_name(number) for number in range(scene.surveys)]
-    batteries, _ = pd.factorize(questions["battery_id"])
-    drawn = [_draw(scene, random, batteries) for _ in surveys]
+    drawn = [_draw(scene, random, questions, number) for number in range(scene.surveys)]
     _write_instruments(home, surveys, questions)
     for survey_id, own in zip(surveys, drawn, strict=True):
         _load_people(home, survey_id, questions, countries, own, random)
@@ -228,6 +296,8 @@ def build_scene(home: Home, scene: Scene, instrument: Instrument) -> list[Drawn]
                 "subjects": model_id,
                 "prompts": prompt_id,
                 "ways": f"{model_id} {design['elicitation']}",
+                "ranks": f"{model_id} {design['template_id']}",
+                "differences": model_id,
             }[scene.kind]
             if of_score not in drawn[0].scores.models:
                 continue
@@ -245,6 +315,8 @@ def build_scene(home: Home, scene: Scene, instrument: Instrument) -> list[Drawn]
         "prompts": (PROMPT_MART,),
         "subjects": SUBJECT_MARTS,
         "ways": WAY_MARTS,
+        "ranks": RANK_MARTS,
+        "differences": ("cmp_base_chat",),
     }[scene.kind]
     selected = (f"+{mart}" for mart in marts)
     build_successfully(home, *WITHOUT_TESTS, "--select", *selected, random_answers=DRAWS)
@@ -252,7 +324,7 @@ def build_scene(home: Home, scene: Scene, instrument: Instrument) -> list[Drawn]
 
 
 # The order is part of the random numbers' seed.
-_KINDS: tuple[Kind, ...] = ("models", "prompts", "subjects", "ways")
+_KINDS: tuple[Kind, ...] = ("models", "prompts", "subjects", "ways", "ranks", "differences")
 
 
 def survey_name(number: int) -> str:
@@ -266,24 +338,30 @@ def _models(scene: Scene) -> list[tuple[str, str]]:
         "prompts": [PROMPTED],
         "subjects": [KNOWING, GUESSING],
         "ways": [CHAT, CHAT_Q4],
+        "ranks": list(RANKED),
+        "differences": list(differing_models(World(scene.countries))),
     }[scene.kind]
 
 
 def _prompts(scene: Scene) -> list[tuple[str, str, str]]:
     """Return the elicitation, template and order of each prompt."""
     ways = ("likelihood", "sampled") if scene.kind == "ways" else ("likelihood",)
-    templates = TEMPLATES if scene.kind == "prompts" else ("paper",)
-    # Groups and invented countries are asked about in each order alike.
-    return list(product(ways, templates, ORDERS[:1] if scene.kind == "subjects" else ORDERS))
+    templates = {"prompts": TEMPLATES, "ranks": (ALIKE, APART)}.get(scene.kind, ("paper",))
+    # What these scenes are about is asked in each order alike.
+    has_one = scene.kind in ("subjects", "ranks", "differences")
+    return list(product(ways, templates, ORDERS[:1] if has_one else ORDERS))
 
 
 def _prompt_id(elicitation: str, template: str, order: str) -> str:
     return f"{elicitation}-{template}-{order}"
 
 
-def _draw(scene: Scene, random: np.random.Generator, batteries: npt.NDArray[np.intp]) -> Drawn:
+def _draw(scene: Scene, random: np.random.Generator, questions: pd.DataFrame, number: int) -> Drawn:
     """Return the scores of one survey: of each model, of each prompt or of each way of asking."""
     world = World(scene.countries)
+    batteries, _ = pd.factorize(questions["battery_id"])
+    if scene.kind == "ranks":
+        return Drawn(ranked_scores(scene, random, questions, number))
     if scene.kind == "prompts":
         prompts = {
             _prompt_id("likelihood", *prompt): model
@@ -292,8 +370,9 @@ def _draw(scene: Scene, random: np.random.Generator, batteries: npt.NDArray[np.i
         return Drawn(draw(random, scene.countries, batteries, prompts))
     if scene.kind == "ways":
         return Drawn(draw(random, scene.countries, batteries, ways_of_asking(world)))
-    if scene.kind == "models":
-        models = {"-".join(name): model for name, model in generated_models(world).items()}
+    if scene.kind in ("models", "differences"):
+        of_kind = generated_models if scene.kind == "models" else differing_models
+        models = {"-".join(name): model for name, model in of_kind(world).items()}
         return Drawn(draw(random, scene.countries, batteries, models))
     grouped = grouped_models(world)
     of_countries = {name: model.country for name, model in grouped.items()}

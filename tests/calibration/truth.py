@@ -24,10 +24,14 @@ COUNTRY, COUNTRY_SHARE = 0.035, 0.42
 # Half the difference of two groups of a country; half of it is alike in all countries.
 GROUP, GROUP_EVERYWHERE = 0.003, 0.5
 RESPONDENTS = 1000
+# What a model takes over of what the world shares and of what a country adds.
+KNOWN_OF_WORLD, KNOWN_OF_COUNTRY = 0.7, 0.35
 # A likelier answer has no finite log-likelihood, or none that a model gives.
 CERTAIN = 1 - 1e-4
 # So many cells give a mean distance to its third digit.
 CELLS_OF_DISTANCES = 2_000_000
+# So many studies give a standard deviation to 2%.
+STUDIES_OF_PROMPTS = 1000
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,32 @@ class World:
             float(1 - squared_error / blind_error),
         )
 
+    def model_of(self, r: float, demeaned_r: float, sources: dict[str, float]) -> GeneratedModel:
+        """Return a model with these measures, whose error is partly the same in all countries."""
+        world, country = KNOWN_OF_WORLD, KNOWN_OF_COUNTRY
+        error = self.error_for(r, world, country)
+        apart = country**2 * COUNTRY * (1 / demeaned_r**2 - 1)
+        assert apart < error
+        return GeneratedModel(world, country, error, sources, everywhere=1 - apart / error)
+
+    def means_over_prompts(
+        self, model: Prompted, batteries: "Places", templates: int, orders: int
+    ) -> dict[str, Floats]:
+        """Return the mean of each r over so many prompts and all countries, study by study."""
+        random = np.random.default_rng([self.countries, templates, orders])
+        names = [[f"{number}" for number in range(count)] for count in (templates, orders)]
+        found: dict[str, list[float]] = {"pearson_r": [], "demeaned_pearson_r": []}
+        for _ in range(STUDIES_OF_PROMPTS):
+            prompts = {"-".join(name): one for name, one in model.draw(random, *names).items()}
+            scores = draw(random, self.countries, batteries, prompts)
+            share = np.clip((1 + scores.people) / 2, 1 - CERTAIN, CERTAIN)
+            people = random.binomial(RESPONDENTS, share) / RESPONDENTS
+            said = np.clip(np.stack(list(scores.models.values())), -1, 1)
+            found["pearson_r"].append(_mean_r(said, people))
+            apart = (side - side.mean(axis=-2, keepdims=True) for side in (said, people))
+            found["demeaned_pearson_r"].append(_mean_r(*apart))
+        return {measure: np.array(means) for measure, means in found.items()}
+
     def truth_over_prompts(self, model: Prompted) -> Truth:
         """Return the mean of the true measures over all prompts, by Gauss-Hermite quadrature."""
         nodes, weights = np.polynomial.hermite_e.hermegauss(9)
@@ -272,6 +302,13 @@ class Scores:
 
 
 Places = npt.NDArray[np.intp]
+
+
+def _mean_r(said: Floats, people: Floats) -> float:
+    """Return the mean r of prompts and countries (prompts x countries x questions)."""
+    x, y = (side - side.mean(axis=-1, keepdims=True) for side in (said, people))
+    squares = (x**2).sum(axis=-1) * (y**2).sum(axis=-1)
+    return float(((x * y).sum(axis=-1) / np.sqrt(squares)).mean())
 
 
 def _part(

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize_scalar
 from valuescope_statistics.cultural_axes import cultural_axes, null_reason, varimax_angle
 
 from tests.dbt_project.agreement_study import AgreementStudy
@@ -22,6 +21,9 @@ from tests.dbt_project.map_study import (
     SECULAR,
     Floats,
     MapStudy,
+    by_search,
+    turned,
+    varimax_criterion,
 )
 from tests.dbt_project.study import read
 
@@ -53,44 +55,6 @@ def pooled(people: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
                     covariance[0, 0] * covariance[1, 1]
                 )
     return correlations, pd.Series(means), pd.Series(deviations)
-
-
-def varimax_criterion(loadings: Floats) -> float:
-    """Variance of the squared loadings, rows scaled to length one (Kaiser's normalisation)."""
-    scaled = loadings / np.sqrt((loadings**2).sum(axis=1, keepdims=True))
-    return float((scaled**2).var(axis=0).sum())
-
-
-def turned(loadings: Floats, angle: float) -> Floats:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.asarray(loadings @ np.array([[cosine, -sine], [sine, cosine]]))
-
-
-def by_search(correlations: Floats) -> tuple[Floats, Floats]:
-    """Components by power iteration, varimax by search, coefficients as R^-1 L."""
-    rest, columns = correlations.copy(), []
-    for _ in range(2):
-        vector = np.random.default_rng(0).normal(size=len(rest))
-        for _ in range(20000):
-            vector = rest @ vector
-            vector /= np.linalg.norm(vector)
-        value = vector @ rest @ vector
-        columns.append(np.sqrt(value) * vector)
-        rest = rest - value * np.outer(vector, vector)
-    loadings = np.column_stack(columns)
-    grid = np.linspace(0, np.pi / 2, 181)
-    best = grid[np.argmax([varimax_criterion(turned(loadings, angle)) for angle in grid])]
-    found = minimize_scalar(
-        lambda angle: -varimax_criterion(turned(loadings, angle)),
-        bounds=(best - 0.02, best + 0.02),
-        method="bounded",
-        options={"xatol": 1e-12},
-    )
-    rotated = turned(loadings, float(found.x))
-    if abs(rotated[:5, 0]).sum() < abs(rotated[:5, 1]).sum():
-        rotated = rotated[:, ::-1]
-    rotated = rotated * np.sign([rotated[:5, 0].sum(), rotated[5:, 1].sum()])
-    return rotated, np.linalg.solve(correlations, rotated).astype(np.float64)
 
 
 @pytest.fixture(scope="module")

@@ -112,8 +112,10 @@ def reliability(divided: Floats, minimum_units: int) -> float:
 
     The rank correlation of both halves, its mean over the divisions, is that of half as many
     batteries; by Spearman and Brown, 2r / (1 + r), it becomes that of all: the rank correlation to
-    expect with the ranking by as many other batteries. 0 where the halves do not agree. A division
-    counts with units that have a value in both halves, if they are enough.
+    expect with the ranking by as many other batteries. Halves that disagree by chance count as much
+    as those that agree by chance: 2r / (1 - r) where r is negative, so that the mean is 0 where all
+    units are alike (docs/calibration.md). A division counts with units that have a value in both
+    halves, if they are enough.
     """
     first, second = divided.T[::2], divided.T[1::2]
     is_known = np.isfinite(first) & np.isfinite(second)
@@ -125,5 +127,5 @@ def reliability(divided: Floats, minimum_units: int) -> float:
     found = np.nansum(x * y, axis=-1)[squares > 0] / np.sqrt(squares[squares > 0])
     if not len(found):
         return np.nan
-    r = max(0.0, float(np.mean(found)))
-    return 2 * r / (1 + r)
+    r = float(np.mean(found))
+    return 2 * r / (1 + abs(r))
