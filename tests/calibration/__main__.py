@@ -23,9 +23,8 @@ SCENES = (
     *(Scene(countries=6, surveys=40, seed=seed, kind="subjects") for seed in (1, 2)),
     Scene(countries=12, surveys=40, kind="ways"),
     Scene(countries=6, surveys=60, kind="ranks"),
-    Scene(countries=20, surveys=20, kind="ranks"),
-    *(Scene(countries=12, surveys=80, seed=seed, kind="differences") for seed in (1, 2)),
-    Scene(countries=12, surveys=12, kind="map"),
+    Scene(countries=12, surveys=80, kind="differences"),
+    Scene(countries=12, surveys=10, kind="map"),
 )
 
 

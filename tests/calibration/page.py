@@ -82,8 +82,9 @@ output (`tests/calibration/`), from {scenes}.
   draws (`random_*_low` and `random_place`, `shuffled_low` and `shuffled_p_value`); q-values of
   observations 1 and 2 decide their verdicts; the interval of r above random answers is that of
   `r_above_blind`, moved; changes between waves are differences as those between groups.
-- Not measured here: ranks of categories and by demeaned r where the true ranks differ; forecasts
-  where other than 3 templates and 2 orders were asked; the smallest detectable difference of
+- Not measured here: ranks of categories and by demeaned r where the true ranks differ; the
+  reliability of rankings by demeaned r, or of more than 6 countries; forecasts where other than 3
+  templates and 2 orders were asked, and of demeaned r; the smallest detectable difference of
   continents and of `cmp_model_size`, which are computed alike; models' places and distances on the
   map, which have no error; and any number where the questions' batteries are others.
 
