@@ -231,15 +231,15 @@ def test_two_surveys_in_a_row_rank_the_same_units() -> None:
         assert (errors == qualities(scene, number + 1, 12).countries).all()
         assert (errors != qualities(scene, number + 2, 12).countries).all()
         for units, found in again.items():
-            of_surveys = [
+            first, second = (
                 [
-                    np.corrcoef(pair)[0, 1]
+                    float(np.corrcoef(pair)[0, 1])
                     for pair in zip(own.models[f"{model_id} {units}"], own.people, strict=True)
                 ]
                 for own in both
-            ]
-            found.append(float(spearmanr(*of_surveys).statistic))
-        best.append(float(spearmanr(of_surveys[0], errors).statistic))
+            )
+            found.append(float(spearmanr(first, second).statistic))
+        best.append(float(spearmanr(first, errors).statistic))
     chance = 1 / np.sqrt(19 * len(best))
     assert abs(np.mean(again[ALIKE])) < 3 * chance
     assert np.mean(again[APART]) > 0.25

@@ -39,8 +39,9 @@ EXHIBITS = (
             "blind baseline's it is larger where that is weak, so categories of ten questions or "
             "more are ranked by how far they are beyond random answers of the same spread; place "
             "is the share of those that the model is above. Ranks by as many other items would "
-            "correlate with these by the reliability or .2 more. r within a category depends on the "
-            "coding of its items and ranks nothing. That this is the paper's Table 2 is an assumption."
+            "correlate with these by the reliability or .2 more. r within a category depends on "
+            "the coding of its items and ranks nothing. That this is the paper's Table 2 is an "
+            "assumption."
         ),
         columns=(
             Column("category_rank", "rank", low="category_rank_low", high="category_rank_high"),
