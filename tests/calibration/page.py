@@ -144,7 +144,7 @@ def _coverage(rows: pd.DataFrame) -> pd.DataFrame:
                 "model": model,
                 "truth": _figure(own["truth"].mean(), 3),
                 "bias": _figure((own["estimate"] - own["truth"]).mean(), 3),
-                "SD": _figure(own["estimate"].std(), 3),
+                "SD": _spread(own["estimate"]),
                 "mean width": _figure((known["ci_high"] - known["ci_low"]).mean(), 3),
                 "intervals": f"{len(known):,}",
                 "coverage": _rate(covers, known["survey_id"], *COVERAGE_GOAL),
@@ -259,7 +259,7 @@ def _bias(rows: pd.DataFrame) -> pd.DataFrame:
                 model,
                 _figure(own["truth"].mean(), 3),
                 f"{_figure(difference.mean(), 3)} ({_figure(error, 3)})",
-                _figure(own["estimate"].std(), 3),
+                _spread(own["estimate"]),
             ]
         )
     return pd.DataFrame(table, columns=["number", "model", "truth", "bias", "SD"])
@@ -299,6 +299,11 @@ def _figure(value: float, digits: int) -> str:
     """Return a number as tables print it: .950, -.012, 1.02."""
     text = f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
     return text.replace("-.000", ".000")
+
+
+def _spread(estimates: pd.Series) -> str:
+    """Return the standard deviation, which one estimate has not."""
+    return _figure(estimates.std(), 3) if len(estimates) > 1 else ""
 
 
 def _table(rows: pd.DataFrame) -> str:
