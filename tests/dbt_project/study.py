@@ -321,11 +321,10 @@ class Instrument:
     @cached_property
     def _choice_counts(self) -> dict[tuple[str, str], int]:
         on_scale = self.choices[self.choices["is_on_scale"]]
+        keys = ["question_id", "coding_id"]
         return {
-            (str(question), str(coding)): int(count)
-            for (question, coding), count in on_scale.groupby(["question_id", "coding_id"])
-            .size()
-            .items()
+            (str(question), str(coding)): len(choices)
+            for (question, coding), choices in on_scale.groupby(keys)["choice_index"]
         }
 
     def choice_count(self, question_id: str, coding_id: str = "native") -> int:
