@@ -420,7 +420,7 @@ def _count_answers(
         f"select row, country_wave, coalesce(weight, 0) as weight, {cells} "
         "from respondents where country_wave is not null order by row"
     ).fetchnumpy()
-    counted = []
+    parts = []
     for number, breakdown in enumerate(division.breakdowns):
         cell = np.ma.filled(np.ma.asarray(rows[f"cell_{number}"], np.int64), -1)
         is_in_cell = cell >= 0
@@ -435,7 +435,7 @@ def _count_answers(
         amounts = exact_parts(weights), exact_parts(squares)
         for index, item in enumerate(file.items):
             found = tallies(groups, answers[item.question_id].codes[people], *amounts)
-            counted.append(
+            parts.append(
                 {
                     "breakdown": np.full(len(found.groups), number),
                     "item": np.full(len(found.groups), index),
@@ -447,11 +447,11 @@ def _count_answers(
                     "sum_of_squared_weights": found.sums[1],
                 }
             )
-    if counted:
-        columns = {name: np.concatenate([part[name] for part in counted]) for name in counted[0]}
-        connection.register("counted", pa.table(columns))
-        connection.execute("insert into answers by name select * from counted")
-        connection.unregister("counted")
+    if parts:
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        connection.register("parts", pa.table(columns))
+        connection.execute("insert into answers by name select * from parts")
+        connection.unregister("parts")
 
 
 def _check_recodes(
