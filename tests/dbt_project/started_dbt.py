@@ -1,8 +1,9 @@
 """dbt that has started: each command runs in a fork of a process that has parsed the project.
 
 Starting and parsing take 5 seconds of processor time, and 17 where variables or places are new. A
-fork has done both: SQL is rendered when a model runs, with the variables of its own command. A fork
-cannot parse, because the threads of dbt's parser are not in it.
+fork has done both, and has imported what models in Python import: SQL is rendered when a model
+runs, with the variables of its own command. A fork cannot parse, because the threads of dbt's
+parser are not in it.
 
 Called as a program: `python -m tests.dbt_project.started_dbt TARGET LOGS`. Each line on stdin is a
 command, each line on stdout the exit status of one.
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 from valuescope.warehouse.home import CLONE, DBT_PROJECT
@@ -35,7 +37,7 @@ class StartedDbt:
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(folder / "target"), str(folder / "logs")],
             cwd=CLONE,
-            env={**os.environ, "VALUESCOPE_HOME": str(home)},
+            env={**os.environ, "VALUESCOPE_HOME": str(home), "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,6 +69,8 @@ def serve(places: tuple[str, ...]) -> None:
     parsed = dbtRunner().invoke(["--quiet", "parse", *places])
     if not isinstance(parsed.result, Manifest):
         sys.exit(f"dbt cannot parse the project: {parsed.exception}")
+    for library in ("pandas", "pyarrow", "scipy.stats"):
+        import_module(library)
     for line in sys.stdin:
         command = Command(**json.loads(line))
         child = os.fork()
