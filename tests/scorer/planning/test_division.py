@@ -1,6 +1,7 @@
 """A study divided: every task in one part, on every machine in the same."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,7 @@ def test_a_question_that_cannot_be_rendered_is_left_to_whoever_scores_it(
 ) -> None:
     broken = plan.questions[0]
     same = (broken.choices["native"][0],) * 2
-    question = type(broken)(**{**vars(broken), "choices": {"native": same}})
+    question = replace(broken, choices={"native": same})
     (only,) = expand(Plan(MODELS[:1], plan.designs[:1], (question,), plan.countries), instrument)
     assert (only.cells, only.block) == (3, (question,))
 
