@@ -36,6 +36,13 @@ def context(exact_smollm2: Model, numerics: Numerics) -> Iterator[Context]:
         yield context
 
 
+@pytest.fixture
+def shallow(exact_shallow: Model, numerics: Numerics) -> Iterator[Context]:
+    """Two layers, where the subject is how tokens are shared and cut."""
+    with exact_shallow.new_context(1024, numerics, threads=1, sequences=64) as context:
+        yield context
+
+
 def cells_of(
     model: Model, instrument: Instrument, style: str, question_id: str, *country_ids: str
 ) -> list[TokenisedCell]:
@@ -137,16 +144,16 @@ def test_a_sliding_window_model_agrees_with_single_sequences_where_weights_are_e
     ("batch_size", "sequences"), [(128, 64), (32, 64), (7, 64), (128, 5), (16, 3)]
 )
 def test_however_batches_are_cut_answers_are_the_same(
-    exact_smollm2: Model,
-    context: Context,
+    exact_shallow: Model,
+    shallow: Context,
     instrument: Instrument,
     path: Path,
     batch_size: int,
     sequences: int,
 ) -> None:
-    cells = cells_of(exact_smollm2, instrument, "label_text", "Q1", "JPN", "USA", "DEU", "KEN")
-    expected = list(TreeScorer(context).score([cells]))
-    with exact_smollm2.new_context(768, Numerics(batch_size=batch_size), 1, sequences) as small:
+    cells = cells_of(exact_shallow, instrument, "label_text", "Q1", "JPN", "USA", "DEU", "KEN")
+    expected = list(TreeScorer(shallow).score([cells]))
+    with exact_shallow.new_context(768, Numerics(batch_size=batch_size), 1, sequences) as small:
         cut = list(path(small).score([cells]))
         assert token_values(cut) == pytest.approx(token_values(expected), abs=1e-4)
         if path is TreeScorer:
@@ -155,30 +162,30 @@ def test_however_batches_are_cut_answers_are_the_same(
 
 @pytest.mark.parametrize("style", STYLES)
 def test_the_tree_decodes_every_distinct_prefix_once(
-    exact_smollm2: Model, context: Context, instrument: Instrument, style: str
+    exact_shallow: Model, shallow: Context, instrument: Instrument, style: str
 ) -> None:
-    cells = cells_of(exact_smollm2, instrument, style, "Q1", "JPN", "USA")
-    list(TreeScorer(context).score([cells]))
-    assert context.tokens_decoded == len(distinct_prefixes(cells)) == count_nodes(cells)
+    cells = cells_of(exact_shallow, instrument, style, "Q1", "JPN", "USA")
+    list(TreeScorer(shallow).score([cells]))
+    assert shallow.tokens_decoded == len(distinct_prefixes(cells)) == count_nodes(cells)
 
 
 def test_questions_share_full_batches_and_what_stands_before_their_own_words(
-    exact_smollm2: Model, context: Context, instrument: Instrument
+    exact_shallow: Model, shallow: Context, instrument: Instrument
 ) -> None:
     questions = [
-        cells_of(exact_smollm2, instrument, "label", question_id, "JPN")
+        cells_of(exact_shallow, instrument, "label", question_id, "JPN")
         for question_id in ("Q1", "Q57", "Q182", "Q57")
     ]
     batches: list[int] = []
-    decode = context.decode
+    decode = shallow.decode
 
     def counted(tokens: Sequence[BatchToken]) -> list[dict[int, float]]:
         batches.append(len(tokens))
         return decode(tokens)
 
-    context.decode = counted  # type: ignore[method-assign]
-    together = list(TreeScorer(context).score(questions))
-    apart = [score for cells in questions for score in TreeScorer(context).score([cells])]
+    shallow.decode = counted  # type: ignore[method-assign]
+    together = list(TreeScorer(shallow).score(questions))
+    apart = [score for cells in questions for score in TreeScorer(shallow).score([cells])]
     assert token_values(together) == pytest.approx(token_values(apart), abs=1e-4)
     packed = batches[: 1 + next(i for i, size in enumerate(batches) if size < 128)]
     assert packed[:-1] == [128] * (len(packed) - 1)
@@ -186,48 +193,48 @@ def test_questions_share_full_batches_and_what_stands_before_their_own_words(
 
 
 def test_a_question_is_given_as_soon_as_it_is_decoded(
-    exact_smollm2: Model, context: Context, instrument: Instrument
+    exact_shallow: Model, shallow: Context, instrument: Instrument
 ) -> None:
     taken: list[str] = []
 
     def questions() -> Iterator[list[TokenisedCell]]:
         for question_id in ("Q1", "Q2", "Q3", "Q4", "Q5"):
             taken.append(question_id)
-            yield cells_of(exact_smollm2, instrument, "label", question_id, "JPN", "KEN")
+            yield cells_of(exact_shallow, instrument, "label", question_id, "JPN", "KEN")
 
-    next(TreeScorer(context).score(questions()))
+    next(TreeScorer(shallow).score(questions()))
     assert taken == ["Q1", "Q2"]
 
 
 def test_the_sequence_path_decodes_answers_that_differ_in_their_last_token_once(
-    exact_smollm2: Model, context: Context, instrument: Instrument
+    exact_shallow: Model, shallow: Context, instrument: Instrument
 ) -> None:
-    cells = cells_of(exact_smollm2, instrument, "label", "Q182", "JPN")
-    list(SequenceScorer(context).score([cells]))
-    assert context.tokens_decoded == sum(len(cell.answers[0].token_ids) - 1 for cell in cells)
+    cells = cells_of(exact_shallow, instrument, "label", "Q182", "JPN")
+    list(SequenceScorer(shallow).score([cells]))
+    assert shallow.tokens_decoded == sum(len(cell.answers[0].token_ids) - 1 for cell in cells)
 
 
 def test_the_label_of_a_labelled_answer_scores_as_the_label_alone(
-    exact_smollm2: Model, context: Context, instrument: Instrument
+    exact_shallow: Model, shallow: Context, instrument: Instrument
 ) -> None:
-    scorer = SequenceScorer(context)
-    (with_text,) = scorer.score([cells_of(exact_smollm2, instrument, "label_text", "Q1")])
-    (alone,) = scorer.score([cells_of(exact_smollm2, instrument, "label", "Q1")])
+    scorer = SequenceScorer(shallow)
+    (with_text,) = scorer.score([cells_of(exact_shallow, instrument, "label_text", "Q1")])
+    (alone,) = scorer.score([cells_of(exact_shallow, instrument, "label", "Q1")])
     for a, b in zip(with_text.answers, alone.answers, strict=True):
         assert a.label_log_likelihood == pytest.approx(b.log_likelihood, abs=1e-4)
         assert b.label_log_likelihood == b.log_likelihood
 
 
 def test_an_answer_without_a_label_has_no_label_score(
-    exact_smollm2: Model, context: Context, instrument: Instrument
+    exact_shallow: Model, shallow: Context, instrument: Instrument
 ) -> None:
-    (score,) = SequenceScorer(context).score([cells_of(exact_smollm2, instrument, "text", "Q1")])
+    (score,) = SequenceScorer(shallow).score([cells_of(exact_shallow, instrument, "text", "Q1")])
     assert [answer.label_log_likelihood for answer in score.answers] == [None] * 4
 
 
 @pytest.mark.parametrize("path", ALL_PATHS)
 def test_a_label_that_is_no_prefix_is_scored_apart(
-    exact_smollm2: Model, context: Context, path: Path
+    exact_shallow: Model, shallow: Context, path: Path
 ) -> None:
     answers = tuple(
         Answer(index, index, label, text, text)
@@ -235,9 +242,9 @@ def test_a_label_that_is_no_prefix_is_scored_apart(
     )
     fruit = Prompt("Q900", "JPN", "Fruit?", answers)
     labels = replace(fruit, answers=tuple(replace(a, text=a.label) for a in answers))
-    scorer: Scorer = path(context)
-    (apart,) = scorer.score([[tokenise_cell(exact_smollm2, fruit, "raw", with_label=True)]])
-    (alone,) = scorer.score([[tokenise_cell(exact_smollm2, labels, "raw", with_label=True)]])
+    scorer: Scorer = path(shallow)
+    (apart,) = scorer.score([[tokenise_cell(exact_shallow, fruit, "raw", with_label=True)]])
+    (alone,) = scorer.score([[tokenise_cell(exact_shallow, labels, "raw", with_label=True)]])
     for a, b in zip(apart.answers, alone.answers, strict=True):
         assert a.label_log_likelihood == pytest.approx(b.log_likelihood, abs=1e-4)
         assert a.label_log_likelihood != pytest.approx(a.log_likelihood, abs=1e-2)
@@ -245,13 +252,13 @@ def test_a_label_that_is_no_prefix_is_scored_apart(
 
 @pytest.mark.parametrize("path", ALL_PATHS)
 def test_choice_tokens_and_off_choice_mass_share_the_whole_probability(
-    exact_smollm2: Model,
-    context: Context,
+    exact_shallow: Model,
+    shallow: Context,
     instrument: Instrument,
     path: Path,
 ) -> None:
-    cell = cells_of(exact_smollm2, instrument, "label", "Q182", "JPN")[1]
-    (score,) = path(context).score([[cell]])
+    cell = cells_of(exact_shallow, instrument, "label", "Q182", "JPN")[1]
+    (score,) = path(shallow).score([[cell]])
     on_choices = sum(math.exp(answer.log_likelihood) for answer in score.answers)
     assert 0 < score.off_choice_mass < 1
     assert on_choices + score.off_choice_mass == pytest.approx(1, abs=1e-9)
@@ -259,7 +266,7 @@ def test_choice_tokens_and_off_choice_mass_share_the_whole_probability(
 
 @pytest.mark.parametrize("path", ALL_PATHS)
 def test_one_answer_may_begin_as_another_does(
-    exact_smollm2: Model, context: Context, path: Path
+    exact_shallow: Model, shallow: Context, path: Path
 ) -> None:
     answers = tuple(
         Answer(index, index, label, text, text)
@@ -268,9 +275,9 @@ def test_one_answer_may_begin_as_another_does(
         )
     )
     cell = tokenise_cell(
-        exact_smollm2, Prompt("Q900", "JPN", "Tea is", answers), "raw", with_label=False
+        exact_shallow, Prompt("Q900", "JPN", "Tea is", answers), "raw", with_label=False
     )
-    (score,) = path(context).score([[cell]])
+    (score,) = path(shallow).score([[cell]])
     short, long, other = score.answers
     assert long.token_log_likelihoods[0] == pytest.approx(short.log_likelihood, abs=1e-4)
     first_tokens = math.exp(short.log_likelihood) + math.exp(other.token_log_likelihoods[0])
@@ -279,11 +286,11 @@ def test_one_answer_may_begin_as_another_does(
 
 @pytest.mark.parametrize("path", ALL_PATHS)
 def test_a_context_too_short_for_a_prompt_says_how_much_it_needs(
-    exact_smollm2: Model, instrument: Instrument, path: Path
+    exact_shallow: Model, instrument: Instrument, path: Path
 ) -> None:
-    cells = cells_of(exact_smollm2, instrument, "label", "Q182")
+    cells = cells_of(exact_shallow, instrument, "label", "Q182")
     with (
-        exact_smollm2.new_context(64, Numerics(batch_size=16), 1, sequences=3) as short,
+        exact_shallow.new_context(64, Numerics(batch_size=16), 1, sequences=3) as short,
         pytest.raises(ValuescopeError, match=r"Q182 for ZZZ needs 1\d\d tokens.* holds \d\d"),
     ):
         list(path(short).score([cells]))
