@@ -6,28 +6,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from io import StringIO
 from pathlib import Path
 
+import altair as alt
+import pandas as pd
 import pytest
-from rich.bar import Bar
-from rich.console import Console
-from rich.table import Table
 
 from tests.reports.page.browsing import CHROMIUM
 from valuescope.scorer.engine.numerics import default_threads, engine_version
 from valuescope.warehouse.home import CLONE
 
 PAGE, PLOT = CLONE / "docs" / "benchmark.md", CLONE / "docs" / "benchmark.svg"
-_WIDTH = 100
+_READING, _SCORING = "reading one prompt of 512 tokens", "scoring the tree"
 
 
 @dataclass
 class Report:
-    """Lines of the table (measure, figure, goal), bars of the plot (label, choices a second)."""
+    """Lines of the table (measure, figure, goal), and speeds of the plot.
+
+    A speed is what was scored, and tokens a second of reading one prompt and of scoring.
+    """
 
     lines: list[tuple[str, str, str]] = field(default_factory=list)
-    bars: list[tuple[str, float]] = field(default_factory=list)
+    speeds: list[tuple[str, float, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, measure: str, figure: str, goal: str = "") -> None:
@@ -131,16 +132,20 @@ def _section(title: str, source: str, engine: str, report: Report) -> str:
 
 
 def _plot(report: Report) -> None:
-    console = Console(record=True, width=_WIDTH, file=StringIO())
-    table = Table(title="Choices scored a second", title_justify="left", box=None)
-    table.add_column("")
-    table.add_column("choices/s", justify="right")
-    table.add_column("", ratio=1)
-    longest = max((value for _, value in report.bars), default=1.0)
-    for label, value in report.bars:
-        table.add_row(label, f"{value:.1f}", Bar(longest, 0, value, color="cyan"))
-    console.print(table)
-    console.save_svg(str(PLOT), title="make bench")
+    speeds = pd.DataFrame(report.speeds, columns=["scored", _READING, _SCORING])
+    order = list(speeds["scored"])
+    name = alt.Y("scored:N", title=None, sort=order, axis=alt.Axis(labelLimit=400))
+    kinds = alt.Color(
+        "what:N",
+        title=None,
+        scale=alt.Scale(domain=[_SCORING, _READING], range=["#1f77b4", "#999999"]),
+        legend=alt.Legend(orient="top"),
+    )
+    rows = alt.Chart(speeds.melt("scored", var_name="what", value_name="tokens"))
+    tokens = alt.X("tokens:Q", title="tokens a second", scale=alt.Scale(type="log"))
+    points = rows.mark_point(filled=True, size=70).encode(tokens, name, kinds)
+    between = rows.mark_line(color="#cccccc").encode(tokens, name, detail="scored:N")
+    (between + points).properties(width=460, height=alt.Step(24)).save(PLOT)
 
 
 def _browser_version() -> str:

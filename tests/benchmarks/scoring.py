@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import llama_cpp
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from tests.benchmarks.multiple_choice import SETTINGS, Task, compiled_tool, run_tool
 from valuescope.scorer.engine.contexts import BatchToken, Model
-from valuescope.scorer.engine.numerics import Numerics, default_threads
-from valuescope.scorer.engine.weights import computed_file
+from valuescope.scorer.engine.numerics import AUTO, Numerics, default_threads
+from valuescope.scorer.engine.weights import Computation, choose_computation, computed_file
 from valuescope.scorer.models.files import ModelFile, resolve_model
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.paths.tree import count_nodes
@@ -90,11 +92,26 @@ def _countries(instrument: Instrument) -> tuple[Country, ...]:
     return tuple(c for c in instrument.countries.values() if c.in_wvs7)
 
 
-def scored(work: Workload, compute_type: str) -> RunSummary:
-    """A whole run into a landing zone of its own."""
+def scored(work: Workload, compute_type: str) -> tuple[RunSummary, NDArray[np.float64]]:
+    """A whole run into a landing zone of its own, and its log-likelihoods in the cells' order."""
     computed(work, compute_type)
-    with tempfile.TemporaryDirectory() as folder, _session(work, compute_type, folder) as session:
-        return session.score(work.design, work.questions, work.countries)
+    with tempfile.TemporaryDirectory() as folder:
+        with _session(work, compute_type, folder) as session:
+            run = session.score(work.design, work.questions, work.countries)
+        shards = f"{Home(Path(folder)).landing}/choice_log_likelihoods/*.parquet"
+        statement = (
+            f"select log_likelihood from '{shards}' order by question_id, country_id, choice_index"
+        )
+        answers = duckdb.connect().execute(statement).fetchnumpy()["log_likelihood"]
+    return run, np.asarray(answers)
+
+
+def chosen_by_auto(work: Workload) -> Computation:
+    """What `--compute auto` chooses in a new home, and why."""
+    with tempfile.TemporaryDirectory() as folder:
+        return choose_computation(
+            work.model_file, Numerics(compute_type=AUTO), Home(Path(folder)), default_threads()
+        )
 
 
 def seconds_without_a_process(work: Workload, compute_type: str) -> float:

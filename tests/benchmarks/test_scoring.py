@@ -4,12 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 
 from tests.benchmarks.conftest import Report
 from tests.benchmarks.multiple_choice import llama_cpp_vocabularies
 from tests.benchmarks.scoring import (
     choices,
+    chosen_by_auto,
     distinct_nodes,
     eval_loop,
     forecast,
@@ -39,7 +41,9 @@ def test_scoring(model_name: str, answer_style: str, report: Report) -> None:
     work = workload(model_name, answer_style)
     name = f"{model_name}, {answer_style}"
     loops = {kind: eval_loop(work, kind, keep_all_logits=True) for kind in COMPUTE_TYPES}
-    runs = {kind: scored(work, kind) for kind in COMPUTE_TYPES}
+    found = {kind: scored(work, kind) for kind in COMPUTE_TYPES}
+    runs = {kind: run for kind, (run, _) in found.items()}
+    answers = {kind: log_likelihoods for kind, (_, log_likelihoods) in found.items()}
     prompt = {kind: prompt_speed(work, kind) for kind in COMPUTE_TYPES}
     speeds = {kind: choices(work) / run.seconds_scoring for kind, run in runs.items()}
     f32 = runs["f32"]
@@ -48,16 +52,11 @@ def test_scoring(model_name: str, answer_style: str, report: Report) -> None:
         careful = {kind: eval_loop(work, kind, keep_all_logits=False) for kind in COMPUTE_TYPES}
         what = f"an `eval` loop that keeps the last logits only: {name}"
         _add_ratios(report, what, speeds, careful, LOOP_GOALS[answer_style])
-    report.bars += [
-        *((f"{name}: tree, {kind}", speed) for kind, speed in speeds.items()),
-        *((f"{name}: eval loop, {kind}", speed) for kind, speed in loops.items()),
-    ]
+    decoded = {kind: run.tokens_decoded / run.seconds_scoring for kind, run in runs.items()}
+    report.speeds += [(f"{name}, {kind}", prompt[kind], decoded[kind]) for kind in COMPUTE_TYPES]
     report.add(
         f"tokens/s over reading a prompt of 512 tokens: {name}",
-        ", ".join(
-            f"{run.tokens_decoded / run.seconds_scoring / prompt[kind]:.2f} {kind}"
-            for kind, run in runs.items()
-        ),
+        ", ".join(f"{decoded[kind] / prompt[kind]:.2f} {kind}" for kind in COMPUTE_TYPES),
         "0.95" if answer_style == "label" else "",
     )
     nodes = distinct_nodes(work)
@@ -75,6 +74,11 @@ def test_scoring(model_name: str, answer_style: str, report: Report) -> None:
         f"numerical noise, nats an answer against single sequences: {name}",
         ", ".join(f"{run.path_difference:.1e} {kind}" for kind, run in runs.items()),
     )
+    apart = np.abs(answers["as-is"] - answers["f32"])
+    report.add(
+        f"numerical noise, nats an answer, as-is against f32: {name}",
+        f"{apart.mean():.2f} on average, {apart.max():.2f} at most",
+    )
     assert f32.tokens_decoded <= nodes
     assert speeds["f32"] > loops["f32"]
 
@@ -85,13 +89,9 @@ def test_the_multiple_choice_tool(model_name: str, answer_style: str, report: Re
     work = workload(model_name, answer_style, chat_mode="raw")
     name = f"{model_name}, raw, {answer_style}"
     tools = {kind: multiple_choice_tool(work, kind) for kind in COMPUTE_TYPES}
-    speeds = {kind: choices(work) / scored(work, kind).seconds_scoring for kind in COMPUTE_TYPES}
+    speeds = {kind: choices(work) / scored(work, kind)[0].seconds_scoring for kind in COMPUTE_TYPES}
     what = f"llama.cpp's multiple-choice scorer in C++: {name}"
     _add_ratios(report, what, speeds, tools, TOOL_GOALS[answer_style])
-    report.bars += [
-        (f"{name}: tree, f32", speeds["f32"]),
-        (f"{name}: llama.cpp in C++, f32", tools["f32"]),
-    ]
     assert speeds["f32"] > tools["f32"]
 
 
@@ -121,10 +121,9 @@ def test_large_models(shape: Shape, compute_type: str, report: Report, tmp_path:
     found = forecast(work, compute_type)
     speed = found.run.tokens_decoded / found.run.seconds_scoring
     report.add(f"`--dry-run` over what came: {name}", found.shown, FORECAST_GOAL)
-    report.add(
-        f"tokens/s over reading a prompt of 512 tokens: {name}",
-        f"{speed / prompt_speed(work, compute_type, tries=2):.2f}",
-    )
+    reading = prompt_speed(work, compute_type, tries=2)
+    report.add(f"tokens/s over reading a prompt of 512 tokens: {name}", f"{speed / reading:.2f}")
+    report.speeds.append((f"{shape.name}, label, {compute_type}", reading, speed))
     tokens = survey_tokens(work, found.estimate)
     report.notes.append(
         f"{name}: {speed:.1f} tokens/s over {found.run.tokens_decoded} tokens. The survey's "
@@ -132,6 +131,17 @@ def test_large_models(shape: Shape, compute_type: str, report: Report, tmp_path:
         f"{duration(tokens / speed)} at that speed: extrapolated, not measured.\n"
     )
     assert found.run.cells_scored == found.estimate.cells
+
+
+@pytest.mark.parametrize("model", [SMOLLM2, GEMMA, ONE_BILLION, SEVEN_BILLION], ids=str)
+def test_what_auto_computes(model: str | Shape, report: Report, tmp_path: Path) -> None:
+    name = model if isinstance(model, str) else model.name
+    path = tmp_path / f"{name}-random.Q4_0.gguf"
+    if isinstance(model, Shape):
+        write_true_shape(path, model, "Q4_0", llama_cpp_vocabularies())
+    chosen = chosen_by_auto(workload(model if isinstance(model, str) else str(path), "label"))
+    report.add(f"`--compute auto`: {name}", f"`{chosen.compute_type}`. {chosen.reason}")
+    assert chosen.reason
 
 
 def _add_ratios(
@@ -152,7 +162,7 @@ def test_the_engines_process(report: Report) -> None:
     ratios = []
     for _ in range(PAIRS):
         alone = seconds_without_a_process(work, "f32")
-        ratios.append(scored(work, "f32").seconds_scoring / alone)
+        ratios.append(scored(work, "f32")[0].seconds_scoring / alone)
     report.add(
         f"time with the engine in a process of its own over time without: {SMOLLM2}, label, f32",
         f"{median(ratios):.3f} (median of {PAIRS} pairs, {min(ratios):.3f} to {max(ratios):.3f})",
