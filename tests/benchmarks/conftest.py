@@ -45,6 +45,11 @@ def report() -> Iterator[Report]:
 
 
 @pytest.fixture(scope="session")
+def gpu_report() -> Iterator[Report]:
+    yield from _section_report("On a GPU", "tests/benchmarks/test_gpu.py", engine_version)
+
+
+@pytest.fixture(scope="session")
 def ingest_report() -> Iterator[Report]:
     yield from _section_report(
         "Reading survey files",

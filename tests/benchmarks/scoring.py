@@ -92,11 +92,14 @@ def _countries(instrument: Instrument) -> tuple[Country, ...]:
     return tuple(c for c in instrument.countries.values() if c.in_wvs7)
 
 
-def scored(work: Workload, compute_type: str) -> tuple[RunSummary, NDArray[np.float64]]:
+def scored(
+    work: Workload, compute_type: str, gpu_layers: int = 0, batch_size: int = Numerics.batch_size
+) -> tuple[RunSummary, NDArray[np.float64]]:
     """A whole run into a landing zone of its own, and its log-likelihoods in the cells' order."""
     computed(work, compute_type)
     with tempfile.TemporaryDirectory() as folder:
-        with _session(work, compute_type, folder) as session:
+        numerics = Numerics(compute_type, batch_size=batch_size, gpu_layers=gpu_layers)
+        with _session(work, numerics, folder) as session:
             run = session.score(work.design, work.questions, work.countries)
         shards = f"{Home(Path(folder)).landing}/choice_log_likelihoods/*.parquet"
         statement = (
@@ -205,16 +208,16 @@ def multiple_choice_tool(work: Workload, compute_type: str) -> float:
     return found.choices_per_second
 
 
-def prompt_speed(work: Workload, compute_type: str, tries: int = 4) -> float:
+def prompt_speed(work: Workload, compute_type: str, tries: int = 4, gpu_layers: int = 0) -> float:
     """Tokens a second of llama.cpp reading one prompt of 512 tokens in one batch: median, warm."""
-    numerics = Numerics(compute_type=compute_type, batch_size=_PROMPT_TOKENS)
+    numerics = Numerics(compute_type, batch_size=_PROMPT_TOKENS, gpu_layers=gpu_layers)
     prompt = [
         BatchToken(token, token, (0,), (0,) if token == _PROMPT_TOKENS - 1 else ())
         for token in range(_PROMPT_TOKENS)
     ]
     seconds = []
     with (
-        Model(computed(work, compute_type), "computed") as model,
+        Model(computed(work, compute_type), "computed", gpu_layers=gpu_layers) as model,
         model.new_context(_PROMPT_TOKENS, numerics, default_threads()) as context,
     ):
         for _ in range(tries):
@@ -266,9 +269,9 @@ def forecast(work: Workload, compute_type: str) -> Forecast:
     asked = work.design, work.questions, work.countries
     computed(work, compute_type)
     with tempfile.TemporaryDirectory() as folder:
-        with _session(work, compute_type, folder) as session:
+        with _session(work, Numerics(compute_type), folder) as session:
             estimate = session.estimate(*asked)
-        with _session(work, compute_type, folder) as session:
+        with _session(work, Numerics(compute_type), folder) as session:
             run = session.score(*asked)
             status = Path(f"/proc/{session.engine_process_id}/status").read_text(encoding="ascii")
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
@@ -286,10 +289,6 @@ def survey_tokens(work: Workload, estimate: Estimate) -> float:
     return estimate.tokens * planned[0] / planned[1]
 
 
-def _session(work: Workload, compute_type: str, folder: str) -> ScoringSession:
-    return ScoringSession(
-        Home(Path(folder)),
-        work.model_file,
-        numerics=Numerics(compute_type=compute_type),
-        threads=default_threads(),
-    )
+def _session(work: Workload, numerics: Numerics, folder: str) -> ScoringSession:
+    home = Home(Path(folder))
+    return ScoringSession(home, work.model_file, numerics=numerics, threads=default_threads())
