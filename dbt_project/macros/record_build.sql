@@ -68,45 +68,60 @@
 {%- endmacro %}
 
 {#- What the build checked, and what it warns of. -#}
-{% macro record_outcome(results) -%}
-    {%- set checks = results | selectattr('node.resource_type', 'equalto', 'test') | list -%}
-    {%- set rows = ["('checks', 'passed', '" ~ checks | length ~ "')"] -%}
-    {%- for result in results if result.status | string == 'warn' -%}
-        {%- do rows.append(
-            "('warning', '" ~ result.node.unique_id ~ "', '"
-            ~ (result.message or '') | replace("'", "''") ~ "')"
-        ) -%}
+{% macro record_checks(results) -%}
+    {%- set ids = [] -%}
+    {%- set rows = [] -%}
+    {%- for result in results if result.node.resource_type == 'test' -%}
+        {%- set id = "'" ~ result.node.unique_id ~ "'" -%}
+        {%- set warning = result.message or '' if result.status | string == 'warn' else '' -%}
+        {%- do ids.append(id) -%}
+        {%- do rows.append("(true, 'check', " ~ id ~ ", '" ~ warning | replace("'", "''") ~ "')") -%}
     {%- endfor -%}
-    {%- do run_query(
-        "insert into intermediate.build_record select true, * from (values " ~ rows | join(', ') ~ ")"
-    ) -%}
+    {%- if rows -%}
+        {%- do run_query(
+            "delete from intermediate.build_record where kind = 'check' and input in ("
+            ~ ids | join(', ') ~ "); insert into intermediate.build_record values " ~ rows | join(', ')
+        ) -%}
+    {%- endif -%}
 {%- endmacro %}
 
-{#- After a build of everything that went through. -#}
+{#-
+  After a build of everything that went through; or of all that answers reach, where `valuescope build` has
+  found that nothing else has changed since: then what was recorded of the rest holds.
+-#}
 {% macro record_build(results) -%}
     {#- Here, where dbt sees it before anything runs. -#}
     {%- set landed_designs = ref('stg_landed_designs') -%}
     {%- if execute -%}
         {%- set failed = results | map(attribute='status') | map('string')
             | select('in', ['error', 'fail', 'skipped', 'runtime error']) | list -%}
+        {%- set keeps_rest = env_var('VALUESCOPE_KEEPS_REST', '') == 'yes' -%}
         {%- if
             invocation_args_dict.which == 'build'
-            and not invocation_args_dict.select
+            and (keeps_rest or not invocation_args_dict.select)
             and not invocation_args_dict.exclude
             and not invocation_args_dict.empty
             and not failed
         -%}
-            {%- do run_query("delete from intermediate.build_record where is_built") -%}
-            {%- do run_query("update intermediate.build_record set is_built = true") -%}
             {%- do run_query(
-                "insert into intermediate.build_record select true, 'survey_load', load_id,"
-                ~ " epoch_us(loaded_at) from raw.survey_loads"
+                "delete from intermediate.build_record where "
+                ~ (
+                    "if(is_built, kind in ('landing', 'landed_design'), kind != 'landing')"
+                    if keeps_rest else 'is_built'
+                )
             ) -%}
+            {%- do run_query("update intermediate.build_record set is_built = true") -%}
+            {%- if not keeps_rest -%}
+                {%- do run_query(
+                    "insert into intermediate.build_record select true, 'survey_load', load_id,"
+                    ~ " epoch_us(loaded_at) from raw.survey_loads"
+                ) -%}
+            {%- endif -%}
             {%- do run_query(
                 "insert into intermediate.build_record select true, 'landed_design',"
                 ~ " model_id || ' ' || prompt_id, landed_rows from " ~ landed_designs
             ) -%}
-            {%- do record_outcome(results) -%}
+            {%- do record_checks(results) -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

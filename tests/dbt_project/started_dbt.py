@@ -9,6 +9,7 @@ Called as a program: `python -m tests.dbt_project.started_dbt TARGET LOGS`. Each
 command, each line on stdout the exit status of one.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 
+from valuescope.warehouse.dbt_process import lighten_dbt
 from valuescope.warehouse.home import CLONE, DBT_PROJECT
 
 
@@ -63,6 +65,7 @@ class StartedDbt:
 
 def serve(places: tuple[str, ...]) -> None:
     """Parse once, then run every command of stdin in a fork."""
+    lighten_dbt()
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
@@ -71,6 +74,7 @@ def serve(places: tuple[str, ...]) -> None:
         sys.exit(f"dbt cannot parse the project: {parsed.exception}")
     for library in ("pandas", "pyarrow", "scipy.stats"):
         import_module(library)
+    gc.freeze()
     for line in sys.stdin:
         command = Command(**json.loads(line))
         child = os.fork()

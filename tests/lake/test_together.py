@@ -13,7 +13,8 @@ from tests.lake.postgresql import Server
 from tests.valuescope.conftest import COUNTRIES, QUESTIONS, fail, write_survey
 
 MARGINALS = len(COUNTRIES) * len(QUESTIONS) * 4
-HUMAN = ("build", "--select", "tag:human")
+# What the questions below ask of.
+HUMAN = ("build", "--select", "+fct_human_mean_scores +dim_fieldwork")
 
 
 def commands(*calls: tuple[str, ...]) -> str:

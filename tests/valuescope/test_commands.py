@@ -25,8 +25,8 @@ from tests.valuescope.conftest import (
     succeed,
     write_survey,
 )
-from valuescope.warehouse.home import CLONE, Home
-from valuescope.warehouse.tables.build import earlier_build
+from valuescope.warehouse.home import CLONE, DBT_PROJECT, Home
+from valuescope.warehouse.tables.build import BuildSummary, comparable_build, earlier_build
 
 COMMANDS = (
     *(
@@ -182,20 +182,25 @@ def _write_answers_later(home: Path) -> None:
 
 # The study is built without tests of data.
 CHECKED = _edit_database(
-    "update intermediate.build_record set content = '7' where kind = 'checks';"
-    "insert into intermediate.build_record values (true, 'warning', 'test.one', 'Got 2 results')"
+    "insert into intermediate.build_record values (true, 'check', 'test.one', 'Got 2 results'),"
+    " (true, 'check', 'test.two', '')"
 )
 
 
+def _earlier_build(home: Path) -> BuildSummary | None:
+    last = comparable_build(Home(home), {})
+    return earlier_build(Home(home), last) if last else None
+
+
 def test_a_build_has_nothing_to_do_where_nothing_has_changed(copy_of_study: Path) -> None:
-    assert earlier_build(Home(copy_of_study), {}) is None
+    assert _earlier_build(copy_of_study) is None
     CHECKED(copy_of_study)
     before = sha256(copy_of_study / "valuescope.duckdb")
     said = run(copy_of_study, "build").stderr.decode()
-    assert re.search(r"last build of \d+ tables for 1 model, whose 7 checks passed", said)
+    assert re.search(r"last build of \d+ tables for 1 model, whose 2 checks passed", said)
     assert "Warning: test.one: Got 2 results" in said
     assert sha256(copy_of_study / "valuescope.duckdb") == before
-    assert earlier_build(Home(copy_of_study), {"minimum_questions": 6}) is None
+    assert comparable_build(Home(copy_of_study), {"minimum_questions": 6}) is None
 
 
 @pytest.mark.parametrize(
@@ -212,9 +217,39 @@ def test_a_build_has_nothing_to_do_where_nothing_has_changed(copy_of_study: Path
 )
 def test_any_change_is_built(copy_of_study: Path, change: Callable[[Path], None]) -> None:
     CHECKED(copy_of_study)
-    assert earlier_build(Home(copy_of_study), {}) is not None
+    assert _earlier_build(copy_of_study) is not None
     change(copy_of_study)
-    assert earlier_build(Home(copy_of_study), {}) is None
+    assert _earlier_build(copy_of_study) is None
+
+
+def test_new_answers_are_built_and_what_they_do_not_reach_is_kept(copy_of_study: Path) -> None:
+    CHECKED(copy_of_study)
+    _edit_database("update marts.dim_citations set citation = 'kept'")(copy_of_study)
+    shard = next(copy_of_study.glob("landing/*/choice_log_likelihoods/[!_]*.parquet"))
+    first, *others = pq.ParquetFile(shard).read().to_pylist()
+    answers = pa.Table.from_pylist(
+        [first | {"log_likelihood": -0.5}, *others], pq.read_schema(shard)
+    )
+    pq.write_table(answers, shard)
+
+    said = run(copy_of_study, "build").stderr.decode()
+    found = re.search(
+        r"Built (\d+) tables for 1 model, kept (\d+) that answers do not change", said
+    )
+    assert found
+    marts = len(list(DBT_PROJECT.glob("models/marts/**/*.sql")))
+    assert int(found.group(1)) + int(found.group(2)) == marts
+    assert "Warning: test.one: Got 2 results" in said
+    with duckdb.connect(str(copy_of_study / "valuescope.duckdb"), read_only=True) as connection:
+        citations = connection.execute(
+            "select distinct citation from marts.dim_citations"
+        ).fetchall()
+        cells = connection.execute(
+            "select count(*) from marts.fct_choice_probabilities where log_likelihood = -0.5"
+        ).fetchall()
+    assert citations == [("kept",)]
+    assert cells == [(1,)]
+    assert "Nothing has changed since the last build" in run(copy_of_study, "build").stderr.decode()
 
 
 def test_a_failed_build_leaves_the_database_as_it_was(copy_of_study: Path) -> None:
@@ -239,6 +274,8 @@ def test_a_reader_is_not_blocked_by_a_build_nor_blocks_it(copy_of_study: Path) -
         assert reader.execute("select count(*) from marts.fct_mean_scores").fetchall() == [(42,)]
         count = "select count(*) from agg_country_correlations"
         answers += b"6" in run_apart(copy_of_study, "sql", count).stdout
+        # Asking without a pause would take the build its processor.
+        time.sleep(1)
     reader.close()
     assert building.returncode == 0
     assert answers > 0

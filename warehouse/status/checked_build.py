@@ -8,7 +8,12 @@ from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.home import Home
 from valuescope.warehouse.instruments.seeds import load_instrument
 from valuescope.warehouse.status.home_state import landed_cell_count, loaded_survey_count
-from valuescope.warehouse.tables.build import BuildSummary, build_warehouse, earlier_build
+from valuescope.warehouse.tables.build import (
+    BuildSummary,
+    build_warehouse,
+    comparable_build,
+    earlier_build,
+)
 from valuescope.warehouse.tables.build_record import designs_missing_here
 from valuescope.warehouse.variables import check_variables, home_variables
 
@@ -23,8 +28,8 @@ def checked_build(
 ) -> BuildSummary:
     """Build all tables of `home`, or the dbt nodes of `select`, as `valuescope build` does.
 
-    Where a build would do again what the last one did, that one's outcome is returned, and with
-    `full_refresh` all is computed anew.
+    Where a build would do again what the last one did, that one's outcome is returned; where only
+    answers have changed, what they do not reach is kept. With `full_refresh` all is computed anew.
     `variables` are dbt's and win over those in the home's variables.json. Raises ValuescopeError
     when the home's own instrument is wrong, when nothing is loaded or scored, when a shared
     warehouse would lose answers, and when dbt fails.
@@ -41,14 +46,15 @@ def checked_build(
         )
     if home.lake is not None and not drop_missing:
         _refuse_to_drop(home)
-    if not (select or full_refresh) and (earlier := earlier_build(home, chosen)):
+    last = None if select or full_refresh else comparable_build(home, chosen)
+    if last and (earlier := earlier_build(home, last)):
         return earlier
     arguments: tuple[str, ...] = ("--select", select) if select else ()
     if full_refresh:
         arguments += ("--full-refresh",)
     if chosen:
         arguments += ("--vars", json.dumps(chosen))
-    return build_warehouse(home, arguments, verbose)
+    return build_warehouse(home, arguments, verbose, last)
 
 
 def _refuse_to_drop(home: Home) -> None:

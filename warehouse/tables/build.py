@@ -24,17 +24,23 @@ from valuescope.warehouse.database.connections import (
 )
 from valuescope.warehouse.database.lake import build_lock, extension_folder
 from valuescope.warehouse.errors import ValuescopeError
-from valuescope.warehouse.home import DBT_PROJECT, ROOMS, Home
+from valuescope.warehouse.home import DBT_PROJECT, ROOMS, SEEDS, Home
 from valuescope.warehouse.landing_zone.shards import (
     ensure_landing_zone,
     landed_model_count,
     set_damaged_aside,
 )
-from valuescope.warehouse.tables.build_record import changes_since, landing_states, last_build
+from valuescope.warehouse.tables.build_record import (
+    Build,
+    changes_beside_answers,
+    landing_states,
+    last_build,
+)
 from valuescope.warehouse.unfinished import replaced_file
 
 _DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
 _FROM_FOLDER_TO_HOME = "../.."
+_OF_ANSWERS = ("--select", "source:landing+")
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,16 @@ class BuildSummary:
 
     `tables` counts the marts that were built, `models` the language models whose answers have
     landed, `checks` dbt's tests of what was built; `warnings` are messages of those with severity
-    warn. `is_earlier` is whether that was an earlier build, since which nothing has changed.
+    warn, of what was kept too. `kept_tables` counts the marts that only surveys and instrument
+    reach, where these have not changed. `is_earlier` is whether that was an earlier build, since
+    which nothing has changed.
     """
 
     tables: int
     models: int
     checks: int
     warnings: tuple[str, ...]
+    kept_tables: int = 0
     is_earlier: bool = False
 
     @property
@@ -62,42 +71,54 @@ class BuildSummary:
                 f"Nothing has changed since the last build of {built}, whose {checked} "
                 "(--full-refresh builds all the same)"
             )
-        return f"Built {built}; {checked}"
+        kept = f", kept {self.kept_tables} that answers do not change" if self.kept_tables else ""
+        return f"Built {built}{kept}; {checked}"
 
 
 def build_warehouse(
-    home: Home, arguments: tuple[str, ...] = (), verbose: bool = False
+    home: Home,
+    arguments: tuple[str, ...] = (),
+    verbose: bool = False,
+    last: Build | None = None,
 ) -> BuildSummary:
     """Run `dbt build` with extra `arguments` for `home`; readers keep the old tables meanwhile.
 
+    After a `last` build from which only answers differ, what they do not reach is left as it is.
     Shards that cannot be read are set aside, and the others used.
     Raises ValuescopeError with the failing nodes when dbt fails; readers see what they saw before.
     """
     ensure_landing_zone(home)
     try:
-        return _build(home, arguments, verbose)
+        return _build(home, arguments, verbose, last)
     except _DbtError:
         # Nothing before dbt reads all of every shard.
         if not set_damaged_aside(home):
             raise
-    return _build(home, arguments, verbose)
+    return _build(home, arguments, verbose, last)
 
 
 class _DbtError(ValuescopeError):
     """dbt did not do all that it was to do."""
 
 
-def _build(home: Home, arguments: tuple[str, ...], verbose: bool) -> BuildSummary:
+def _build(
+    home: Home, arguments: tuple[str, ...], verbose: bool, last: Build | None
+) -> BuildSummary:
     output = home.path / "dbt"
     results = output / "target" / "run_results.json"
+    if last:
+        arguments += _OF_ANSWERS
     with _where_to_build(home) as (folder, where):
+        if last:
+            # So that the record of the last build holds for what is kept.
+            where = {**where, "VALUESCOPE_KEEPS_REST": "yes"}
         results.unlink(missing_ok=True)
         with _parsed_before(home, output / "target" / "partial_parse.msgpack", where):
             finished = _run_dbt(folder, where, output, arguments, verbose)
         if finished.returncode != 0:
             failure = _failure(finished, results, output)
             raise _DbtError(failure.replace(_FROM_FOLDER_TO_HOME, str(home.path)))
-    return _summary(results, landed_model_count(home))
+    return _summary(results, landed_model_count(home), last.checks if last else {})
 
 
 @contextmanager
@@ -222,49 +243,65 @@ def _failure(finished: subprocess.CompletedProcess[str], results: Path, target: 
     return "dbt build broke off; the warehouse is unchanged.\n  " + "\n  ".join([*lines[-12:], log])
 
 
-def earlier_build(home: Home, variables: Mapping[str, Any]) -> BuildSummary | None:
-    """Return the last build if one with `variables` would do the same again, else None."""
+def comparable_build(home: Home, variables: Mapping[str, Any]) -> Build | None:
+    """Return the last build where one with `variables` could differ from it in answers alone."""
     if not has_warehouse(home):
         return None
     last = last_build(home)
     if last is None or not last.is_last_run or not last.checks:
         return None
-    if dict(last.variables) != dict(variables):
+    if dict(last.variables) != dict(variables) or changes_beside_answers(last, home):
         return None
-    marts = _marts()
-    is_same = landing_states(home) == last.landing and not changes_since(last, home)
-    if not is_same or not marts <= _tables(home):
+    return last if _project_tables() <= _tables(home) else None
+
+
+def earlier_build(home: Home, last: Build) -> BuildSummary | None:
+    """Return the outcome of the `last` comparable build if another would do the same again."""
+    if landing_states(home) != last.landing:
         return None
-    warnings = tuple(f"{check}: {message}" for check, message in last.warnings.items())
-    return BuildSummary(len(marts), landed_model_count(home), last.checks, warnings, True)
+    models, checks = landed_model_count(home), len(last.checks)
+    return BuildSummary(len(_marts()), models, checks, _warnings(last.checks), is_earlier=True)
+
+
+def _project_tables() -> set[tuple[str, str]]:
+    """Return schema and name of every table and view that dbt builds."""
+    paths = [*DBT_PROJECT.glob("models/**/*.sql"), *DBT_PROJECT.glob("models/**/*.py")]
+    models = {(path.relative_to(DBT_PROJECT).parts[1], path.stem) for path in paths}
+    return models | {("raw", path.stem) for path in SEEDS.glob("*.csv")}
 
 
 def _marts() -> set[str]:
     return {path.stem for path in DBT_PROJECT.glob("models/marts/**/*.sql")}
 
 
-def _tables(home: Home) -> set[str]:
+def _tables(home: Home) -> set[tuple[str, str]]:
     connection = open_for_reading(home)
     try:
         rows = connection.execute(
-            "select table_name from information_schema.tables where table_schema = 'marts'"
+            "select table_schema, table_name from information_schema.tables"
         ).fetchall()
     finally:
         connection.close()
-    return {name for (name,) in rows}
+    return {(schema, name) for schema, name in rows}
 
 
-def _summary(results: Path, models: int) -> BuildSummary:
+def _summary(results: Path, models: int, last_checks: Mapping[str, str]) -> BuildSummary:
     outcomes = json.loads(results.read_text())["results"]
-    kinds = [outcome["unique_id"].split(".")[0] for outcome in outcomes]
     built = {outcome["unique_id"] for outcome in outcomes}
+    tables = sum(f"model.valuescope.{mart}" in built for mart in _marts())
+    checks = {
+        outcome["unique_id"]: outcome["message"] if outcome["status"] == "warn" else ""
+        for outcome in outcomes
+        if outcome["unique_id"].startswith("test.")
+    }
     return BuildSummary(
-        tables=sum(f"model.valuescope.{mart}" in built for mart in _marts()),
+        tables=tables,
         models=models,
-        checks=kinds.count("test"),
-        warnings=tuple(
-            f"{outcome['unique_id']}: {outcome['message']}"
-            for outcome in outcomes
-            if outcome["status"] == "warn"
-        ),
+        checks=len(checks),
+        warnings=_warnings({**last_checks, **checks}),
+        kept_tables=len(_marts()) - tables if last_checks else 0,
     )
+
+
+def _warnings(checks: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{check}: {message}" for check, message in checks.items() if message)

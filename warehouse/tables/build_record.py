@@ -23,8 +23,8 @@ class Build:
     Survey loads by id with their moment, answers by model and prompt with their number, files of
     the instrument (folder/name) with their SHA-256, the landing zone's tables with one of their
     state. `code` is that of the code that computed the tables; None for a build of a version that
-    did not record it. `checks` counts dbt's tests, and `warnings` are the messages of some by test.
-    `is_last_run` is whether dbt has not run since.
+    did not record it. `checks` are dbt's tests by id, with the message of each that warned and an
+    empty one of each that passed. `is_last_run` is whether dbt has not run since.
     """
 
     survey_loads: Mapping[str, str]
@@ -33,8 +33,7 @@ class Build:
     variables: Mapping[str, Any]
     code: str | None
     landing: Mapping[str, str]
-    checks: int
-    warnings: Mapping[str, str]
+    checks: Mapping[str, str]
     is_last_run: bool
 
 
@@ -62,34 +61,42 @@ def last_build(home: Home) -> Build | None:
         json.loads(of_kind["variables"]["vars"]),
         of_kind["code"].get("dbt_project"),
         of_kind["landing"],
-        int(of_kind["checks"].get("passed", 0)),
-        of_kind["warning"],
+        of_kind["check"],
         all(is_built for is_built, *_ in inputs),
     )
 
 
 def changes_since(build: Build, home: Home) -> tuple[str, ...]:
-    """Describe what has changed in surveys, answers and instrument since `build`."""
+    """Describe what has changed in surveys, answers, instrument and code since `build`."""
+    return (*changes_beside_answers(build, home), *_changes_of_answers(build, home))
+
+
+def changes_beside_answers(build: Build, home: Home) -> tuple[str, ...]:
+    """Describe what has changed in surveys, instrument and code since `build`."""
     changes = []
     if _survey_loads(home) != build.survey_loads:
         changes.append("surveys were loaded or replaced since the last build")
-    landed = _landed_rows(home)
-    if landed != build.landed_rows:
-        new = sum(
-            max(0, rows - build.landed_rows.get(design, 0)) for design, rows in landed.items()
-        )
-        changes.append(
-            f"{new} rows have landed that the tables do not hold"
-            if new
-            else "rows are no longer in the landing zone that the tables hold"
-        )
-    elif landing_state(home, ANSWERS) != build.landing.get(ANSWERS):
-        changes.append("shards of answers were written since the last build")
     if edited := _edited(build.instrument, _instrument_files(home)):
         changes.append(f"the instrument was edited ({', '.join(edited)})")
     if build.code != code_sha256():
         changes.append("the code that computes the tables has changed")
     return tuple(changes)
+
+
+def _changes_of_answers(build: Build, home: Home) -> tuple[str, ...]:
+    landed = _landed_rows(home)
+    if landed != build.landed_rows:
+        new = sum(
+            max(0, rows - build.landed_rows.get(design, 0)) for design, rows in landed.items()
+        )
+        return (
+            f"{new} rows have landed that the tables do not hold"
+            if new
+            else "rows are no longer in the landing zone that the tables hold",
+        )
+    if landing_state(home, ANSWERS) != build.landing.get(ANSWERS):
+        return ("shards of answers were written since the last build",)
+    return ()
 
 
 def landing_states(home: Home) -> dict[str, str]:

@@ -75,7 +75,12 @@ year_populations as (
         years.question_id,
         years.country_id,
         years.group_id,
-        human_mean_scores.population_id
+        human_mean_scores.population_id,
+        greatest(
+            human_mean_scores.first_year - years.year_asked,
+            years.year_asked - human_mean_scores.last_year,
+            0
+        ) as years_apart
     from years
     inner join reference_populations on years.survey_id = reference_populations.survey_id
     inner join human_mean_scores
@@ -87,22 +92,14 @@ year_populations as (
             and regexp_replace(reference_populations.population_id, ':[^:]*', '')
             = regexp_replace(human_mean_scores.population_id, ':[^:]*', '')
     where
-        greatest(
-            human_mean_scores.first_year - years.year_asked,
-            years.year_asked - human_mean_scores.last_year,
-            0
-        ) <= {{ var_number('years_apart') }}
+        years_apart <= {{ var_number('years_apart') }}
         and human_mean_scores.first_year is not null
     qualify
         row_number() over (
             partition by
                 years.coding_id, years.question_id, years.country_id, years.group_id
             order by
-                greatest(
-                    human_mean_scores.first_year - years.year_asked,
-                    years.year_asked - human_mean_scores.last_year,
-                    0
-                ) asc,
+                years_apart asc,
                 human_mean_scores.wave desc,
                 human_mean_scores.population_id = reference_populations.population_id desc,
                 human_mean_scores.population_id asc

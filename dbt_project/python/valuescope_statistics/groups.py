@@ -120,14 +120,13 @@ def certain(
     effective = jackknife.effective_number(samples.sizes)
     batteries = np.array(float(samples.batteries))
     low = high = np.array(np.nan)
-    if np.isnan(error) or effective < jackknife.LEAST_EFFECTIVE_BATTERIES:
-        pass
-    elif scale == "ratio":
+    has_interval = not np.isnan(error) and effective >= jackknife.LEAST_EFFECTIVE_BATTERIES
+    if has_interval and scale == "ratio":
         # A model that says the same of all groups has the ratio 0.
         logs = np.log(np.where(values > 0, values, np.nan))
         freedom = np.array(jackknife.freedom_of_batteries(samples.sizes))
         low, high = jackknife.interval_of_ratio(logs, batteries, freedom)
-    else:
+    elif has_interval:
         freedom = np.array(jackknife.freedom_of_items(samples.sizes))
         found = jackknife.summary(values, np.array(scale == "r"), batteries, freedom)
         low, high = found.ci_low, found.ci_high

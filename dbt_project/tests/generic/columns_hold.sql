@@ -14,8 +14,9 @@
 
 {%- if execute -%}
 {%- set node = graph.nodes.values() | selectattr('relation_name', 'equalto', model | string) | first -%}
-{%- set numbers = adapter.get_columns_in_relation(model) | selectattr('dtype', 'in', ['DOUBLE', 'FLOAT'])
-    | map(attribute='name') | list -%}
+{%- set numbers = run_query(
+    "select column_name from (describe " ~ model ~ ") where column_type in ('DOUBLE', 'FLOAT')"
+).columns[0].values() -%}
 {%- set grain = node.config.meta.get('grain', []) -%}
 {%- set rules = [] -%}
 {%- set unique = [grain] if grain else [] -%}
