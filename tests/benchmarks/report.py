@@ -26,6 +26,13 @@ async (what) => {
     return performance.now() - start;
 }
 """
+_MARKING = """
+new MutationObserver((_, observer) => {
+    if (!document.querySelector(".drawing svg")) return;
+    observer.disconnect();
+    requestAnimationFrame(() => performance.mark("picture"));
+}).observe(document, { childList: true, subtree: true });
+"""
 
 
 @dataclass(frozen=True)
@@ -64,19 +71,22 @@ def _peak_bytes(process_id: int) -> int:
 
 
 def seconds_to_first_picture(browser: Browser, page: Path) -> float:
-    """From opening the file to its first picture; the median of three."""
+    """From opening the file to its first chart on the screen, by the browser's clock: median of 3.
+
+    Asked from outside, a page that draws its next chart answers late.
+    """
     return median(_first_picture(browser, page) for _ in range(3))
 
 
 def _first_picture(browser: Browser, page: Path) -> float:
     context = browser.new_context(offline=True)
     tab = context.new_page()
-    start = time.perf_counter()
+    tab.add_init_script(_MARKING)
     tab.goto(page.as_uri(), wait_until="commit")
-    tab.wait_for_selector("html[data-drawn]")
-    seconds = time.perf_counter() - start
+    tab.wait_for_function("performance.getEntriesByName('picture').length")
+    milliseconds: float = tab.evaluate("performance.getEntriesByName('picture')[0].startTime")
     context.close()
-    return seconds
+    return milliseconds / 1000
 
 
 def choosing_seconds(browser: Browser, page: Path) -> dict[str, float]:
