@@ -12,7 +12,7 @@ from valuescope.reports.exhibits.agreement import models as of_models
 from valuescope.reports.exhibits.agreement import question as of_questions
 from valuescope.reports.exhibits.exhibit import Exhibit, Row
 from valuescope.reports.exhibits.reasons import in_words
-from valuescope.reports.files.number_format import interval, number
+from valuescope.reports.files.number_format import brackets, decimals
 from valuescope.reports.terminal.summary import Design
 
 _KEY = ("model_id", "prompt_id", "population_id")
@@ -69,17 +69,6 @@ def finding(summary: Row, countries: Sequence[Row], questions: Sequence[Row]) ->
         said.append(_on_questions(questions))
     said.append(_order(summary))
     return ". ".join(part for part in said if part) + "."
-
-
-def decimals(value: float) -> str:
-    """Return a number as it reads in a sentence: two decimals, a minus sign."""
-    return number(value, 2).replace("-", "\u2212")
-
-
-def brackets(low: float | None, high: float | None) -> str:
-    """Return an interval as it follows a number in a sentence; nothing where there is none."""
-    shown = interval(low, high, 2).replace("-", "\u2212")
-    return f" {shown}" if shown else ""
 
 
 def _agreement(summary: Row, countries: Sequence[Row]) -> str:

@@ -20,7 +20,7 @@ from valuescope.reports.charts.labelled import (
 from valuescope.reports.charts.palette import INK, MODEL, VERMILION
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
 from valuescope.reports.exhibits.reasons import in_words
-from valuescope.reports.files.number_format import interval, number
+from valuescope.reports.files.number_format import brackets, decimals
 
 _HEIGHT = 56
 _ANSWERS = {
@@ -85,7 +85,7 @@ def may_be_used(rows: Sequence[Row]) -> str | None:
         return f"Of {len(known)} smaller files, {each}"
     (row,) = known
     low, high = row["pearson_r_delta_ci_low"], row["pearson_r_delta_ci_high"]
-    change = f"{number(row['pearson_r_delta'], 3)} {interval(low, high, 3)}".rstrip()
+    change = f"{decimals(row['pearson_r_delta'], 3)}{brackets(low, high, 3)}"
     likeliest = f"{100 * row['modal_answer_changed_share']:.0f}% of likeliest answers change"
     return f"{row['pair_name']}: {_answer(row)}; r changes by {change}, {likeliest}"
 

@@ -19,7 +19,7 @@ from valuescope.reports.charts.labelled import (
 )
 from valuescope.reports.charts.palette import GREEN, INK, MODEL, ORANGE, PEOPLE, PURPLE
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
-from valuescope.reports.files.number_format import interval, number
+from valuescope.reports.files.number_format import brackets, decimals
 
 _CURVE_HEIGHT = 170
 _GAP = 24
@@ -175,8 +175,8 @@ def prompts_and_batteries(rows: Sequence[Row]) -> str | None:
             ("both together", "battery_by_prompt_share"),
         )
     )
-    sure = interval(first["ci_low"], first["ci_high"], 2)
-    return f"r over all prompts is {number(first['estimate'], 2)} {sure}: {', '.join(shares)}"
+    sure = brackets(first["ci_low"], first["ci_high"])
+    return f"r over all prompts is {decimals(first['estimate'])}{sure}: {', '.join(shares)}"
 
 
 def elicitations() -> dict[str, Any]:
@@ -220,12 +220,12 @@ def ways_apart(rows: Sequence[Row]) -> str | None:
     if not known:
         return None
     most = max(known, key=lambda row: float(row["mean_total_variation"]))
-    apart = number(most["mean_total_variation"], 2)
+    apart = decimals(most["mean_total_variation"])
     text = f"{most['pair_name']}: shares are {apart} apart on average"
     if most["pearson_r_delta"] is None:
         return text
     low, high = most["pearson_r_delta_ci_low"], most["pearson_r_delta_ci_high"]
-    change = f"{number(most['pearson_r_delta'], 2)} {interval(low, high, 2)}".rstrip()
+    change = f"{decimals(most['pearson_r_delta'])}{brackets(low, high)}"
     return f"{text}; mean r differs by {change}"
 
 

@@ -28,3 +28,14 @@ def interval(low: Any, high: Any, digits: int) -> str:
     if low is None or high is None:
         return ""
     return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def decimals(value: Any, digits: int = 2) -> str:
+    """Return a number as it reads in a sentence, with a minus sign."""
+    return number(value, digits).replace("-", "\u2212")
+
+
+def brackets(low: Any, high: Any, digits: int = 2) -> str:
+    """Return an interval as it follows a number in a sentence; nothing where there is none."""
+    shown = interval(low, high, digits).replace("-", "\u2212")
+    return f" {shown}" if shown else ""

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from valuescope.reports.exhibits.finding import decimals
-from valuescope.reports.files.number_format import number
+from valuescope.reports.files.number_format import decimals, number
 from valuescope.reports.terminal.summary import Design, query
 from valuescope.warehouse.tables.caveats import compared_surveys
 

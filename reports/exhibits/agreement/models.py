@@ -19,7 +19,7 @@ from valuescope.reports.charts.labelled import (
 )
 from valuescope.reports.charts.palette import BLUE, MODEL, VERMILION
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
-from valuescope.reports.files.number_format import number
+from valuescope.reports.files.number_format import decimals
 
 _HEIGHT = 46
 _BY_R = alt.EncodingSortField(field="mean_pearson_r", op="max", order="descending")
@@ -72,10 +72,10 @@ def highest_r(rows: Sequence[Row]) -> str | None:
     if not known:
         return None
     first = max(known, key=lambda row: row["mean_pearson_r"])
-    said = f"Highest r: {first['design_name']} ({number(first['mean_pearson_r'], 2)})"
+    said = f"Highest r: {first['design_name']} ({decimals(first['mean_pearson_r'])})"
     if first["mean_blind_baseline_r"] is None:
         return said
-    return f"{said}; knowing no country at all: {number(first['mean_blind_baseline_r'], 2)}"
+    return f"{said}; knowing no country at all: {decimals(first['mean_blind_baseline_r'])}"
 
 
 EXHIBITS = (

@@ -20,7 +20,7 @@ from valuescope.reports.charts.dumbbell import (
 from valuescope.reports.charts.labelled import why_nothing
 from valuescope.reports.charts.palette import GREY, MODEL, PEOPLE
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
-from valuescope.reports.files.number_format import number
+from valuescope.reports.files.number_format import decimals
 
 _COUNTRY_HEIGHT = 17
 _QUESTION_HEIGHT = 38
@@ -154,7 +154,7 @@ def questions_with_r(rows: Sequence[Row]) -> str | None:
     first = max(known, key=lambda row: row["pearson_r"])
     return (
         f"r across countries is above 0 on {len(above)} of {len(known)} questions, highest on "
-        f"{first['question_id']} {first['short_label']} ({number(first['pearson_r'], 2)})"
+        f"{first['question_id']} {first['short_label']} ({decimals(first['pearson_r'])})"
     )
 
 

@@ -8,7 +8,7 @@ import altair as alt
 from valuescope.reports.charts.labelled import numbers
 from valuescope.reports.charts.world_map import world_map
 from valuescope.reports.exhibits.exhibit import Column, Exhibit, Row, Section
-from valuescope.reports.files.number_format import number
+from valuescope.reports.files.number_format import decimals
 
 
 def world_agreement() -> dict[str, Any]:
@@ -63,8 +63,8 @@ def furthest_above_random(rows: Sequence[Row]) -> str | None:
     lowest, *_, highest = sorted(known, key=lambda row: (row["r_above_random"], row["country_id"]))
     return (
         f"The model is furthest above random answers in {highest['country_name']} "
-        f"({number(highest['r_above_random'], 2)}), least in {lowest['country_name']} "
-        f"({number(lowest['r_above_random'], 2)})"
+        f"({decimals(highest['r_above_random'])}), least in {lowest['country_name']} "
+        f"({decimals(lowest['r_above_random'])})"
     )
 
 

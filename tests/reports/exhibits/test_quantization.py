@@ -49,7 +49,7 @@ def test_without_measured_noise_there_is_no_answer_and_the_reason(
     yes = {**rows[0], "answer": "small change in r", "modal_answer_changed_share": 0.061}
     yes |= {"pearson_r_delta": -0.005, "pearson_r_delta_ci_low": -0.0081}
     assert may_be_used([{**yes, "pearson_r_delta_ci_high": -0.002}]) == (
-        f"{yes['pair_name']}: may be used for r; r changes by -.005 [-.008, -.002], "
+        f"{yes['pair_name']}: may be used for r; r changes by \u2212.005 [\u2212.008, \u2212.002], "
         "6% of likeliest answers change"
     )
     (points,) = marks(quantization_drift(), rows, "symbol")

@@ -209,7 +209,7 @@ def test_the_ways_that_differ_most_are_named_with_the_difference_of_r() -> None:
     far = way("likelihood", mean_total_variation=0.5)
     assert charts.ways_apart([way("probability"), far]) == (
         "mine: sampled beside likelihood: shares are .50 apart on average; "
-        "mean r differs by -.25 [-.50, .00]"
+        "mean r differs by \u2212.25 [\u2212.50, .00]"
     )
     unknown = {**far, "pearson_r_delta": None}
     assert charts.ways_apart([unknown]) == (
