@@ -21,7 +21,7 @@ Specification = dict[str, Any]
 """A Vega-Lite specification whose data is named `rows`."""
 
 _QUERIES = Path(__file__).parent / "queries"
-_OTHER_CODES = {"outcome", "excluded_because"}
+_OTHER_CODES = {"outcome", "excluded_because", "measure"}
 _IN_WORDS = {"prompt_name": design_in_words, "population_id": people_in_words}
 _PARAMETER = re.compile(r"\$(\w+)")
 

@@ -1,4 +1,4 @@
-"""Words for the codes of marts: why a number is missing, how models were asked, who was asked."""
+"""Words for the codes of marts: measures, why one is missing, how models and who was asked."""
 
 _WORDS = {
     "too_few_questions": "too few questions",
@@ -32,6 +32,8 @@ _WORDS = {
     "too_few_placebos": "too few invented countries",
     "no_variance_in_placebos": "the model says the same of all invented countries",
     "noise_not_measured": "numerical noise was not measured",
+    "pearson_r": "r",
+    "demeaned_pearson_r": "demeaned r",
 }
 
 
