@@ -21,7 +21,8 @@ def create_landed_rows(connection: duckdb.DuckDBPyConnection, value: str, found:
     probability, off_choice_mass, draws = "null", "cells.off_choice_mass", "cast(null as bigint)"
     if value == "probability":
         probability = "answers.value"
-        off_choice_mass = f"coalesce({off_choice_mass}, greatest(0, 1 - {on_choices}))"
+        # The last bits of a sum change with its order; the same answers must give the same rows.
+        off_choice_mass = f"coalesce({off_choice_mass}, greatest(0, 1 - round({on_choices}, 12)))"
         # Shares of draws are of those that gave a choice.
         draws = f"cast(round(cells.asked * (1 - {off_choice_mass})) as bigint)"
     elif value == "count":
