@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from tests.benchmarks.multiple_choice import SETTINGS, Task, compiled_tool, run_tool
+from tests.benchmarks.multiple_choice import (
+    SETTINGS,
+    Task,
+    compiled_tool,
+    llama_cpp_vocabularies,
+    run_tool,
+)
+from tests.benchmarks.true_shapes import Shape, write_true_shape
 from valuescope.scorer.engine.contexts import BatchToken, Model
 from valuescope.scorer.engine.numerics import AUTO, Numerics, default_threads
 from valuescope.scorer.engine.weights import Computation, choose_computation, computed_file
@@ -88,6 +95,13 @@ def workload(model_name: str, answer_style: str, chat_mode: str = "template") ->
     )
 
 
+def workload_of_shape(shape: Shape, answer_style: str, folder: Path) -> Workload:
+    """The same of a model of random weights in Q4_0, written into `folder`."""
+    path = folder / f"{shape.name}-random.Q4_0.gguf"
+    write_true_shape(path, shape, "Q4_0", llama_cpp_vocabularies())
+    return workload(str(path), answer_style)
+
+
 def _countries(instrument: Instrument) -> tuple[Country, ...]:
     return tuple(c for c in instrument.countries.values() if c.in_wvs7)
 
@@ -110,7 +124,7 @@ def scored(
 
 
 def chosen_by_auto(work: Workload) -> Computation:
-    """What `--compute auto` chooses in a new home, and why."""
+    """The computation that `--compute auto` takes in a new home, with its reason."""
     with tempfile.TemporaryDirectory() as folder:
         return choose_computation(
             work.model_file, Numerics(compute_type=AUTO), Home(Path(folder)), default_threads()

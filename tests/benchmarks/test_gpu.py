@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.conftest import Report
-from tests.benchmarks.multiple_choice import llama_cpp_vocabularies
-from tests.benchmarks.scoring import prompt_speed, scored, workload
-from tests.benchmarks.true_shapes import ONE_BILLION, SEVEN_BILLION, Shape, write_true_shape
+from tests.benchmarks.scoring import prompt_speed, scored, workload_of_shape
+from tests.benchmarks.true_shapes import ONE_BILLION, SEVEN_BILLION, Shape
 from valuescope.scorer.engine.contexts import has_gpu_support
 from valuescope.scorer.engine.numerics import ALL_LAYERS, AS_IS
 
@@ -27,9 +26,7 @@ def test_scoring_on_a_gpu(
 ) -> None:
     if not has_gpu_support():
         pytest.skip("llama.cpp finds no GPU here")
-    path = tmp_path / f"{shape.name}-random.Q4_0.gguf"
-    write_true_shape(path, shape, "Q4_0", llama_cpp_vocabularies())
-    whole = workload(str(path), answer_style)
+    whole = workload_of_shape(shape, answer_style, tmp_path)
     work = replace(whole, questions=whole.questions[:2])
     reading = prompt_speed(work, AS_IS, gpu_layers=ALL_LAYERS)
     for batch_size in BATCH_SIZES:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.conftest import Report
-from tests.benchmarks.multiple_choice import llama_cpp_vocabularies
 from tests.benchmarks.scoring import (
     choices,
     chosen_by_auto,
@@ -21,8 +20,9 @@ from tests.benchmarks.scoring import (
     seconds_without_a_process,
     survey_tokens,
     workload,
+    workload_of_shape,
 )
-from tests.benchmarks.true_shapes import ONE_BILLION, SEVEN_BILLION, Shape, write_true_shape
+from tests.benchmarks.true_shapes import ONE_BILLION, SEVEN_BILLION, Shape
 from valuescope.scorer.planning.forecast import duration
 
 pytestmark = pytest.mark.benchmark
@@ -113,9 +113,7 @@ def test_the_forecast(model_name: str, compute_type: str, report: Report) -> Non
 )
 def test_large_models(shape: Shape, compute_type: str, report: Report, tmp_path: Path) -> None:
     """Few prompts, because a token of 7B takes a tenth of a second."""
-    path = tmp_path / f"{shape.name}-random.Q4_0.gguf"
-    write_true_shape(path, shape, "Q4_0", llama_cpp_vocabularies())
-    whole = workload(str(path), "label")
+    whole = workload_of_shape(shape, "label", tmp_path)
     work = replace(whole, questions=whole.questions[:1], countries=whole.countries[:24])
     name = f"{shape.name} (true shape, random weights), Q4_0, label, {compute_type}"
     found = forecast(work, compute_type)
@@ -135,11 +133,11 @@ def test_large_models(shape: Shape, compute_type: str, report: Report, tmp_path:
 
 @pytest.mark.parametrize("model", [SMOLLM2, GEMMA, ONE_BILLION, SEVEN_BILLION], ids=str)
 def test_what_auto_computes(model: str | Shape, report: Report, tmp_path: Path) -> None:
-    name = model if isinstance(model, str) else model.name
-    path = tmp_path / f"{name}-random.Q4_0.gguf"
     if isinstance(model, Shape):
-        write_true_shape(path, model, "Q4_0", llama_cpp_vocabularies())
-    chosen = chosen_by_auto(workload(model if isinstance(model, str) else str(path), "label"))
+        name, work = model.name, workload_of_shape(model, "label", tmp_path)
+    else:
+        name, work = model, workload(model, "label")
+    chosen = chosen_by_auto(work)
     report.add(f"`--compute auto`: {name}", f"`{chosen.compute_type}`. {chosen.reason}")
     assert chosen.reason
 
