@@ -11,8 +11,10 @@ import pytest
 
 from tests.dbt_project.study import (
     WITHOUT_TESTS,
+    WITHOUT_UNIT_TESTS,
     Instrument,
     add_load,
+    build,
     build_successfully,
     land_cells,
     land_design,
@@ -258,3 +260,52 @@ def test_tables_of_an_earlier_definition_are_made_anew(home: Home) -> None:
     rebuild(home)
     assert read(home, "select llm_entropy from marts.fct_mean_scores")["llm_entropy"].notna().all()
     assert len(read(home, "select source_fingerprint from intermediate.int_item_structure"))
+
+
+def test_a_build_checks_the_rows_that_no_build_has_checked(
+    instrument: Instrument, new_home: Callable[[], Home]
+) -> None:
+    home = new_home()
+    asked = ("--select", "+fct_mean_scores", *WITHOUT_UNIT_TESTS)
+    add_load(home, "people", random_counts(instrument, QUESTIONS, ["DEU", "JPN", "USA"], seed=1))
+    land_design(home, "forward")
+    for model_id in ("first", "second"):
+        land_answers(home, instrument, model_id, "forward")
+    build_successfully(home, *asked)
+    with duckdb.connect(str(home.database)) as connection:
+        connection.execute(
+            "update marts.fct_mean_scores set llm_mean_score = 9 where model_id = 'first'"
+        )
+    broken = "marts.fct_mean_scores: llm_mean_score is outside -1 to 1 (15 rows"
+
+    land_answers(home, instrument, "another", "forward")
+    build_successfully(home, *asked)
+    assert broken in build(home, "test", "--select", "fct_mean_scores").stdout
+
+    with duckdb.connect(str(home.database)) as connection:
+        (checked,) = connection.execute(
+            """
+            select count(*) from intermediate.checked_designs
+            where table_name = 'model.valuescope.fct_mean_scores'
+            """
+        ).fetchall()
+        assert checked == (6,)  # three models, each as landed and as compared
+        connection.execute(
+            """
+            delete from intermediate.checked_designs
+            where source_fingerprint in (
+                select source_fingerprint from marts.fct_mean_scores where model_id = 'first'
+            )
+            """
+        )
+    assert broken in build(home, *asked).stdout
+    # What failed is not taken for checked.
+    assert broken in build(home, *asked).stdout
+
+    build_successfully(home, *asked, "--full-refresh")
+    with duckdb.connect(str(home.database)) as connection:
+        connection.execute(
+            "update marts.fct_mean_scores set llm_mean_score = 9 where model_id = 'first'"
+        )
+        connection.execute("update intermediate.checked_designs set code = 'of another version'")
+    assert broken in build(home, *asked).stdout

@@ -17,6 +17,7 @@
 {%- set numbers = run_query(
     "select column_name from (describe " ~ model ~ ") where column_type in ('DOUBLE', 'FLOAT')"
 ).columns[0].values() -%}
+{%- set rows = unchecked_rows(model) -%}
 {%- set grain = node.config.meta.get('grain', []) -%}
 {%- set rules = [] -%}
 {%- set unique = [grain] if grain else [] -%}
@@ -83,7 +84,7 @@
             } end{{ ',' if not loop.last }}
             {%- endfor %}
         ]) as found
-        from {{ model }}
+        from {{ rows }}
         where
             {%- for rule, columns, condition in rules %}
             {{ 'or ' if not loop.first }}({{ condition }})
@@ -101,7 +102,7 @@
     } as broken
     from (
         select {{ columns | join(', ') }}, count(*) as row_count
-        from {{ model }}
+        from {{ rows }}
         {%- if columns != grain %}
         where {{ columns[0] }} is not null
         {%- endif %}

@@ -4,7 +4,7 @@
 select
     {{ group_by | join(', ') }},
     sum({{ column_name }}) as total
-from {{ model }}
+from {{ unchecked_rows(model) }}
 group by {{ group_by | join(', ') }}
 having
     abs(sum({{ column_name }}) - 1) > 1e-9
