@@ -10,6 +10,7 @@ from valuescope.scorer.engine.contexts import BatchToken, Context, Model
 from valuescope.scorer.engine.numerics import PATHS, Numerics
 from valuescope.scorer.paths.copied_sequences import CopyScorer
 from valuescope.scorer.paths.path import CellScore, Scorer
+from valuescope.scorer.paths.remembered import Finding, Findings
 from valuescope.scorer.paths.sequence import SequenceScorer
 from valuescope.scorer.paths.tokens import TokenisedCell
 from valuescope.scorer.paths.tree import TreeScorer
@@ -33,6 +34,8 @@ _NOISE_FACTOR, _SHARE_OF_SPREAD = 3.0, 0.5
 _SMALLEST_BATCH, _EXPERTS_TOLERANCE = 8, 1.0
 # Answers of the longest cell, and tokens before an answer, that are tried.
 _ANSWERS_TRIED, _POSITIONS_TRIED = 2, 8
+# Tokens of a text whose likelihoods must not change with what follows.
+_TOKENS_TRIED = 32
 _ROUND_UP = 256
 
 
@@ -68,23 +71,32 @@ def open_scorer(
     path: str,
     probe: Probe,
     shares_tokens: bool = True,
+    findings: Findings | None = None,
 ) -> Iterator[OpenedScorer]:
     """Yield the scorer of `path`; for "auto", of the first path that agrees with single sequences.
 
-    Without `shares_tokens` the path `tree` is not tried.
+    Without `shares_tokens` the path `tree` is not tried. What `findings` know is not tried again.
 
     Raises ValuescopeError when a path that was asked for disagrees, or when the longest cell
     is longer than the model's own context.
     """
+    findings = findings or Findings(None, (), numerics)
     single = _SingleSequences(model, numerics, threads, probe)
-    single.require_own_past()
     notices: list[str] = []
     for name in _candidates(model, path, shares_tokens):
+        known = findings.of(name, probe.longest.length)
+        if known is None:
+            single.require_own_past()
         size = context_size(probe.longest, numerics, model, name)
         with model.new_context(size, numerics, threads, SEQUENCES[name]) as context:
             scorer: Scorer = SCORERS[name](context)
             if name == "sequence":
                 yield OpenedScorer(scorer, context, None, None, (*notices, *context.notices))
+                return
+            if known is not None:
+                yield OpenedScorer(
+                    scorer, context, known.difference, known.bound, (*notices, *context.notices)
+                )
                 return
             try:
                 difference = largest_difference(list(scorer.score(probe.questions)), single.scores)
@@ -94,6 +106,7 @@ def open_scorer(
             bound = single.bound(difference)
             if difference <= bound:
                 context.reset_counts()
+                findings.remember(name, Finding(probe.longest.length, difference, bound))
                 yield OpenedScorer(scorer, context, difference, bound, (*notices, *context.notices))
                 return
         if difference < float("inf"):
@@ -150,7 +163,11 @@ class _SingleSequences:
 
     def __init__(self, model: Model, numerics: Numerics, threads: int, probe: Probe) -> None:
         self._model, self._numerics, self._threads, self._probe = model, numerics, threads, probe
-        self.scores = self._scored(numerics)
+
+    @cached_property
+    def scores(self) -> list[CellScore]:
+        """Return the scores of the probe's cells."""
+        return self._scored(self._numerics)
 
     @cached_property
     def noise(self) -> float:
@@ -203,7 +220,7 @@ class _SingleSequences:
 
         The same tokens are decoded twice, before two endings of one length.
         """
-        tokens = self._probe.longest.answers[0].token_ids[: self._numerics.batch_size]
+        tokens = self._probe.longest.answers[0].token_ids[:_TOKENS_TRIED]
         half = len(tokens) // 2
         first = max(0, half - _POSITIONS_TRIED)
         endings = (tokens[half:], tokens[: len(tokens) - half])

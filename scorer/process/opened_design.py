@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from valuescope.scorer.elicitation.elicitor import Elicitor, elicitor, with_room_for_percentages
 from valuescope.scorer.elicitation.values import CellValues
@@ -29,6 +30,7 @@ from valuescope.scorer.paths.choice import (
     require_trained_length,
     shortened,
 )
+from valuescope.scorer.paths.remembered import Findings
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import render_prompt
@@ -64,11 +66,16 @@ class LoadedModel(Closing):
         numerics: Numerics,
         threads: int,
         path: str = "auto",
+        findings: Path | None = None,
     ) -> None:
-        """Load the file of `computation`. Raises ValuescopeError for one that cannot be used."""
+        """Load the file of `computation`; `findings` is where it is kept what probes find.
+
+        Raises ValuescopeError for a file that cannot be used.
+        """
         self.model_file = model_file
         self.numerics = replace(numerics, compute_type=computation.compute_type)
         self.threads, self.path = threads, path
+        self._findings = findings
         self.model = Model.of(
             model_file,
             computation.path,
@@ -140,7 +147,23 @@ class LoadedModel(Closing):
                 probe = with_room_for_percentages(probe, max(choice_counts))
             model = self.model
             opened = stack.enter_context(
-                open_scorer(model, self.numerics, self.threads, self.path, probe, not is_stated)
+                open_scorer(
+                    model,
+                    self.numerics,
+                    self.threads,
+                    self.path,
+                    probe,
+                    not is_stated,
+                    Findings(
+                        self._findings,
+                        (
+                            self.model_file.model_id,
+                            *sorted(model.metadata_overrides.values()),
+                            design.prompt_id,
+                        ),
+                        self.numerics,
+                    ),
+                )
             )
             elicits = elicitor(design, model, self.model_file.model_id, opened, choice_counts)
             yield OpenedDesign(self, asking, opened, elicits, asked)

@@ -71,7 +71,12 @@ class Replica:
             request.measures,
         )
         self._loaded = LoadedModel(
-            request.model_file, computation, request.numerics, request.threads, request.path
+            request.model_file,
+            computation,
+            request.numerics,
+            request.threads,
+            request.path,
+            request.home.cache / "paths",
         )
         return Prepared(
             self._loaded.as_row(),

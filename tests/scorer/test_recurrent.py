@@ -223,7 +223,7 @@ def test_a_run_records_that_it_took_copies(
     assert run["path_difference"] < 1e-4
 
 
-@pytest.mark.usefixtures("broken_copies")
+@pytest.mark.usefixtures("broken_copies", "own_cache")
 def test_a_model_that_falls_back_says_so(
     home: Home, tiny_file: ModelFile, label_design: PromptDesign, instrument: Instrument
 ) -> None:

@@ -1,7 +1,8 @@
 """What a design is tried on before it is scored: contexts are sized by tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,10 @@ from tests.scorer.tiny_models import write_tiny_model
 from valuescope.scorer.engine.numerics import AS_IS, Numerics
 from valuescope.scorer.engine.weights import Computation
 from valuescope.scorer.models.files import resolve_model
+from valuescope.scorer.paths import remembered
+from valuescope.scorer.paths.path import CellScore
+from valuescope.scorer.paths.sequence import SequenceScorer
+from valuescope.scorer.paths.tokens import TokenisedCell
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.process.opened_design import LoadedModel
 from valuescope.warehouse.errors import ValuescopeError
@@ -71,3 +76,60 @@ def test_a_cell_beyond_the_models_context_is_named_before_anything_is_scored(
         tiny.open(replace(label_design, wordings=wordings), [instrument.question("Q1")], countries),
     ):
         raise AssertionError("the design should have been refused")
+
+
+def test_a_design_that_is_opened_again_is_not_tried_again(
+    tmp_path: Path,
+    models_home: Home,
+    label_design: PromptDesign,
+    instrument: Instrument,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "tiny.gguf"
+    write_tiny_model(path, "llama")
+    model_file = resolve_model(str(path), models_home, instrument)
+    questions = [instrument.question("Q1")]
+    tried: list[str] = []
+    score = SequenceScorer.score
+
+    def counted(
+        scorer: SequenceScorer, cells: Iterable[Sequence[TokenisedCell]]
+    ) -> Iterator[CellScore]:
+        tried.append("a probe")
+        return score(scorer, cells)
+
+    def difference(country: str, design: PromptDesign = label_design) -> float | None:
+        tried.clear()
+        with (
+            LoadedModel(
+                model_file,
+                Computation(AS_IS, path),
+                Numerics(AS_IS),
+                threads=1,
+                findings=tmp_path / "found",
+            ) as loaded,
+            loaded.open(design, questions, [instrument.country(country)]) as opened,
+        ):
+            assert opened.opening.scoring_path == "tree"
+            return opened.opening.path_difference
+
+    monkeypatch.setattr(SequenceScorer, "score", counted)
+    first = difference("DEU")
+    assert tried
+    assert first is not None
+    assert difference("PER") == first  # Peru is shorter than Germany
+    assert not tried
+    # The United Kingdom is longer, and another design's answers may round otherwise.
+    difference("GBR")
+    assert tried
+    difference("DEU", replace(label_design, choice_order="reverse"))
+    assert tried
+    difference("DEU")
+    assert not tried
+    for file in (tmp_path / "found").iterdir():
+        file.write_text("{")
+    difference("DEU")
+    assert tried
+    monkeypatch.setattr(remembered, "engine_build", lambda: "compiled anew")
+    difference("DEU")
+    assert tried

@@ -1,0 +1,81 @@
+"""What probes have found, so that a design that is opened again need not be tried again.
+
+A probe costs as much as some dozens of cells, and minutes with a large model: much, where few cells
+are added to those that are there.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from valuescope.scorer.engine.installation import engine_build
+from valuescope.scorer.engine.numerics import Numerics, numerics_id
+from valuescope.scorer.engine.processor import processor_name
+from valuescope.warehouse.errors import ValuescopeError
+from valuescope.warehouse.landing_zone.shards import write_text
+
+_CODE = (Path(__file__).parent, Path(__file__).parents[1] / "engine")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """That a path agrees with single sequences on cells of up to `longest` tokens.
+
+    `difference` and `bound` are those of `OpenedScorer`.
+    """
+
+    longest: int
+    difference: float
+    bound: float
+
+
+class Findings:
+    """The findings of one subject, such as a model file and a design, in a folder of small files.
+
+    Another engine, processor, setting of the computation or code of the paths finds anew. Without a
+    folder, and on a GPU, whose driver is not known, nothing is remembered.
+    """
+
+    def __init__(self, folder: Path | None, subject: Sequence[str], numerics: Numerics) -> None:
+        self._folder = None if numerics.gpu_layers else folder
+        self._subject, self._numerics = subject, numerics
+
+    def of(self, path: str, longest: int) -> Finding | None:
+        """Return what is known of a path for cells of up to `longest` tokens."""
+        if self._folder is None:
+            return None
+        try:
+            read = json.loads(self._file(self._folder, path).read_text(encoding="utf-8"))
+            found = Finding(**read)
+        except (OSError, ValueError, TypeError):
+            return None
+        return found if found.longest >= longest else None
+
+    def remember(self, path: str, found: Finding) -> None:
+        """Keep a finding where there is a place for it."""
+        if self._folder is not None:
+            with suppress(ValuescopeError):
+                write_text(self._file(self._folder, path), json.dumps(asdict(found)))
+
+    def _file(self, folder: Path, path: str) -> Path:
+        identity = [
+            *self._subject,
+            numerics_id(self._numerics, path),
+            engine_build(),
+            processor_name(),
+            _code_sha256(),
+        ]
+        name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+        return folder / f"{name}.json"
+
+
+@cache
+def _code_sha256() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in _CODE for path in folder.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
