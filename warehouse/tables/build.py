@@ -40,7 +40,8 @@ from valuescope.warehouse.unfinished import replaced_file
 
 _DBT_PROCESS = ROOMS / "warehouse" / "dbt_process.py"
 _FROM_FOLDER_TO_HOME = "../.."
-_OF_ANSWERS = ("--select", "source:landing+")
+# What answers reach.
+OF_ANSWERS = ("--select", "source:landing+")
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _build(
     output = home.path / "dbt"
     results = output / "target" / "run_results.json"
     if last:
-        arguments += _OF_ANSWERS
+        arguments += OF_ANSWERS
     with _where_to_build(home) as (folder, where):
         if last:
             # So that the record of the last build holds for what is kept.
