@@ -148,7 +148,7 @@ def _computing(facts: MethodsFacts, citation_keys: Sequence[str]) -> Iterator[st
                 "."
                 if facts.largest_path_difference is None
                 else f"; another way of decoding moved an answer by at most "
-                f"{facts.largest_path_difference:.2g} nats, on a few cells of each run."
+                f"{facts.largest_path_difference:.2g} nats, on a few cells of each design."
             )
         )
     yield (

@@ -10,7 +10,7 @@ from valuescope.scorer.engine.contexts import BatchToken, Context, Model
 from valuescope.scorer.engine.numerics import PATHS, Numerics
 from valuescope.scorer.paths.copied_sequences import CopyScorer
 from valuescope.scorer.paths.path import CellScore, Scorer
-from valuescope.scorer.paths.remembered import Finding, Findings
+from valuescope.scorer.paths.remembered import TriedPath, TriedPaths
 from valuescope.scorer.paths.sequence import SequenceScorer
 from valuescope.scorer.paths.tokens import TokenisedCell
 from valuescope.scorer.paths.tree import TreeScorer
@@ -71,20 +71,20 @@ def open_scorer(
     path: str,
     probe: Probe,
     shares_tokens: bool = True,
-    findings: Findings | None = None,
+    tried: TriedPaths | None = None,
 ) -> Iterator[OpenedScorer]:
     """Yield the scorer of `path`; for "auto", of the first path that agrees with single sequences.
 
-    Without `shares_tokens` the path `tree` is not tried. What `findings` know is not tried again.
+    Without `shares_tokens` the path `tree` is not tried. What is in `tried` is not tried again.
 
     Raises ValuescopeError when a path that was asked for disagrees, or when the longest cell
     is longer than the model's own context.
     """
-    findings = findings or Findings(None, (), numerics)
+    tried = tried or TriedPaths(None, (), numerics)
     single = _SingleSequences(model, numerics, threads, probe)
     notices: list[str] = []
     for name in _candidates(model, path, shares_tokens):
-        known = findings.of(name, probe.longest.length)
+        known = tried.of(name, probe.longest.length)
         if known is None:
             single.require_own_past()
         size = context_size(probe.longest, numerics, model, name)
@@ -106,7 +106,7 @@ def open_scorer(
             bound = single.bound(difference)
             if difference <= bound:
                 context.reset_counts()
-                findings.remember(name, Finding(probe.longest.length, difference, bound))
+                tried.remember(name, TriedPath(probe.longest.length, difference, bound))
                 yield OpenedScorer(scorer, context, difference, bound, (*notices, *context.notices))
                 return
         if difference < float("inf"):

@@ -22,7 +22,7 @@ _CODE = (Path(__file__).parent, Path(__file__).parents[1] / "engine")
 
 
 @dataclass(frozen=True)
-class Finding:
+class TriedPath:
     """That a path agrees with single sequences on cells of up to `longest` tokens.
 
     `difference` and `bound` are those of `OpenedScorer`.
@@ -33,8 +33,8 @@ class Finding:
     bound: float
 
 
-class Findings:
-    """The findings of one subject, such as a model file and a design, in a folder of small files.
+class TriedPaths:
+    """What is known of one subject, such as a model file and a design, in a folder of small files.
 
     Another engine, processor, setting of the computation or code of the paths finds anew. Without a
     folder, and on a GPU, whose driver is not known, nothing is remembered.
@@ -44,19 +44,19 @@ class Findings:
         self._folder = None if numerics.gpu_layers else folder
         self._subject, self._numerics = subject, numerics
 
-    def of(self, path: str, longest: int) -> Finding | None:
+    def of(self, path: str, longest: int) -> TriedPath | None:
         """Return what is known of a path for cells of up to `longest` tokens."""
         if self._folder is None:
             return None
         try:
             read = json.loads(self._file(self._folder, path).read_text(encoding="utf-8"))
-            found = Finding(**read)
+            found = TriedPath(**read)
         except (OSError, ValueError, TypeError):
             return None
         return found if found.longest >= longest else None
 
-    def remember(self, path: str, found: Finding) -> None:
-        """Keep a finding where there is a place for it."""
+    def remember(self, path: str, found: TriedPath) -> None:
+        """Keep what was found where there is a place for it."""
         if self._folder is not None:
             with suppress(ValuescopeError):
                 write_text(self._file(self._folder, path), json.dumps(asdict(found)))

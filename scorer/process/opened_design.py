@@ -30,7 +30,7 @@ from valuescope.scorer.paths.choice import (
     require_trained_length,
     shortened,
 )
-from valuescope.scorer.paths.remembered import Findings
+from valuescope.scorer.paths.remembered import TriedPaths
 from valuescope.scorer.paths.tokens import TokenisedCell, tokenise_cell
 from valuescope.scorer.planning.design import PromptDesign
 from valuescope.scorer.planning.prompts import render_prompt
@@ -66,16 +66,16 @@ class LoadedModel(Closing):
         numerics: Numerics,
         threads: int,
         path: str = "auto",
-        findings: Path | None = None,
+        tried_paths: Path | None = None,
     ) -> None:
-        """Load the file of `computation`; `findings` is where it is kept what probes find.
+        """Load the file of `computation`; `tried_paths` is where it is kept what probes find.
 
         Raises ValuescopeError for a file that cannot be used.
         """
         self.model_file = model_file
         self.numerics = replace(numerics, compute_type=computation.compute_type)
         self.threads, self.path = threads, path
-        self._findings = findings
+        self._tried_paths = tried_paths
         self.model = Model.of(
             model_file,
             computation.path,
@@ -154,8 +154,8 @@ class LoadedModel(Closing):
                     self.path,
                     probe,
                     not is_stated,
-                    Findings(
-                        self._findings,
+                    TriedPaths(
+                        self._tried_paths,
                         (
                             self.model_file.model_id,
                             *sorted(model.metadata_overrides.values()),

@@ -106,7 +106,7 @@ def test_a_design_that_is_opened_again_is_not_tried_again(
                 Computation(AS_IS, path),
                 Numerics(AS_IS),
                 threads=1,
-                findings=tmp_path / "found",
+                tried_paths=tmp_path / "found",
             ) as loaded,
             loaded.open(design, questions, [instrument.country(country)]) as opened,
         ):
