@@ -36,6 +36,12 @@ def measured(work: Workload, compute_type: str) -> tuple[float, float]:
     By the processor's time, which other programs do not lengthen as they do the clock's.
     """
     numerics = Numerics(compute_type=compute_type)
+    with (
+        home_of(work) as other,
+        ScoringSession(other, work.model_file, numerics=numerics, threads=1) as session,
+    ):
+        # What is tried before a design is scored for the first time weighs little in a study.
+        session.score(work.design, work.questions, work.countries, limit=1)
     with home_of(work) as home:
         before = _processor_seconds()
         with ScoringSession(home, work.model_file, numerics=numerics, threads=1):
