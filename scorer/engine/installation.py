@@ -5,7 +5,6 @@ import importlib.util
 import os
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -45,22 +44,6 @@ def engine_libraries() -> frozenset[str]:
     if found is None or found.origin is None:
         return frozenset()
     return frozenset(path.name for path in (Path(found.origin).parent / "lib").glob("*ggml-*"))
-
-
-@cache
-def engine_build() -> str:
-    """Return the identity of llama.cpp's compiled libraries: their names, sizes and times.
-
-    Unlike the version, another compiler's, or one with other instructions, differs.
-    """
-    found = importlib.util.find_spec("llama_cpp")
-    if found is None or found.origin is None:
-        return ""
-    states = []
-    for path in sorted((Path(found.origin).parent / "lib").iterdir()):
-        state = path.stat()
-        states.append(f"{path.name} {state.st_size} {state.st_mtime_ns}")
-    return " ".join(states)
 
 
 def has_blas() -> bool:

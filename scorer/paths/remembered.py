@@ -12,13 +12,11 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from valuescope.scorer.engine.installation import engine_build
 from valuescope.scorer.engine.numerics import Numerics, numerics_id
-from valuescope.scorer.engine.processor import processor_name
+from valuescope.scorer.trial.records import Engine
 from valuescope.warehouse.errors import ValuescopeError
 from valuescope.warehouse.landing_zone.shards import write_text
-
-_CODE = (Path(__file__).parent, Path(__file__).parents[1] / "engine")
+from valuescope.warehouse.version import scoring_code_fingerprint
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class TriedPath:
 class TriedPaths:
     """What is known of one subject, such as a model file and a design, in a folder of small files.
 
-    Another engine, processor, setting of the computation or code of the paths finds anew. Without a
+    Another engine, processor, setting of the computation or code finds anew. Without a
     folder, and on a GPU, whose driver is not known, nothing is remembered.
     """
 
@@ -62,20 +60,15 @@ class TriedPaths:
                 write_text(self._file(self._folder, path), json.dumps(asdict(found)))
 
     def _file(self, folder: Path, path: str) -> Path:
-        identity = [
-            *self._subject,
-            numerics_id(self._numerics, path),
-            engine_build(),
-            processor_name(),
-            _code_sha256(),
-        ]
+        identity = [*self._subject, numerics_id(self._numerics, path), *engine_and_code()]
         name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
         return folder / f"{name}.json"
 
 
 @cache
-def _code_sha256() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in _CODE for path in folder.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def engine_and_code() -> tuple[str, str]:
+    """Return the identity of llama.cpp's libraries on this processor, and of the code that scores.
+
+    Raises ValuescopeError if llama.cpp is not installed.
+    """
+    return Engine.installed().record().name, scoring_code_fingerprint()

@@ -130,6 +130,6 @@ def test_a_design_that_is_opened_again_is_not_tried_again(
         file.write_text("{")
     difference("DEU")
     assert tried
-    monkeypatch.setattr(remembered, "engine_build", lambda: "compiled anew")
+    monkeypatch.setattr(remembered, "engine_and_code", lambda: ("compiled anew", "the same"))
     difference("DEU")
     assert tried
