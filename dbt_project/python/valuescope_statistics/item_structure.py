@@ -41,7 +41,7 @@ RESULT = pa.schema(
     ]
 )
 DIVISIONS = 100
-# Standard deviations below this, and differences of r, are rounding.
+# Standard deviations of scores below this, differences of r and its variances are rounding.
 ROUNDING = 1e-12
 
 
@@ -55,40 +55,78 @@ class Limits(NamedTuple):
     minimum_batteries: int
 
 
-def pairs_of(battery: Places) -> tuple[Places, Places]:
-    """Return the places of all pairs of questions that are of different batteries."""
-    first, second = np.triu_indices(len(battery), 1)
-    apart = battery[first] != battery[second]
-    return first[apart], second[apart]
+class Patterns:
+    """People's pattern and a model's: r over countries of each pair of questions.
 
-
-def pair_correlations(scores: Floats, pairs: tuple[Places, Places]) -> Floats:
-    """Return r over countries of each pair of questions; `scores` is countries x questions.
-
-    NaN where one of them has no variance.
+    A pattern is U U' where the rows of U, questions x countries, have mean 0 and length 1. So sums
+    over all pairs are squares of products of countries x countries: over (P P')_ij (M M')_ij the
+    sum is |P' M|^2. What is within batteries, where no pair counts, is taken off.
     """
-    centred = scores - scores.mean(axis=0)
-    lengths = np.sqrt((centred**2).sum(axis=0))
-    unit = centred / np.where(lengths > 0, lengths, np.nan)
-    found: Floats = (unit.T @ unit)[pairs]
-    return found
+
+    def __init__(self, people: Floats, model: Floats, battery: Places) -> None:
+        """Take scores, questions x countries. A question that does not vary is left out."""
+        varies = (people.std(axis=1) > ROUNDING) & (model.std(axis=1) > ROUNDING)
+        self.people, self.model = (_unit(scores[varies]) for scores in (people, model))
+        self.battery = np.unique(battery[varies], return_inverse=True)[1]
+        first, second = np.nonzero(self.battery[:, None] == self.battery)
+        self.pair_count = (len(self.battery) ** 2 - len(first)) // 2
+        self._people_within, self._model_within = (
+            np.einsum("pc,pc->p", unit[first], unit[second]) for unit in (self.people, self.model)
+        )
+        self._of_people = self._moments(self.people, self._people_within)
+
+    def r(self, model: Floats | None = None) -> float:
+        """Return Pearson's r between the patterns, NaN where one of them has no variance.
+
+        `model` is the model's scores in another order that is the same within each battery.
+        """
+        if not self.pair_count:
+            return np.nan
+        model = self.model if model is None else model
+        people_mean, people_variance = self._of_people
+        model_mean, model_variance = self._moments(model, self._model_within)
+        product = self._mean_product(self.people, model, self._people_within @ self._model_within)
+        if min(people_variance, model_variance) <= ROUNDING:
+            return np.nan
+        covariance = product - people_mean * model_mean
+        return float(covariance / np.sqrt(people_variance * model_variance))
+
+    def shuffled(self, random: np.random.Generator) -> Floats:
+        """Return the model's scores with countries shuffled, in each battery in another way.
+
+        What is in a battery stays together; what goes together across batteries does so by chance.
+        """
+        order = np.tile(np.arange(self.model.shape[1]), (1 + int(self.battery.max()), 1))
+        order = random.permuted(order, axis=1)
+        mixed: Floats = np.take_along_axis(self.model, order[self.battery], axis=1)
+        return mixed
+
+    def _moments(self, unit: Floats, within: Floats) -> tuple[float, float]:
+        """Return the mean of r over pairs, and its variance."""
+        if not self.pair_count:
+            return np.nan, np.nan
+        total = np.square(unit.sum(axis=0)).sum() - within.sum()
+        mean = float(total / 2 / self.pair_count)
+        return mean, self._mean_product(unit, unit, within @ within) - mean**2
+
+    def _mean_product(self, one: Floats, other: Floats, within: float) -> float:
+        """Return the mean over pairs of the product of r in two patterns."""
+        return float((np.square(one.T @ other).sum() - within) / 2 / self.pair_count)
 
 
-def correlation(x: Floats, y: Floats) -> float:
-    """Return Pearson's r of what is finite on both sides, NaN without variance."""
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y = x[known] - x[known].mean(), y[known] - y[known].mean()
-    square = float((x @ x) * (y @ y))
-    return float(x @ y / np.sqrt(square)) if square > ROUNDING**2 else np.nan
+def _unit(scores: Floats) -> Floats:
+    """Return scores, questions x countries, with rows of mean 0 and length 1."""
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    unit: Floats = centred / np.sqrt(np.square(centred).sum(axis=1, keepdims=True))
+    return unit
 
 
-def interval(
-    people: Floats, model: Floats, battery: Places, pairs: tuple[Places, Places], minimum: int
-) -> dict[str, Any]:
+def interval(patterns: Patterns, minimum: int) -> dict[str, Any]:
     """Return the columns of the interval of r between two patterns, by a jackknife over batteries.
 
     A pair is left out with each of its two batteries.
     """
+    battery = patterns.battery
     sizes = np.bincount(battery)
     effective = effective_number(sizes)
     columns = {"battery_count": len(sizes), "effective_battery_count": effective}
@@ -96,10 +134,12 @@ def interval(
         return {**columns, "interval_null_reason": "too_few_batteries"}
     if effective < LEAST_EFFECTIVE_BATTERIES:
         return {**columns, "interval_null_reason": "one_battery_dominates"}
-    of_pair = [battery[place] for place in pairs]
-    left = [(of_pair[0] != one) & (of_pair[1] != one) for one in range(len(sizes))]
-    values = [correlation(people[some], model[some]) for some in left]
-    samples = np.array([[correlation(people, model), *values]])
+    left = [battery != one for one in range(len(sizes))]
+    values = [
+        Patterns(patterns.people[some], patterns.model[some], battery[some]).r()
+        for some in left
+    ]
+    samples = np.array([[patterns.r(), *values]])
     found = summary(
         samples, np.array([True]), np.array([float(len(sizes))]), np.array([effective - 1])
     )
@@ -109,70 +149,50 @@ def interval(
     return {**columns, **ends, "interval_null_reason": None}
 
 
-def ceiling(human: Floats, pairs: tuple[Places, Places], random: np.random.Generator) -> float:
+def ceiling(human: Floats, battery: Places, random: np.random.Generator) -> float:
     """Return the highest r that a predictor of people's true pattern would reach.
 
     The root of the pattern's reliability: Spearman's and Brown's 2r / (1 + r) of the r between
     random halves of the countries, its mean over divisions.
     """
-    half = len(human) // 2
+    half = human.shape[1] // 2
     halves = []
     for _ in range(DIVISIONS):
-        order = random.permutation(len(human))
-        parts = human[order[:half]], human[order[half:]]
-        halves.append(correlation(*(pair_correlations(part, pairs) for part in parts)))
+        order = random.permutation(human.shape[1])
+        halves.append(Patterns(human[:, order[:half]], human[:, order[half:]], battery).r())
     r = max(0.0, float(np.mean(halves)))
     return float(np.sqrt(2 * r / (1 + r)))
-
-
-def shuffled(scores: Floats, battery: Places, random: np.random.Generator) -> Floats:
-    """Return scores whose countries are shuffled, in each battery in another way.
-
-    What is in a battery stays together; what goes together across batteries does so by chance.
-    """
-    order = np.stack([random.permutation(len(scores)) for _ in range(1 + int(battery.max()))])
-    mixed: Floats = np.take_along_axis(scores, order[battery].T, axis=0)
-    return mixed
 
 
 def structure(
     model: Floats, human: Floats, battery: Places, names: tuple[str, ...], limits: Limits
 ) -> dict[str, Any]:
-    """Return the row of one design; `model` and `human` are countries x questions, complete."""
-    varies = (human.std(axis=0) > ROUNDING) & (model.std(axis=0) > ROUNDING)
-    battery = np.unique(battery[varies], return_inverse=True)[1]
-    model, human = model[:, varies], human[:, varies]
-    row: dict[str, Any] = {"country_count": len(human), "question_count": int(varies.sum())}
-    if len(human) < limits.minimum_countries:
+    """Return the row of one design; `model` and `human` are questions x countries, complete."""
+    patterns = Patterns(human, model, battery)
+    questions = len(patterns.battery)
+    row: dict[str, Any] = {"country_count": human.shape[1], "question_count": questions}
+    if human.shape[1] < limits.minimum_countries:
         return {**row, "pair_count": 0, "null_reason": "too_few_countries"}
-    if not varies.any():
+    if not questions:
         return {**row, "pair_count": 0, "null_reason": "no_country_variation"}
-    if varies.sum() < limits.minimum_questions or not battery.any():
+    if questions < limits.minimum_questions or not patterns.pair_count:
         return {**row, "pair_count": 0, "null_reason": "too_few_questions"}
+    row["pair_count"] = patterns.pair_count
+    found = patterns.r()
+    if not np.isfinite(found):
+        return {**row, "null_reason": "no_variance"}
     digest = hashlib.sha256("\0".join(names).encode()).digest()
     random = np.random.default_rng([limits.seed, int.from_bytes(digest, "big")])
-    pairs = pairs_of(battery)
-    people = pair_correlations(human, pairs)
-    own = pair_correlations(model, pairs)
-    found = correlation(people, own)
-    if not np.isfinite(found):
-        return {**row, "pair_count": len(people), "null_reason": "no_variance"}
-    drawn = np.array(
-        [
-            correlation(people, pair_correlations(shuffled(model, battery, random), pairs))
-            for _ in range(limits.draws)
-        ]
-    )
+    drawn = np.array([patterns.r(patterns.shuffled(random)) for _ in range(limits.draws)])
     low, high = np.quantile(drawn, [0.025, 0.975])
     return {
         **row,
-        "pair_count": len(people),
         "structure_r": found,
-        **interval(people, own, battery, pairs, limits.minimum_batteries),
+        **interval(patterns, limits.minimum_batteries),
         "shuffled_low": low,
         "shuffled_high": high,
         "shuffled_p_value": (1 + (drawn >= found - ROUNDING).sum()) / (1 + limits.draws),
-        "structure_ceiling": ceiling(human, pairs, random),
+        "structure_ceiling": ceiling(patterns.people, patterns.battery, random),
         "null_reason": None,
     }
 
@@ -190,14 +210,14 @@ def item_structure(cells: pd.DataFrame, limits: Limits) -> pd.DataFrame:
         # Names as categories would come in the order of the rows.
         own = own.astype(dict.fromkeys(["country_id", "question_id", "battery_id"], str))
         sides = [
-            own.pivot(index="country_id", columns="question_id", values=f"{side}_mean_score")
+            own.pivot(index="question_id", columns="country_id", values=f"{side}_mean_score")
             for side in ("llm", "human")
         ]
         batteries = own.drop_duplicates("question_id").set_index("question_id")["battery_id"]
-        battery = pd.factorize(batteries.reindex(sides[0].columns).to_numpy(object))[0]
+        battery = pd.factorize(batteries.reindex(sides[0].index).to_numpy(object))[0]
         model, human = (side.to_numpy(float) for side in sides)
-        is_question, is_country = full_rectangle(np.isfinite(model).T)
-        model, human = (side[is_country][:, is_question] for side in (model, human))
+        is_question, is_country = full_rectangle(np.isfinite(model))
+        model, human = (side[is_question][:, is_country] for side in (model, human))
         row = structure(model, human, battery[is_question], names, limits)
         rows.append({**dict(zip(DESIGN, names, strict=True)), **row})
     return pd.DataFrame(rows, columns=RESULT.names)

@@ -155,10 +155,11 @@ def pearson(rows: Floats, human: Floats) -> Floats:
     """Return Pearson's r of each row with `human`, NaN where a side has no variance."""
     rows = rows - rows.mean(axis=-1, keepdims=True)
     human = human - human.mean()
-    lengths = np.sqrt((rows**2).sum(axis=-1) * (human**2).sum())
-    has_variance = (rows.std(axis=-1) >= ROUNDING) & (human.std() >= ROUNDING)
+    squares, human_square = np.einsum("ij,ij->i", rows, rows), human @ human
+    # The root of the mean square is the standard deviation.
+    has_variance = np.minimum(squares, human_square) >= len(human) * ROUNDING**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        r: Floats = np.where(has_variance, rows @ human / lengths, np.nan)
+        r: Floats = np.where(has_variance, rows @ human / np.sqrt(squares * human_square), np.nan)
     return r
 
 
@@ -206,15 +207,17 @@ def above_blind(
             scores = np.vstack([known, random])[:, asked]
             countries[country] = pearson(scores, human) - pearson(blind[None], human)
         scores = np.vstack([known, turn * of_categories.of_country(name)])
-        human, blind = cells.human[country], cells.blind[country, None]
-        for total, products in zip(
-            sums,
-            (scores * human, scores**2, blind * human, blind**2, human[None] ** 2),
-            strict=True,
-        ):
-            # What was not asked adds nothing; a blind score that lacks leaves no sum.
-            of_asked = np.where(asked, products, 0)[:, order]
-            total += np.add.reduceat(of_asked, starts, axis=1).T
+        # What was not asked adds nothing; a blind score that lacks leaves no sum.
+        scores, human, blind = (
+            np.where(asked, side, 0)[..., order]
+            for side in (scores, cells.human[country], cells.blind[country])
+        )
+        of_cells = (
+            *(scores * human, np.square(scores), blind * human, np.square(blind)),
+            np.square(human),
+        )
+        for total, values in zip(sums, of_cells, strict=True):
+            total += np.add.reduceat(np.atleast_2d(values), starts, axis=1).T
     sizes = np.diff(starts, append=len(order))
     of_category = cells.category[order][starts]
     categories = []
