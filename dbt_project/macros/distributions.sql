@@ -1,15 +1,22 @@
 {#- Measures of probability distributions over a cell's rows, one row a choice. -#}
 
 {#-
-  One term of the softmax exp(l_k) / sum_j exp(l_j), given the cell's largest l. The terms are added in
-  the order of the choices, because the last bit of a sum depends on it.
+  The softmax exp(l_k) / sum_j exp(l_j) of one choice, given the cell's largest l and `softmax_sum`.
 -#}
-{% macro softmax(log_likelihood, largest, partition) -%}
+{% macro softmax(log_likelihood, largest, sum) -%}
+    {{ softmax_term(log_likelihood, largest) }} / {{ sum }}
+{%- endmacro %}
+
+{% macro softmax_term(log_likelihood, largest) -%}
     exp({{ log_likelihood }} - {{ largest }})
-    / sum(exp({{ log_likelihood }} - {{ largest }})) over (
-        partition by {{ partition }}
-        order by choice_index rows between unbounded preceding and unbounded following
-    )
+{%- endmacro %}
+
+{#-
+  The sum over a cell's choices, whose l come as a list in the order of the choices: they are added in
+  that order, because the last bit of a sum depends on it.
+-#}
+{% macro softmax_sum(log_likelihoods, largest) -%}
+    list_sum(list_transform({{ log_likelihoods }}, lambda l: {{ softmax_term('l', largest) }}))
 {%- endmacro %}
 
 {#- Staging has no log-likelihood where the probability is 0, as brought answers may have it. -#}

@@ -65,10 +65,7 @@ asked as (
         questions.survey_id,
         questions.question_selection,
         choices.choice_score,
-        choices.choice_count,
-        max(scored.log_likelihood) over cell as largest_log_likelihood,
-        count(choices.choice_index) over cell as known_choices,
-        count(*) over cell as scored_choices
+        choices.choice_count
     from scored
     inner join designs
         on
@@ -85,39 +82,53 @@ asked as (
             and scored.choice_index = choices.choice_index
     left outer join reference_populations on questions.survey_id = reference_populations.survey_id
     where {{ is_changed_design('designs') }}
-    window cell as (
-        partition by scored.model_id, scored.prompt_id, scored.question_id, scored.country_id
-    )
 
 ),
 
--- A cell whose choices are not exactly the instrument's has no distribution over them, and one
--- whose answers are all outside the choices neither.
-checked as (
+-- Aggregated and joined rather than by windows, which would sort all choices twice. A cell whose
+-- choices are not exactly the instrument's has no distribution over them, and one whose answers
+-- are all outside the choices neither.
+cells as (
 
     select
-        *,
-        known_choices = scored_choices
-        and largest_log_likelihood is not null
-        and coalesce(scored_choices = choice_count, false) as is_whole
+        model_id,
+        prompt_id,
+        question_id,
+        country_id,
+        max(log_likelihood) as largest_log_likelihood,
+        {{ softmax_sum(
+            'list(' ~ impossible_as_minus_infinity('log_likelihood') ~ ' order by choice_index)',
+            'max(log_likelihood)',
+        ) }} as softmax_sum,
+        count(choice_count) = count(*)
+        and count(log_likelihood) > 0
+        and count(*) = max(choice_count) as is_whole
     from asked
+    group by all
 
 ),
 
 probabilities as (
 
     select
-        *,
+        asked.*,
+        cells.is_whole,
         case
-            when is_whole
+            when cells.is_whole
                 then
                     {{ softmax(
-                        impossible_as_minus_infinity('log_likelihood'),
-                        'largest_log_likelihood',
-                        'model_id, prompt_id, question_id, country_id',
+                        impossible_as_minus_infinity('asked.log_likelihood'),
+                        'cells.largest_log_likelihood',
+                        'cells.softmax_sum',
                     ) }}
         end as llm_probability
-    from checked
+    from asked
+    inner join cells
+        on
+            asked.model_id = cells.model_id
+            and asked.prompt_id = cells.prompt_id
+            and asked.question_id = cells.question_id
+            and asked.country_id = cells.country_id
 
 ),
 

@@ -130,10 +130,7 @@ asked as (
                 regexp_replace(
                     reference_populations.population_id, ':[^:]*$', ':' || scored.group_id
                 )
-        end as population_id,
-        max(scored.log_likelihood) over cell as largest_log_likelihood,
-        count(choices.choice_index) over cell = count(*) over cell
-        and coalesce(count(*) over cell = choices.choice_count, false) as has_all_choices
+        end as population_id
     from scored
     inner join questions
         on
@@ -151,31 +148,48 @@ asked as (
             and scored.question_id = year_populations.question_id
             and scored.country_id = year_populations.country_id
             and scored.group_id = year_populations.group_id
-    window cell as (
-        partition by
-            scored.model_id,
-            scored.prompt_id,
-            scored.question_id,
-            scored.country_id,
-            scored.group_id,
-            scored.placebo_id
-    )
+
+),
+
+whole_cells as (
+
+    select
+        model_id,
+        prompt_id,
+        question_id,
+        country_id,
+        group_id,
+        placebo_id,
+        max(log_likelihood) as largest_log_likelihood,
+        {{ softmax_sum('list(log_likelihood order by choice_index)', 'max(log_likelihood)') }}
+            as softmax_sum
+    from asked
+    group by all
+    having
+        count(choice_count) = count(*)
+        and count(*) = max(choice_count)
+        and max(log_likelihood) > cast('-infinity' as double)
 
 ),
 
 probabilities as (
 
     select
-        *,
+        asked.*,
         {{ softmax(
-            'log_likelihood',
-            'largest_log_likelihood',
-            'model_id, prompt_id, question_id, country_id, group_id, placebo_id',
+            'asked.log_likelihood',
+            'whole_cells.largest_log_likelihood',
+            'whole_cells.softmax_sum',
         ) }} as llm_probability
     from asked
-    where
-        has_all_choices
-        and largest_log_likelihood is not null
+    inner join whole_cells
+        on
+            asked.model_id = whole_cells.model_id
+            and asked.prompt_id = whole_cells.prompt_id
+            and asked.question_id = whole_cells.question_id
+            and asked.country_id = whole_cells.country_id
+            and asked.group_id is not distinct from whole_cells.group_id
+            and asked.placebo_id is not distinct from whole_cells.placebo_id
 
 ),
 
