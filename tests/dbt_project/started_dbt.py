@@ -2,8 +2,8 @@
 
 Starting and parsing take 5 seconds of processor time, and 17 where variables or places are new. A
 fork has done both, and has imported what models in Python import: SQL is rendered when a model
-runs, with the variables of its own command. A fork cannot parse, because the threads of dbt's
-parser are not in it.
+runs, with the variables of its own command, and models in Python are given theirs, which dbt reads
+where it parses. A fork cannot parse, because the threads of dbt's parser are not in it.
 
 Called as a program: `python -m tests.dbt_project.started_dbt TARGET LOGS`. Each line on stdin is a
 command, each line on stdout the exit status of one.
@@ -14,9 +14,11 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from valuescope.warehouse.dbt_process import lighten_dbt
@@ -28,6 +30,7 @@ class Command:
     """One call of dbt; what it prints goes to the file `output`."""
 
     arguments: tuple[str, ...]
+    variables: dict[str, Any]
     environment: dict[str, str]
     output: str
 
@@ -47,12 +50,12 @@ class StartedDbt:
         )
 
     def run(
-        self, arguments: tuple[str, ...], environment: dict[str, str]
+        self, arguments: tuple[str, ...], variables: dict[str, Any], environment: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
         """Run one command."""
         assert self._process.stdin
         assert self._process.stdout
-        command = Command(arguments, environment, str(self._output))
+        command = Command(arguments, variables, environment, str(self._output))
         self._process.stdin.write(json.dumps(asdict(command)) + "\n")
         self._process.stdin.flush()
         status = self._process.stdout.readline()
@@ -90,17 +93,28 @@ def serve(places: tuple[str, ...]) -> None:
                 os.dup2(output, 2)
                 os.environ.clear()
                 os.environ.update(command.environment)
+                _give_variables(parsed.result, command.variables)
                 dbt = dbtRunner(manifest=parsed.result)
-                done = dbt.invoke([*command.arguments, *places])
-                DuckDBConnectionManager.close_all_connections()
+                variables = ("--vars", json.dumps(command.variables))
+                done = dbt.invoke([*command.arguments, *variables, *places])
+                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
                 sys.stdout.write(str(done.exception or ""))
                 sys.stdout.flush()
                 os._exit(0 if done.success else 1)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(2)
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
+
+
+def _give_variables(manifest: Any, variables: dict[str, Any]) -> None:
+    """Configure models in Python with variables; their yml names each as the variable is named."""
+    for node in manifest.nodes.values():
+        for name in variables.keys() & set(node.config):
+            node.config[name] = variables[name]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import atexit
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -39,18 +38,15 @@ def build(home: Home, *arguments: str, **variables: Any) -> subprocess.Completed
     """Run `dbt build` (or the dbt command named first) on a home, from dbt_project.
 
     dbt parses once for all homes (`started_dbt.py`): they are built under one name, because what is
-    parsed holds it. It parses again for variables that are part of that. What dbt writes beside
-    the database is under `dbt_output()` until the next build.
+    parsed holds it. What dbt writes beside the database is under `dbt_output()` until the next
+    build.
     """
     home.path.mkdir(parents=True, exist_ok=True)
     name = _name_of_homes()
     name.unlink(missing_ok=True)
     name.symlink_to(home.path)
-    command = [*_command(arguments), *(("--vars", json.dumps(variables)) if variables else ())]
-    if not _variables_that_are_parsed().isdisjoint(variables):
-        return build_as_named(Home(name), dbt_output(), *command)
     return _started_dbt().run(
-        tuple(command), {**os.environ, **ONE_THREAD, "VALUESCOPE_HOME": str(name)}
+        _command(arguments), variables, {**os.environ, **ONE_THREAD, "VALUESCOPE_HOME": str(name)}
     )
 
 
@@ -74,20 +70,9 @@ def build_as_named(home: Home, output: Path, *arguments: str) -> subprocess.Comp
     )
 
 
-def _command(arguments: tuple[str, ...]) -> list[str]:
+def _command(arguments: tuple[str, ...]) -> tuple[str, ...]:
     is_named = bool(arguments) and not arguments[0].startswith("-")
-    return [*(() if is_named else ("build",)), *arguments]
-
-
-@cache
-def _variables_that_are_parsed() -> frozenset[str]:
-    """The variables in yml files, whose values are part of what is parsed."""
-    files = (DBT_PROJECT / "models").rglob("*.yml")
-    return frozenset(
-        name
-        for file in files
-        for name in re.findall(r"\bvar\(['\"](\w+)", file.read_text(encoding="utf-8"))
-    )
+    return arguments if is_named else ("build", *arguments)
 
 
 @cache

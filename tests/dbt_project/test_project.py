@@ -169,3 +169,14 @@ def test_every_key_of_a_mart_is_looked_for_in_its_dimension(
         and (mart["unique_id"], dimension) not in looked_for
     ]
     assert missing == []
+
+
+def test_what_is_parsed_with_a_variable_has_its_name() -> None:
+    """`started_dbt.py` gives models in Python their variables by name."""
+    taken = [
+        found
+        for file in (DBT_PROJECT / "models").rglob("*.yml")
+        for found in re.findall(r"(\w+): .*\bvar\(['\"](\w+)", file.read_text(encoding="utf-8"))
+    ]
+    assert len(taken) > 10
+    assert all(name == variable for name, variable in taken)
