@@ -38,7 +38,8 @@ human_shares as (
 
 ),
 
-asked as (
+-- Read again for cells: kept in memory, all choices fill it.
+asked as not materialized (
 
     select
         scored.model_id,
