@@ -49,9 +49,6 @@ def _end_with(lifeline: int) -> None:
 
 
 if __name__ == "__main__":
-    # dbt runs models side by side. Threads of BLAS that wait for a processor spin, which takes ten
-    # times the processor time for matrices of a few hundred questions.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     # Once somebody watches: importing it takes seconds.
     if "--debug" not in sys.argv:

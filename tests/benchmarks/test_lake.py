@@ -34,7 +34,7 @@ def test_a_lake_builds_the_same_rows(lake_report: Report) -> None:
 
     lake_report.add(
         f"whole build of {MODELS} models, {rows / 1e6:.1f} million choice rows, on a lake over a "
-        f"file ({MEMORY_LIMIT}, 20 draws)",
+        f"file ({MEMORY_LIMIT})",
         f"{on_lake / on_file:.2f}x ({on_lake:.0f} s over {on_file:.0f} s)",
         "at most 2x",
     )

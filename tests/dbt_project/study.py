@@ -26,8 +26,6 @@ DBT = Path(sys.executable).parent / "dbt"
 
 
 # Unit tests make their own rows, so one study's build runs them for all.
-# As `valuescope build` has it.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 # Tests of data cost several times as much as all the rest of a build: `failing` asks the same.
 WITHOUT_DATA_TESTS = ("--exclude-resource-type", "test")
@@ -46,7 +44,7 @@ def build(home: Home, *arguments: str, **variables: Any) -> subprocess.Completed
     name.unlink(missing_ok=True)
     name.symlink_to(home.path)
     return _started_dbt().run(
-        _command(arguments), variables, {**os.environ, **ONE_THREAD, "VALUESCOPE_HOME": str(name)}
+        _command(arguments), variables, {**os.environ, "VALUESCOPE_HOME": str(name)}
     )
 
 
@@ -63,7 +61,7 @@ def build_as_named(home: Home, output: Path, *arguments: str) -> subprocess.Comp
             str(output / "logs"),
         ],
         cwd=DBT_PROJECT,
-        env={**os.environ, **ONE_THREAD, "VALUESCOPE_HOME": str(home.path)},
+        env={**os.environ, "VALUESCOPE_HOME": str(home.path)},
         capture_output=True,
         text=True,
         check=False,

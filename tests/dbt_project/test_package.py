@@ -27,6 +27,7 @@ FILES = {
               type: duckdb
               path: "{{ env_var('VALUESCOPE_HOME') }}/valuescope.duckdb"
               module_paths: [dbt_packages/valuescope/python]
+              plugins: [{module: valuescope_statistics.one_blas_thread}]
     """,
     "packages.yml": f"""
         packages:

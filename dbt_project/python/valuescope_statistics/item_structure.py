@@ -136,8 +136,7 @@ def interval(patterns: Patterns, minimum: int) -> dict[str, Any]:
         return {**columns, "interval_null_reason": "one_battery_dominates"}
     left = [battery != one for one in range(len(sizes))]
     values = [
-        Patterns(patterns.people[some], patterns.model[some], battery[some]).r()
-        for some in left
+        Patterns(patterns.people[some], patterns.model[some], battery[some]).r() for some in left
     ]
     samples = np.array([[patterns.r(), *values]])
     found = summary(
