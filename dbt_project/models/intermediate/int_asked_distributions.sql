@@ -1,8 +1,9 @@
 {{ by_design() }}
 
+-- Read twice, for rows and for their cells: kept in memory, all choices fill it.
 with
 
-scored as (
+scored as not materialized (
 
     select * from {{ ref('stg_choice_log_likelihoods') }}
 
@@ -10,7 +11,9 @@ scored as (
 
 designs as (
 
-    select * from {{ ref('int_design_fingerprints') }}
+    select design_fingerprints.*
+    from {{ ref('int_design_fingerprints') }} as design_fingerprints
+    where {{ is_changed_design('design_fingerprints') }}
 
 ),
 
@@ -38,7 +41,6 @@ human_shares as (
 
 ),
 
--- Read again for cells: kept in memory, all choices fill it.
 asked as not materialized (
 
     select
@@ -82,7 +84,6 @@ asked as not materialized (
             and scored.question_id = choices.question_id
             and scored.choice_index = choices.choice_index
     left outer join reference_populations on questions.survey_id = reference_populations.survey_id
-    where {{ is_changed_design('designs') }}
 
 ),
 
