@@ -2,7 +2,7 @@
 
 with
 
-mean_scores as (
+mean_scores as not materialized (
 
     select * from {{ ref('fct_mean_scores') }}
 

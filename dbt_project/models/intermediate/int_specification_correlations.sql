@@ -1,6 +1,6 @@
 with
 
-comparable_cells as (
+comparable_cells as not materialized (
 
     select * from {{ ref('int_comparable_cells') }}
 

@@ -6,13 +6,13 @@ pairs as (
 
 ),
 
-probabilities as (
+probabilities as not materialized (
 
     select * from {{ ref('fct_choice_probabilities') }}
 
 ),
 
-mean_scores as (
+mean_scores as not materialized (
 
     select * from {{ ref('fct_mean_scores') }}
 

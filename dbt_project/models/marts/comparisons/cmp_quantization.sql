@@ -6,7 +6,7 @@ cells as (
 
 ),
 
-comparable_cells as (
+comparable_cells as not materialized (
 
     select * from {{ ref('int_comparable_cells') }}
 

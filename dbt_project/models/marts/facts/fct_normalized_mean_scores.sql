@@ -3,7 +3,7 @@
 
 with
 
-distributions as (
+distributions as not materialized (
 
     select asked_distributions.*
     from {{ ref('int_asked_distributions') }} as asked_distributions
