@@ -1,7 +1,7 @@
 """How long a shared warehouse takes to build, beside a file.
 
-`BENCHMARK_MODELS=1000 BENCHMARK_MEMORY_LIMIT=16GB` make it ten times larger: an hour, and 60 GB of
-disk.
+`BENCHMARK_MODELS=1000 BENCHMARK_MEMORY_LIMIT=16GB` make it ten times larger: more than an hour, and
+40 GB of disk.
 """
 
 import os
