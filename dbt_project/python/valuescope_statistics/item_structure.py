@@ -107,7 +107,7 @@ class Patterns:
             return np.nan, np.nan
         total = np.square(unit.sum(axis=0)).sum() - within.sum()
         mean = float(total / 2 / self.pair_count)
-        return mean, self._mean_product(unit, unit, within @ within) - mean**2
+        return mean, self._mean_product(unit, unit, float(within @ within)) - mean**2
 
     def _mean_product(self, one: Floats, other: Floats, within: float) -> float:
         """Return the mean over pairs of the product of r in two patterns."""
