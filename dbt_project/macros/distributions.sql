@@ -12,11 +12,21 @@
 {%- endmacro %}
 
 {#-
-  The sum over a cell's choices, whose l come as a list in the order of the choices: they are added in
-  that order, because the last bit of a sum depends on it.
+  The sum over a cell's choices, added in their order, because the last bit of a sum depends on it.
 -#}
-{% macro softmax_sum(log_likelihoods, largest) -%}
-    list_sum(list_transform({{ log_likelihoods }}, lambda l: {{ softmax_term('l', largest) }}))
+{% macro softmax_sum() -%}
+    list_sum(list_transform(
+        list({{ impossible_as_minus_infinity('log_likelihood') }} order by choice_index),
+        lambda l: {{ softmax_term('l', 'max(log_likelihood)') }}
+    ))
+{%- endmacro %}
+
+{#-
+  Whether a cell has a distribution over its choices: its rows are exactly the instrument's, and not all
+  answers are outside them.
+-#}
+{% macro is_whole_cell() -%}
+    count(choice_count) = count(*) and count(*) = max(choice_count) and count(log_likelihood) > 0
 {%- endmacro %}
 
 {#- Staging has no log-likelihood where the probability is 0, as brought answers may have it. -#}
@@ -44,8 +54,8 @@
     case
         when count({{ value }}) = count(*)
             then
-                sum(exp({{ value }} - {{ largest }}) * {{ choice_score }})
-                / sum(exp({{ value }} - {{ largest }}))
+                sum({{ softmax_term(value, largest) }} * {{ choice_score }})
+                / sum({{ softmax_term(value, largest) }})
     end
 {%- endmacro %}
 

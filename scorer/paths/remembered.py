@@ -34,8 +34,8 @@ class TriedPath:
 class TriedPaths:
     """What is known of one subject, such as a model file and a design, in a folder of small files.
 
-    Another engine, processor, setting of the computation or code finds anew. Without a
-    folder, and on a GPU, whose driver is not known, nothing is remembered.
+    Another engine, processor, setting of the computation or code finds anew. Without a folder, and
+    on a GPU, whose driver is not known, nothing is remembered.
     """
 
     def __init__(self, folder: Path | None, subject: Sequence[str], numerics: Numerics) -> None:

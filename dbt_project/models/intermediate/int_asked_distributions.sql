@@ -87,9 +87,7 @@ asked as not materialized (
 
 ),
 
--- Aggregated and joined rather than by windows, which would sort all choices twice. A cell whose
--- choices are not exactly the instrument's has no distribution over them, and one whose answers
--- are all outside the choices neither.
+-- Aggregated and joined rather than by windows, which would sort all choices twice.
 cells as (
 
     select
@@ -98,13 +96,8 @@ cells as (
         question_id,
         country_id,
         max(log_likelihood) as largest_log_likelihood,
-        {{ softmax_sum(
-            'list(' ~ impossible_as_minus_infinity('log_likelihood') ~ ' order by choice_index)',
-            'max(log_likelihood)',
-        ) }} as softmax_sum,
-        count(choice_count) = count(*)
-        and count(log_likelihood) > 0
-        and count(*) = max(choice_count) as is_whole
+        {{ softmax_sum() }} as softmax_sum,
+        {{ is_whole_cell() }} as is_whole
     from asked
     group by all
 

@@ -122,7 +122,7 @@ asked as (
         questions.unscaled_reason,
         choices.choice_score,
         choices.choice_count,
-        {{ impossible_as_minus_infinity('scored.log_likelihood') }} as log_likelihood,
+        scored.log_likelihood,
         -- The group as a population of its own, loaded as the reference population is.
         case
             when scored.group_id like 'year=%' then year_populations.population_id
@@ -161,14 +161,10 @@ whole_cells as (
         group_id,
         placebo_id,
         max(log_likelihood) as largest_log_likelihood,
-        {{ softmax_sum('list(log_likelihood order by choice_index)', 'max(log_likelihood)') }}
-            as softmax_sum
+        {{ softmax_sum() }} as softmax_sum
     from asked
     group by all
-    having
-        count(choice_count) = count(*)
-        and count(*) = max(choice_count)
-        and max(log_likelihood) > cast('-infinity' as double)
+    having {{ is_whole_cell() }}
 
 ),
 
@@ -177,7 +173,7 @@ probabilities as (
     select
         asked.*,
         {{ softmax(
-            'asked.log_likelihood',
+            impossible_as_minus_infinity('asked.log_likelihood'),
             'whole_cells.largest_log_likelihood',
             'whole_cells.softmax_sum',
         ) }} as llm_probability
